@@ -1,0 +1,11 @@
+//! The pure core of Kith: who may do what, what is readable by whom, and how two nodes come to
+//! hold the same channel.
+//!
+//! There is no clock, no randomness, no thread, no file and no network in here: time and a
+//! generator are arguments, and `clippy.toml` keeps it so. `docs/protocol.md` draws every byte.
+
+pub mod crypto;
+pub mod encoding;
+pub mod ids;
+pub mod limits;
+pub mod time;

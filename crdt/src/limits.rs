@@ -1,0 +1,74 @@
+//! Every bound of the protocol, with its unit and its reason. What arrives from outside is held
+//! against these before it is parsed.
+
+/// Characters in a message: longer things are files.
+pub const TEXT_MAX_CHARS: usize = 10_000;
+/// Bytes in an envelope: the longest text in the widest script, sealed and padded, fits.
+pub const ENVELOPE_MAX: usize = 64 * 1024;
+/// Bytes in a control op: a certificate of 32 devices fits.
+pub const OP_MAX: usize = 64 * 1024;
+/// Characters in a name of an account, device or channel: one line of a list.
+pub const NAME_MAX_CHARS: usize = 64;
+/// Characters in a topic: a few lines.
+pub const TOPIC_MAX_CHARS: usize = 256;
+/// Bytes in one emoji: the longest in Unicode 16 is 35.
+pub const EMOJI_MAX: usize = 64;
+/// Different emoji on one message: more cannot be shown.
+pub const EMOJI_PER_MESSAGE: usize = 64;
+/// Accounts in a channel: rosters are held in memory.
+pub const ACCOUNTS_PER_CHANNEL: usize = 1_000;
+/// Devices of an account.
+pub const DEVICES_PER_ACCOUNT: usize = 32;
+/// Channels on a node: each has a gossip topic.
+pub const CHANNELS_PER_NODE: usize = 2_000;
+/// Messages on one page of a timeline.
+pub const PAGE_MAX: usize = 500;
+/// Parents of a control op: a merge of that many heads at once is enough to converge.
+pub const PARENTS_MAX: usize = 32;
+/// Control ops that a channel's log may hold: resolution is held in memory.
+pub const OPS_PER_CHANNEL: usize = 100_000;
+/// Control ops of one peer waiting for ancestors.
+pub const ORPHANS_PER_PEER: usize = 1_000;
+/// Envelopes in a segment before writers go on in the next: a document loads in milliseconds.
+pub const SEGMENT_ENVELOPES: u32 = 4_096;
+/// Envelopes one writer may have in a segment: a full segment plus what was written while
+/// apart from the others.
+pub const LOG_ENVELOPES: u32 = 8_192;
+/// The largest index of a segment in its window: four million messages a day.
+pub const SEGMENT_INDEX_MAX: u16 = 1_023;
+/// The largest incarnation of a device: restores of one device in its life.
+pub const INCARNATION_MAX: u32 = 1_023;
+/// Milliseconds that an author's clock may be ahead of ours before the entry has to wait.
+pub const CLOCK_SKEW_MAX_MS: u64 = 5 * 60_000;
+/// Milliseconds that a moment (typing, presence) may be off our clock.
+pub const MOMENT_SKEW_MAX_MS: u64 = 30_000;
+/// Seen-ranges in one entry.
+pub const SEEN_RANGES_MAX: usize = 256;
+/// Entries in one block of a segment document: an Automerge change costs what its object holds.
+pub const BLOCK_ENTRIES: u32 = 64;
+/// Bytes of an Automerge change after unpadding: an entry with all its fields is under 16 KiB.
+pub const CHANGE_MAX: usize = 24 * 1024;
+/// Bytes of a gossip frame's content before sealing.
+pub const FRAME_MAX: usize = 48 * 1024;
+/// Bytes of a whole sealed frame: an envelope of the largest size still fits in one.
+pub const FRAME_SEALED_MAX: usize = 80 * 1024;
+/// Envelopes or control ops in one frame.
+pub const FRAME_ITEMS: usize = 64;
+/// Bytes of envelopes or control ops in one page of sync.
+pub const PAGE_BYTES: usize = 512 * 1024;
+/// Bytes of one sync message: a page and its framing.
+pub const SYNC_MESSAGE_MAX: usize = 544 * 1024;
+/// Segments in one request for vectors.
+pub const VECTOR_SEGMENTS: usize = 256;
+/// Logs in one request for envelopes.
+pub const PULL_LOGS: usize = 1_024;
+/// Log positions in one beacon.
+pub const BEACON_POSITIONS: usize = 512;
+/// Addresses in a beacon or an invite, per device.
+pub const ADDRESSES_MAX: usize = 8;
+/// Bytes of one address as text.
+pub const ADDRESS_MAX: usize = 256;
+/// Epochs asked for in one key request.
+pub const KEY_REQUEST_EPOCHS: usize = 64;
+/// Steps a window chain is walked forward in one go: eleven years of days.
+pub const CHAIN_STEPS_MAX: u32 = 4_096;
