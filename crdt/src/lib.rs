@@ -4,8 +4,23 @@
 //! There is no clock, no randomness, no thread, no file and no network in here: time and a
 //! generator are arguments, and `clippy.toml` keeps it so. `docs/protocol.md` draws every byte.
 
+pub mod beacon;
+pub mod control;
 pub mod crypto;
 pub mod encoding;
+pub mod envelope;
+pub mod frame;
+pub mod grant;
+pub mod identity;
 pub mod ids;
+pub mod keyring;
+pub mod keys;
 pub mod limits;
+pub mod link;
+pub mod log;
+pub mod moment;
+pub mod projection;
+pub mod ranges;
+pub mod segment;
+pub mod sync;
 pub mod time;

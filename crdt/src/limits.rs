@@ -19,6 +19,9 @@ pub const EMOJI_PER_MESSAGE: usize = 64;
 pub const ACCOUNTS_PER_CHANNEL: usize = 1_000;
 /// Devices of an account.
 pub const DEVICES_PER_ACCOUNT: usize = 32;
+/// Bytes of one signed part of a certificate: a list of 32 devices with the longest name fits
+/// twice.
+pub const CERTIFICATE_PART_MAX: usize = 4 * 1024;
 /// Channels on a node: each has a gossip topic.
 pub const CHANNELS_PER_NODE: usize = 2_000;
 /// Messages on one page of a timeline.
@@ -27,6 +30,15 @@ pub const PAGE_MAX: usize = 500;
 pub const PARENTS_MAX: usize = 32;
 /// Control ops that a channel's log may hold: resolution is held in memory.
 pub const OPS_PER_CHANNEL: usize = 100_000;
+/// Bytes of control ops that a channel's log may hold: 100,000 honest ops have a quarter of that.
+pub const CONTROL_BYTES_PER_CHANNEL: usize = 128 * 1024 * 1024;
+/// Entries in the ancestor clocks of a channel's log, 8 bytes each: honest logs need a few per
+/// op, only ops written to be concurrent with everything need many.
+pub const CLOCK_ENTRIES_PER_CHANNEL: usize = 4_000_000;
+/// Control ops of one channel waiting for ancestors, whoever sent them.
+pub const ORPHANS_PER_CHANNEL: usize = 1_000;
+/// Bytes of control ops of one channel waiting for ancestors.
+pub const ORPHAN_BYTES_PER_CHANNEL: usize = 4 * 1024 * 1024;
 /// Control ops of one peer waiting for ancestors.
 pub const ORPHANS_PER_PEER: usize = 1_000;
 /// Envelopes in a segment before writers go on in the next: a document loads in milliseconds.
@@ -68,7 +80,37 @@ pub const BEACON_POSITIONS: usize = 512;
 pub const ADDRESSES_MAX: usize = 8;
 /// Bytes of one address as text.
 pub const ADDRESS_MAX: usize = 256;
+/// Hosts named in an invite link: any one of them is enough to join.
+pub const LINK_HOSTS_MAX: usize = 8;
+/// Bytes of an invite link before it is written in base32.
+pub const LINK_MAX: usize = 24 * 1024;
+/// Uses of an invite: no more accounts than that fit in a channel anyway.
+pub const INVITE_USES_MAX: u32 = 1_000_000;
+/// Epochs that an Epoch op says it replaces.
+pub const EPOCH_REPLACES_MAX: usize = 32;
 /// Epochs asked for in one key request.
 pub const KEY_REQUEST_EPOCHS: usize = 64;
 /// Steps a window chain is walked forward in one go: eleven years of days.
 pub const CHAIN_STEPS_MAX: u32 = 4_096;
+/// Control ops named in one sync message as heads or as held: a log has a few, and a merge of
+/// many costs its writer as many ops.
+pub const SYNC_HEADS: usize = 4_096;
+/// Control heads in a summary, which has to stay below 1 KiB where nothing differs.
+pub const SUMMARY_HEADS: usize = 16;
+/// Segments listed in one sync message: twenty years of days.
+pub const SYNC_SEGMENTS: usize = 8_192;
+/// Beacons named or sent in one sync message.
+pub const SYNC_BEACONS: usize = 4_096;
+/// Requests in a row that may bring nothing new before a sync session ends: the vectors of eight
+/// thousand segments that hold nothing for us.
+pub const SYNC_IDLE_ROUNDS: u32 = 256;
+/// Requests in one sync session: eight gibibytes of pages. The next one goes on from there.
+pub const SYNC_ROUNDS: u32 = 16_384;
+/// Bytes of an envelope's header: all fields at their largest, and room for later ones.
+pub const HEADER_MAX: usize = 512;
+/// Bytes of a fork proof: two headers and two signatures.
+pub const FORK_MAX: usize = 1_280;
+/// Chain values remembered per epoch: the windows of one look back through a busy history.
+pub const CHAIN_CACHE: usize = 256;
+/// Writers per account and segment whose reading is remembered: as many as a segment has envelopes.
+pub const SEEN_WRITERS_MAX: usize = 8_192;

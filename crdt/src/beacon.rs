@@ -1,0 +1,221 @@
+//! Beacons: what a device says it holds and where it can be reached.
+//!
+//! The source of delivery state. A verified beacon is its device's word and no more: whether the
+//! device belongs to the channel is the roster's to say.
+
+use minicbor::bytes::ByteArray;
+use minicbor::{Decode, Encode};
+
+use crate::crypto::sign::{BadSignature, SecretKey, Signed};
+use crate::encoding::{DecodeError, check_text, decode, encode};
+use crate::ids::{ChannelId, DeviceId, SegmentId, Window, Writer};
+use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, BEACON_POSITIONS, FRAME_MAX, INCARNATION_MAX};
+use crate::time::Hlc;
+
+/// Why a beacon is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BeaconError {
+    /// Not a beacon, or out of its bounds.
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+    /// Not signed by the device it names for this channel.
+    #[error(transparent)]
+    Signature(#[from] BadSignature),
+}
+
+/// What a device says of itself in a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beacon {
+    /// The device, and the incarnation in which it writes.
+    pub writer: Writer,
+    /// When it said so. Of a device's beacons the one with the larger time counts.
+    pub hlc: Hlc,
+    /// Multiaddresses at which it listens, at most [`ADDRESSES_MAX`].
+    pub addresses: Vec<String>,
+    /// How far it holds the logs of recent segments, newest segments first.
+    pub holds: Vec<Holding>,
+    /// Its digest of the whole channel.
+    pub digest: [u8; 32],
+}
+
+/// How far a device holds the logs of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The segment.
+    pub segment: SegmentId,
+    /// The last number held of each writer's log.
+    pub logs: Vec<(Writer, u32)>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Wire {
+    #[n(0)]
+    device: DeviceId,
+    #[n(1)]
+    incarnation: u32,
+    #[n(2)]
+    hlc: Hlc,
+    #[n(3)]
+    addresses: Vec<String>,
+    #[n(4)]
+    holds: Vec<WireHolding>,
+    #[n(5)]
+    digest: ByteArray<32>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WireHolding {
+    #[n(0)]
+    window: Window,
+    #[n(1)]
+    index: u16,
+    #[n(2)]
+    logs: Vec<WireLog>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WireLog {
+    #[n(0)]
+    device: DeviceId,
+    #[n(1)]
+    incarnation: u32,
+    #[n(2)]
+    seq: u32,
+}
+
+impl Beacon {
+    /// Signs the beacon. What is over the bounds is left out: addresses from the end, positions
+    /// from the oldest segments.
+    pub fn sign(mut self, channel: &ChannelId, signing: &SecretKey) -> Signed {
+        self.addresses.retain(|address| check_address(address).is_ok());
+        self.addresses.truncate(ADDRESSES_MAX);
+        let mut room = BEACON_POSITIONS;
+        for holding in &mut self.holds {
+            holding.logs.truncate(room);
+            room -= holding.logs.len();
+        }
+        self.holds.retain(|holding| !holding.logs.is_empty());
+        Signed::new(signing, "beacon", &channel.0, encode(&self.into_wire()))
+    }
+
+    /// Parses a beacon and checks that the device it names signed it for `channel`.
+    ///
+    /// # Errors
+    /// [`BeaconError`] if it is malformed, out of its bounds, or not signed.
+    pub fn verify(channel: &ChannelId, signed: &Signed) -> Result<Self, BeaconError> {
+        let beacon = Self::from_wire(decode(&signed.payload, FRAME_MAX)?)?;
+        signed.verify(&beacon.writer.device.0, "beacon", &channel.0)?;
+        Ok(beacon)
+    }
+
+    fn into_wire(self) -> Wire {
+        let log = |(writer, seq): (Writer, u32)| WireLog { device: writer.device, incarnation: writer.incarnation, seq };
+        let holding = |Holding { segment, logs }| WireHolding {
+            window: segment.window,
+            index: segment.index,
+            logs: logs.into_iter().map(log).collect(),
+        };
+        Wire {
+            device: self.writer.device,
+            incarnation: self.writer.incarnation,
+            hlc: self.hlc,
+            addresses: self.addresses,
+            holds: self.holds.into_iter().map(holding).collect(),
+            digest: self.digest.into(),
+        }
+    }
+
+    fn from_wire(wire: Wire) -> Result<Self, DecodeError> {
+        if wire.addresses.len() > ADDRESSES_MAX {
+            return Err(DecodeError::OutOfRange("addresses"));
+        }
+        wire.addresses.iter().try_for_each(|address| check_address(address))?;
+        if wire.incarnation > INCARNATION_MAX {
+            return Err(DecodeError::OutOfRange("incarnation"));
+        }
+        let positions: usize = wire.holds.iter().map(|holding| holding.logs.len().max(1)).sum();
+        if positions > BEACON_POSITIONS {
+            return Err(DecodeError::OutOfRange("log positions"));
+        }
+        let log = |log: WireLog| (Writer { device: log.device, incarnation: log.incarnation }, log.seq);
+        let holding = |holding: WireHolding| Holding {
+            segment: SegmentId { window: holding.window, index: holding.index },
+            logs: holding.logs.into_iter().map(log).collect(),
+        };
+        Ok(Self {
+            writer: Writer { device: wire.device, incarnation: wire.incarnation },
+            hlc: wire.hlc,
+            addresses: wire.addresses,
+            holds: wire.holds.into_iter().map(holding).collect(),
+            digest: wire.digest.into(),
+        })
+    }
+}
+
+fn check_address(address: &str) -> Result<(), DecodeError> {
+    check_text(address, ADDRESS_MAX, "address")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::secret::Secret;
+
+    const CHANNEL: ChannelId = ChannelId([9; 32]);
+
+    fn key() -> SecretKey {
+        SecretKey::from_seed(&Secret::new([2; 32]))
+    }
+
+    fn beacon(segments: u16, logs: u32) -> Beacon {
+        let writer = |incarnation| Writer { device: DeviceId(key().public()), incarnation };
+        let holding = |index| Holding {
+            segment: SegmentId { window: Window(24), index },
+            logs: (0..logs).map(|n| (writer(n), 7)).collect(),
+        };
+        Beacon {
+            writer: writer(1),
+            hlc: Hlc(5),
+            addresses: vec!["/ip4/192.0.2.1/tcp/4001".into()],
+            holds: (0..segments).rev().map(holding).collect(),
+            digest: [6; 32],
+        }
+    }
+
+    #[test]
+    fn a_beacon_is_the_word_of_its_device_in_its_channel() {
+        let signed = beacon(2, 3).sign(&CHANNEL, &key());
+        assert_eq!(Beacon::verify(&CHANNEL, &signed), Ok(beacon(2, 3)));
+        let elsewhere = Beacon::verify(&ChannelId([8; 32]), &signed);
+        assert_eq!(elsewhere, Err(BeaconError::Signature(BadSignature)));
+    }
+
+    #[test]
+    fn what_is_over_the_bounds_is_left_out_where_it_is_made() {
+        let mut large = beacon(9, 100);
+        large.addresses = vec!["/ip4/192.0.2.1/tcp/4001".into(); 20];
+        large.addresses[0] = "x".repeat(ADDRESS_MAX + 1);
+        let read = Beacon::verify(&CHANNEL, &large.sign(&CHANNEL, &key())).unwrap();
+        assert_eq!(read.addresses.len(), ADDRESSES_MAX);
+        let counts: Vec<_> = read.holds.iter().map(|holding| holding.logs.len()).collect();
+        assert_eq!(counts, [100, 100, 100, 100, 100, 12]);
+    }
+
+    #[test]
+    fn what_is_over_the_bounds_is_refused_where_it_is_read() {
+        let sign = |beacon: Beacon| Signed::new(&key(), "beacon", &CHANNEL.0, encode(&beacon.into_wire()));
+        let too_many = [
+            beacon(6, 100),
+            beacon(600, 0),
+            Beacon { addresses: vec!["a".into(); 9], ..beacon(1, 1) },
+            Beacon { addresses: vec!["a".repeat(257)], ..beacon(1, 1) },
+        ];
+        for beacon in too_many {
+            let read = Beacon::verify(&CHANNEL, &sign(beacon));
+            assert!(matches!(read, Err(BeaconError::Malformed(DecodeError::OutOfRange(_)))));
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! The roster: what a control log amounts to. Who belongs, with which role and devices, what the
+//! channel is called, which invites are open, which epochs may be used.
+//!
+//! A roster only records. Which ops count is decided in `judge.rs` and `resolve.rs`; here each
+//! one that does is applied, ancestors first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use minicbor::Encode;
+
+use super::body::{Body, EpochOp, Policy};
+use super::op::VerifiedOp;
+use super::role::{Right, Role, Standing};
+use super::verdict::Verdict;
+use crate::crypto::hash;
+use crate::encoding;
+use crate::identity::Certified;
+use crate::ids::{AccountId, ChannelId, DeviceId, EpochId, InviteId, OpId, TransportKey, Window};
+use crate::limits::EPOCH_REPLACES_MAX;
+use crate::time::Millis;
+
+/// The outcome of resolving a control log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roster {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its name.
+    pub name: String,
+    /// Its topic.
+    pub topic: String,
+    /// What kind of channel it is.
+    pub kind: u8,
+    /// Everybody who belongs or ever belonged.
+    pub members: BTreeMap<AccountId, Member>,
+    /// Every device that ever was in a member's certificate. A device never leaves this map, so
+    /// that what it wrote keeps its author.
+    pub devices: BTreeMap<DeviceId, RosterDevice>,
+    /// The invites that count, open or not.
+    pub invites: BTreeMap<InviteId, InviteState>,
+    /// The epochs that somebody who might has made.
+    pub epochs: BTreeMap<EpochId, EpochState>,
+    /// What became of each op of the log.
+    pub verdicts: BTreeMap<OpId, Verdict>,
+    /// The usable ones of the epochs, by the order of their ops.
+    usable: BTreeSet<(u64, OpId, EpochId)>,
+    /// Joins that their authors could not know to be void, and that are. Until they were known to
+    /// be, the joiner may have been given keys.
+    pub(super) expelled: Arc<BTreeSet<OpId>>,
+    by_transport: BTreeMap<TransportKey, Vec<DeviceId>>,
+}
+
+/// An account on the roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The account.
+    pub account: AccountId,
+    /// The role it has, or had when it left.
+    pub role: Role,
+    /// Whether it still belongs.
+    pub status: Status,
+    /// The name the person goes by.
+    pub name: String,
+    /// The op that granted the role, as (lamport, op id).
+    pub granted: (u64, OpId),
+    /// The account's newest certificate.
+    pub certified: Arc<Certified>,
+}
+
+impl Member {
+    /// Whether the account belongs now.
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
+    /// Where the account stands in the order of authority.
+    pub fn standing(&self) -> Standing {
+        Standing::new(self.role, self.granted)
+    }
+}
+
+/// Whether an account belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// It belongs.
+    Active,
+    /// It left.
+    Left,
+    /// It joined, but of what was done at the same time something else counts.
+    Expelled,
+}
+
+/// A device of an account on the roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterDevice {
+    /// The account.
+    pub account: AccountId,
+    /// Its libp2p public key.
+    pub transport: TransportKey,
+    /// What the person calls it.
+    pub name: String,
+    /// Whether the account belongs and its newest certificate lists the device.
+    pub active: bool,
+}
+
+/// An invite that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InviteState {
+    /// The op that opened it.
+    pub op: OpId,
+    /// Who did.
+    pub inviter: AccountId,
+    /// The role of whoever joins by it.
+    pub role: Role,
+    /// How many accounts may join by it.
+    pub uses: u32,
+    /// How many have.
+    pub used: u32,
+    /// When it expires.
+    pub expires_at: Millis,
+    /// The op that revoked it, if one did.
+    pub revoked: Option<OpId>,
+}
+
+/// Whether somebody may join by an invite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InviteStanding {
+    /// Yes.
+    Open,
+    /// It was revoked, or whoever made it has left.
+    Revoked,
+    /// Its time is over.
+    Expired,
+    /// It was used as often as it may be.
+    UsedUp,
+    /// There is no such invite.
+    Unknown,
+}
+
+/// An epoch that somebody made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochState {
+    /// The op that names it.
+    pub op: OpId,
+    /// The lamport number of that op.
+    pub lamport: u64,
+    /// Who made it.
+    pub author: AccountId,
+    /// The window at which its chain begins.
+    pub first_window: Window,
+    /// Hours in a window: 24 or 1.
+    pub unit_hours: u8,
+    /// Whether messages may be written in it now: nobody has been removed since who could have
+    /// been given its keys.
+    pub usable: bool,
+    /// Whether its op counts. One that does not was allowed by what its author knew, so what
+    /// others wrote in it before they knew better is read all the same.
+    pub authorised: bool,
+}
+
+impl Roster {
+    pub(super) fn new(channel: ChannelId) -> Self {
+        Self {
+            channel,
+            name: String::new(),
+            topic: String::new(),
+            kind: 0,
+            members: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            invites: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+            usable: BTreeSet::new(),
+            expelled: Arc::default(),
+            by_transport: BTreeMap::new(),
+        }
+    }
+
+    /// The account that a device belongs or belonged to.
+    pub fn account_of(&self, device: &DeviceId) -> Option<AccountId> {
+        self.devices.get(device).map(|device| device.account)
+    }
+
+    /// The active device with this transport key. A record does not prove its transport key, so
+    /// of several devices that claim one the first on the roster is it.
+    pub fn by_transport(&self, key: &TransportKey) -> Option<(DeviceId, &RosterDevice)> {
+        self.by_transport
+            .get(key)?
+            .iter()
+            .map(|id| (*id, &self.devices[id]))
+            .find(|(_, device)| device.active && device.transport == *key)
+    }
+
+    /// The accounts that belong, by id.
+    pub fn active(&self) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(|member| member.is_active())
+    }
+
+    /// The role that an account has, or had when it left; none if it never belonged.
+    pub fn role(&self, account: &AccountId) -> Option<Role> {
+        self.members.get(account).map(|member| member.role)
+    }
+
+    /// Whether an account belongs and its role includes a right.
+    pub fn can(&self, account: &AccountId, right: Right) -> bool {
+        self.active_member(account).is_some_and(|member| member.role.has(right))
+    }
+
+    /// The epoch to write in: of those that may be used the one whose op has the largest
+    /// (lamport, op id). Without one, whoever wants to write makes one first.
+    pub fn usable_epoch(&self) -> Option<EpochId> {
+        self.usable.last().map(|(_, _, epoch)| *epoch)
+    }
+
+    /// Whether somebody may join by an invite at this time.
+    pub fn invite_standing(&self, invite: &InviteId, now: Millis) -> InviteStanding {
+        let Some(state) = self.invites.get(invite) else { return InviteStanding::Unknown };
+        if state.revoked.is_some() || !self.inviter_still_may(state) {
+            InviteStanding::Revoked
+        } else if state.used >= state.uses {
+            InviteStanding::UsedUp
+        } else if now > state.expires_at {
+            InviteStanding::Expired
+        } else {
+            InviteStanding::Open
+        }
+    }
+
+    /// The hash of who belongs, with which roles and devices: equal on nodes that agree on that.
+    pub fn hash(&self) -> [u8; 32] {
+        #[derive(Encode)]
+        #[cbor(array)]
+        struct Entry {
+            #[n(0)]
+            account: AccountId,
+            #[n(1)]
+            role: Role,
+            #[n(2)]
+            devices: Vec<DeviceId>,
+        }
+        let entries: Vec<Entry> = self
+            .active()
+            .map(|member| Entry {
+                account: member.account,
+                role: member.role,
+                devices: self.active_devices(member).collect(),
+            })
+            .collect();
+        hash::derive("roster", &[&encoding::encode(&entries)])
+    }
+
+    /// The body of an Epoch op on top of this roster.
+    pub fn epoch_op(&self, epoch: EpochId, first_window: Window, unit_hours: u8) -> EpochOp {
+        let newest = self.usable.iter().rev().take(EPOCH_REPLACES_MAX);
+        EpochOp {
+            epoch,
+            replaces: newest.map(|(_, _, epoch)| *epoch).collect(),
+            roster_hash: self.hash(),
+            first_window,
+            unit_hours,
+        }
+    }
+
+    pub(super) fn active_member(&self, account: &AccountId) -> Option<&Member> {
+        self.members.get(account).filter(|member| member.is_active())
+    }
+
+    /// Whether whoever made the invite belongs and could hand out its role.
+    pub(super) fn inviter_still_may(&self, invite: &InviteState) -> bool {
+        self.active_member(&invite.inviter)
+            .is_some_and(|member| member.role.has(Right::Invite) && member.role >= invite.role)
+    }
+
+    /// Whether a device is one of the account's by its newest certificate.
+    pub(super) fn is_device_of(&self, device: &DeviceId, member: &Member) -> bool {
+        member.certified.devices.contains_key(device)
+            && self.account_of(device) == Some(member.account)
+    }
+
+    fn active_devices<'a>(&'a self, member: &'a Member) -> impl Iterator<Item = DeviceId> + 'a {
+        member.certified.devices.keys().copied().filter(|id| self.devices[id].active)
+    }
+}
+
+// How ops change a roster.
+impl Roster {
+    /// Applies an op that stands.
+    pub(super) fn apply(&mut self, op: &VerifiedOp) {
+        let author = op.op().author;
+        match &op.op().body {
+            Body::Create { name, kind, .. } => {
+                self.name.clone_from(name);
+                self.kind = *kind;
+                self.admit(op, Role::Owner, Status::Active);
+            }
+            Body::Devices { .. } => self.learn(op),
+            Body::Invite { invite, role, uses, expires_at } => {
+                let state = InviteState {
+                    op: op.id(),
+                    inviter: author,
+                    role: *role,
+                    uses: *uses,
+                    used: 0,
+                    expires_at: *expires_at,
+                    revoked: None,
+                };
+                self.invites.insert(*invite, state);
+            }
+            Body::RevokeInvite { invite } => {
+                if let Some(state) = self.invites.get_mut(invite) {
+                    state.revoked.get_or_insert(op.id());
+                }
+            }
+            Body::Join { invite, .. } => {
+                if let Some(state) = self.invites.get_mut(invite) {
+                    state.used += 1;
+                    let role = state.role;
+                    self.admit(op, role, Status::Active);
+                }
+            }
+            Body::Leave => self.withdraw(&author),
+            Body::Policy(Policy::Name(name)) => self.name.clone_from(name),
+            Body::Policy(Policy::Topic(topic)) => self.topic.clone_from(topic),
+            Body::Epoch(epoch) => self.add_epoch(op, epoch, true),
+            Body::Unknown { .. } => {}
+        }
+    }
+
+    /// Takes note of an op that its author could not know to be void. What it brought as a fact
+    /// (a certificate) is believed, and what others may have relied on is not forgotten.
+    pub(super) fn note_void(&mut self, op: &VerifiedOp, role_of_joiner: Role) {
+        match &op.op().body {
+            Body::Devices { .. } => self.learn(op),
+            Body::Join { .. } => {
+                Arc::make_mut(&mut self.expelled).insert(op.id());
+                if self.members.contains_key(&op.op().author) {
+                    self.learn(op);
+                } else {
+                    self.admit(op, role_of_joiner, Status::Expelled);
+                }
+            }
+            Body::Epoch(epoch) => self.add_epoch(op, epoch, false),
+            _ => {}
+        }
+    }
+
+    /// Says of each epoch whether it is usable.
+    pub(super) fn judge_epochs(&mut self, is_usable: impl Fn(&EpochState) -> bool) {
+        self.usable.clear();
+        for (id, epoch) in &mut self.epochs {
+            epoch.usable = epoch.authorised && is_usable(epoch);
+            if epoch.usable {
+                self.usable.insert((epoch.lamport, epoch.op, *id));
+            }
+        }
+    }
+
+    fn admit(&mut self, op: &VerifiedOp, role: Role, status: Status) {
+        let Ok(Some(certified)) = op.credentials() else { return };
+        let account = certified.account;
+        self.learn(op);
+        let newest = match self.members.get(&account) {
+            Some(member) => Arc::clone(&member.certified),
+            None => Arc::clone(certified),
+        };
+        let member = Member {
+            account,
+            role,
+            status,
+            name: newest.name.clone(),
+            granted: op.order(),
+            certified: Arc::clone(&newest),
+        };
+        self.members.insert(account, member);
+        self.list_devices(&newest, Some(status == Status::Active));
+    }
+
+    /// Takes over the certificate in an op if it counts instead of the one known.
+    fn learn(&mut self, op: &VerifiedOp) {
+        let Ok(Some(certified)) = op.credentials() else { return };
+        let Some(member) = self.members.get_mut(&certified.account) else { return };
+        if !certified.supersedes(&member.certified) {
+            self.list_devices(certified, None);
+            return;
+        }
+        let active = member.is_active();
+        let old = std::mem::replace(&mut member.certified, Arc::clone(certified));
+        member.name.clone_from(&certified.name);
+        self.list_devices(&old, Some(false));
+        self.list_devices(certified, Some(active));
+        if old.devices.keys().any(|device| !certified.devices.contains_key(device)) {
+            self.retire_epochs();
+        }
+    }
+
+    fn withdraw(&mut self, account: &AccountId) {
+        let Some(member) = self.members.get_mut(account) else { return };
+        member.status = Status::Left;
+        let certified = Arc::clone(&member.certified);
+        self.list_devices(&certified, Some(false));
+        self.retire_epochs();
+    }
+
+    /// Enters the devices of a certificate. Of the account's newest certificate it is said
+    /// whether they are active; what an older one says of a device known already is passed over.
+    /// A device that another account brought first stays that account's.
+    fn list_devices(&mut self, certified: &Certified, newest: Option<bool>) {
+        for (id, record) in &certified.devices {
+            let device = self.devices.entry(*id).or_insert_with(|| RosterDevice {
+                account: certified.account,
+                transport: record.transport,
+                name: record.name.clone(),
+                active: false,
+            });
+            if device.account != certified.account {
+                continue;
+            }
+            if let Some(active) = newest {
+                device.active = active;
+                device.name.clone_from(&record.name);
+                device.transport = record.transport;
+            }
+            let claimants = self.by_transport.entry(device.transport).or_default();
+            if !claimants.contains(id) {
+                claimants.push(*id);
+            }
+        }
+    }
+
+    fn add_epoch(&mut self, op: &VerifiedOp, epoch: &EpochOp, authorised: bool) {
+        if self.epochs.get(&epoch.epoch).is_some_and(|known| known.authorised || !authorised) {
+            return;
+        }
+        let (lamport, id) = op.order();
+        let state = EpochState {
+            op: id,
+            lamport,
+            author: op.op().author,
+            first_window: epoch.first_window,
+            unit_hours: epoch.unit_hours,
+            usable: authorised,
+            authorised,
+        };
+        self.epochs.insert(epoch.epoch, state);
+        if authorised {
+            self.usable.insert((lamport, id, epoch.epoch));
+        }
+    }
+
+    /// After a removal no epoch made before it may be written in.
+    fn retire_epochs(&mut self) {
+        for (_, _, epoch) in std::mem::take(&mut self.usable) {
+            if let Some(state) = self.epochs.get_mut(&epoch) {
+                state.usable = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Keeping the roster settled while the log grows.
+//!
+//! An op that builds on everything so far is judged by the roster as it is and applied to it:
+//! that is nearly every op, and costs the same however long the log is. Any other op changes what
+//! is concurrent with what, and the log is resolved anew, from the last op on that is concurrent
+//! with no other (the **cut**): below it nothing can change any more, unless somebody writes an
+//! op that ignores it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::graph::{Graph, Index};
+use super::judge::{Judgment, judge};
+use super::resolve::resolve;
+use super::roster::Roster;
+use super::verdict::Verdict;
+use crate::ids::{ChannelId, OpId};
+
+/// Rosters of other branches that are kept: as many as there are likely to be sides of a
+/// partition that go on writing.
+const VIEWS_KEPT: usize = 4;
+
+/// The roster of a set of heads, without verdicts.
+#[derive(Debug, Clone)]
+struct View {
+    heads: Vec<Index>,
+    roster: Roster,
+}
+
+/// Judgments and roster of a log, as far as it has been gone through.
+#[derive(Debug, Clone)]
+pub(super) struct Settled {
+    /// By index; final.
+    judgments: Vec<Judgment>,
+    /// The heads of what was gone through.
+    heads: BTreeSet<Index>,
+    roster: Roster,
+    /// Whether `roster` is that of `heads`.
+    current: bool,
+    cut: Option<Index>,
+    /// The roster at the cut, without verdicts.
+    base: Roster,
+    views: VecDeque<View>,
+}
+
+impl Settled {
+    pub(super) fn new(channel: ChannelId) -> Self {
+        Self {
+            judgments: Vec::new(),
+            heads: BTreeSet::new(),
+            roster: Roster::new(channel),
+            current: true,
+            cut: None,
+            base: Roster::new(channel),
+            views: VecDeque::new(),
+        }
+    }
+
+    /// The roster, if everything in the log is settled.
+    pub(super) fn roster(&self, graph: &Graph) -> Option<&Roster> {
+        (self.current && self.judgments.len() == graph.len()).then_some(&self.roster)
+    }
+
+    /// Goes on through the log as long as that is cheap.
+    pub(super) fn advance(&mut self, graph: &Graph) {
+        while self.current && self.builds_on_everything(graph) {
+            self.append(graph);
+        }
+    }
+
+    /// Goes through all of the log.
+    pub(super) fn settle(&mut self, graph: &Graph) {
+        loop {
+            self.advance(graph);
+            if self.judgments.len() == graph.len() {
+                break;
+            }
+            self.judge_aside(graph);
+        }
+        if !self.current {
+            self.resolve_from_cut(graph);
+        }
+    }
+
+    /// The roster of these heads alone. All of the log must have been gone through.
+    pub(super) fn view(&mut self, graph: &Graph, heads: &[Index]) -> Roster {
+        let known = self.views.iter().position(|view| view.heads == heads);
+        if let Some(view) = known.and_then(|at| self.views.remove(at)) {
+            return view.roster;
+        }
+        let below = |op: Index| {
+            heads.iter().any(|head| op == *head || graph.is_ancestor(op, *head))
+        };
+        if self.cut.is_some_and(|cut| !below(cut)) {
+            self.cut = None;
+            self.base = Roster::new(self.roster.channel);
+        }
+        let ops: Vec<Index> = graph.after(self.cut).filter(|op| below(*op)).collect();
+        resolve(graph, &self.judgments, &self.base, &ops).roster
+    }
+
+    fn builds_on_everything(&self, graph: &Graph) -> bool {
+        let next = self.judgments.len();
+        next < graph.len() && graph.parents(index(next)).iter().eq(&self.heads)
+    }
+
+    fn append(&mut self, graph: &Graph) {
+        let next = index(self.judgments.len());
+        let op = graph.op(next);
+        let judgment = judge(op, &self.roster);
+        let verdict = judgment.verdict();
+        if verdict.stands() {
+            self.roster.apply(op);
+        }
+        self.roster.verdicts.insert(op.id(), verdict);
+        self.judgments.push(judgment);
+        self.heads = BTreeSet::from([next]);
+    }
+
+    /// Judges the next op by the roster of its ancestors alone.
+    fn judge_aside(&mut self, graph: &Graph) {
+        self.set_aside();
+        let next = index(self.judgments.len());
+        let op = graph.op(next);
+        let parents = graph.parents(next);
+        let mut roster = self.view(graph, parents);
+        let judgment = judge(op, &roster);
+        if judgment.verdict().stands() {
+            roster.apply(op);
+        }
+        self.judgments.push(judgment);
+        for parent in parents {
+            self.heads.remove(parent);
+        }
+        self.heads.insert(next);
+        self.keep_view(View { heads: vec![next], roster });
+    }
+
+    /// Makes the roster, which is one of a branch now, a view; keeps the verdicts.
+    fn set_aside(&mut self) {
+        if !self.current {
+            return;
+        }
+        self.current = false;
+        let verdicts = std::mem::take(&mut self.roster.verdicts);
+        let emptied = Roster::new(self.roster.channel);
+        let roster = std::mem::replace(&mut self.roster, emptied);
+        self.roster.verdicts = verdicts;
+        self.keep_view(View { heads: self.heads.iter().copied().collect(), roster });
+    }
+
+    fn keep_view(&mut self, view: View) {
+        self.views.push_back(view);
+        if self.views.len() > VIEWS_KEPT {
+            self.views.pop_front();
+        }
+    }
+
+    fn resolve_from_cut(&mut self, graph: &Graph) {
+        let mut verdicts = std::mem::take(&mut self.roster.verdicts);
+        let mut ops: Vec<Index> = graph.after(self.cut).collect();
+        if let Some(at) = last_cut(graph, &ops) {
+            let above = ops.split_off(at + 1);
+            self.cut = ops.last().copied();
+            self.base = self.resolve_onto(graph, &ops, &mut verdicts);
+            ops = above;
+        }
+        self.roster = self.resolve_onto(graph, &ops, &mut verdicts);
+        self.roster.verdicts = verdicts;
+        self.current = true;
+    }
+
+    fn resolve_onto(
+        &self,
+        graph: &Graph,
+        ops: &[Index],
+        verdicts: &mut BTreeMap<OpId, Verdict>,
+    ) -> Roster {
+        let resolved = resolve(graph, &self.judgments, &self.base, ops);
+        verdicts.extend(resolved.verdicts);
+        resolved.roster
+    }
+}
+
+fn index(position: usize) -> Index {
+    Index::try_from(position).expect("the bound on ops fits 32 bits")
+}
+
+/// Where in `ops`, sorted ancestors first, the last one is that is concurrent with no other: it
+/// is the only head of what precedes it, and no op behind it builds on one before it but through
+/// it.
+fn last_cut(graph: &Graph, ops: &[Index]) -> Option<usize> {
+    let places: BTreeMap<Index, usize> =
+        ops.iter().enumerate().map(|(place, op)| (*op, place)).collect();
+    let mut heads: BTreeSet<Index> = BTreeSet::new();
+    let mut only_head = Vec::with_capacity(ops.len());
+    for &op in ops {
+        for parent in graph.parents(op) {
+            heads.remove(parent);
+        }
+        heads.insert(op);
+        only_head.push(heads.len() == 1);
+    }
+    // Parents that are not among the ops lie before all of them.
+    let mut deepest: Option<usize> = Some(ops.len());
+    for place in (0..ops.len()).rev() {
+        if only_head[place] && deepest >= Some(place) {
+            return Some(place);
+        }
+        for parent in graph.parents(ops[place]) {
+            deepest = deepest.min(places.get(parent).copied());
+        }
+    }
+    None
+}

@@ -1,0 +1,172 @@
+//! The key schedule: everything that an epoch's secret `S` turns into.
+//!
+//! ```text
+//! C[w0]       = Expand(S, "chain", epoch id)          topic key = Expand(S, "topic-key", epoch id)
+//! C[w + unit] = Expand(C[w], "next", w + unit)        frame key = Expand(S, "frame-key", epoch id)
+//! K[w]        = Expand(C[w], "window", w)             envelope keys: `envelope/seal.rs`
+//! ```
+//!
+//! The chain goes forward only: whoever holds `C[w]` reads from window `w` on and nothing before.
+//! Who is given which chain is decided elsewhere.
+
+use minicbor::{Decode, Encode};
+use rand_core::CryptoRng;
+
+use crate::crypto::hash;
+use crate::crypto::kdf::expand_secret;
+use crate::crypto::secret::Secret;
+use crate::encoding::DecodeError;
+use crate::ids::{ChannelId, EpochId, Window, base32};
+use crate::limits::CHAIN_STEPS_MAX;
+
+/// The secret of an epoch, held only between making the epoch and deriving its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochSecret(Secret);
+
+impl EpochSecret {
+    /// Draws a fresh secret.
+    pub fn random(rng: &mut impl CryptoRng) -> Self {
+        Self(Secret::random(rng))
+    }
+
+    /// Takes 32 bytes that already are an epoch's secret.
+    pub const fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// The id of the epoch that this secret makes in `channel`.
+    pub fn id(&self, channel: &ChannelId) -> EpochId {
+        let full = hash::derive("epoch-id", &[self.0.expose(), &channel.0]);
+        let mut id = [0; EpochId::LEN];
+        id.copy_from_slice(&full[..EpochId::LEN]);
+        EpochId(id)
+    }
+
+    /// Derives the epoch's keys and ends the secret.
+    pub fn into_keys(self, channel: &ChannelId, first_window: Window, unit_hours: u8) -> EpochKeys {
+        let epoch = self.id(channel);
+        let draw = |what| expand_secret(&self.0, what, &[&epoch.0]);
+        EpochKeys {
+            epoch,
+            window: first_window,
+            unit_hours,
+            chain: draw("chain"),
+            topic_key: draw("topic-key"),
+            frame_key: draw("frame-key"),
+        }
+    }
+}
+
+/// What a device keeps of an epoch, and what one device grants another: the chain from some
+/// window on and the keys of gossip. As CBOR it is the grant of the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct EpochKeys {
+    /// The epoch.
+    #[n(0)]
+    pub epoch: EpochId,
+    /// The window whose chain value is held.
+    #[n(1)]
+    pub window: Window,
+    /// Hours in a window: 24 or 1.
+    #[n(2)]
+    pub unit_hours: u8,
+    /// `C[window]`.
+    #[n(3)]
+    pub chain: Secret,
+    /// Names the gossip topic.
+    #[n(4)]
+    pub topic_key: Secret,
+    /// Seals gossip frames.
+    #[n(5)]
+    pub frame_key: Secret,
+}
+
+impl EpochKeys {
+    /// Checks that the unit is one of the protocol's and that the window lies on it.
+    ///
+    /// # Errors
+    /// [`DecodeError::OutOfRange`] naming the field.
+    pub fn check(&self) -> Result<(), DecodeError> {
+        if !matches!(self.unit_hours, 1 | 24) {
+            return Err(DecodeError::OutOfRange("window unit"));
+        }
+        if !self.window.0.is_multiple_of(u32::from(self.unit_hours)) {
+            return Err(DecodeError::OutOfRange("window"));
+        }
+        Ok(())
+    }
+
+    /// The gossip topic of the epoch.
+    pub fn topic(&self) -> String {
+        base32(&hash::keyed(self.topic_key.expose(), &[b"kith/topic/v1"])[..16])
+    }
+
+    /// Moves the chain to a later window, after which no earlier window can be read. Tells
+    /// whether the chain now begins there; it does not where the window is earlier, not on the
+    /// unit, or further than [`CHAIN_STEPS_MAX`] steps.
+    pub fn advance(&mut self, window: Window) -> bool {
+        match walk(&self.chain, self.window, window, self.unit_hours) {
+            Some(chain) => {
+                self.chain = chain;
+                self.window = window;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// Walks a chain from `C[from]` to `C[to]`, at most [`CHAIN_STEPS_MAX`] steps.
+pub(crate) fn walk(chain: &Secret, from: Window, to: Window, unit_hours: u8) -> Option<Secret> {
+    let unit = u32::from(unit_hours);
+    let hours = to.0.checked_sub(from.0)?;
+    if unit == 0 || !hours.is_multiple_of(unit) || hours / unit > CHAIN_STEPS_MAX {
+        return None;
+    }
+    let steps = (1..=hours / unit).map(|step| from.0 + step * unit);
+    Some(steps.fold(chain.clone(), |chain, window| {
+        expand_secret(&chain, "next", &[&window.to_be_bytes()])
+    }))
+}
+
+/// `K[window]` of the chain value `C[window]`.
+pub(crate) fn window_key(chain: &Secret, window: Window) -> Secret {
+    expand_secret(chain, "window", &[&window.0.to_be_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHANNEL: ChannelId = ChannelId([9; 32]);
+
+    fn keys(window: u32, unit: u8) -> EpochKeys {
+        EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, Window(window), unit)
+    }
+
+    #[test]
+    fn walking_in_two_strides_is_walking_in_one() {
+        let (mut once, mut twice) = (keys(240, 24), keys(240, 24));
+        assert!(once.advance(Window(480)));
+        assert!(twice.advance(Window(312)) && twice.advance(Window(480)));
+        assert_eq!(once, twice);
+        assert!(!once.advance(Window(456)), "a chain does not go back");
+    }
+
+    #[test]
+    fn a_walk_is_bounded_and_stays_on_the_unit() {
+        let far = 240 + 24 * (CHAIN_STEPS_MAX + 1);
+        assert!(!keys(240, 24).advance(Window(far)));
+        assert!(!keys(240, 24).advance(Window(250)));
+        assert!(!EpochKeys { unit_hours: 0, ..keys(240, 24) }.advance(Window(264)));
+        assert!(keys(240, 1).advance(Window(250)));
+    }
+
+    #[test]
+    fn an_epoch_belongs_to_one_channel() {
+        let secret = EpochSecret::new(Secret::new([1; 32]));
+        assert_ne!(secret.id(&CHANNEL), secret.id(&ChannelId([8; 32])));
+        assert_ne!(keys(240, 24).topic_key, keys(240, 24).frame_key);
+    }
+}

@@ -1,0 +1,342 @@
+//! The log of one writer in one segment: what may be appended to it, and where it ends.
+//!
+//! Acceptance looks at number, link, time and signature, never at what is inside, so every node
+//! accepts alike. Whether the content counts is decided afterwards and stops no log.
+//!
+//! **Forks.** Two signed envelopes of one writer at one place with different links prove that
+//! the writer equivocates (or that a copied home writes twice). The log then ends at the last
+//! envelope below the smallest number at which a fork is known whose own signature holds. The
+//! second half of the rule matters because a link vouches for what lies before it: an envelope
+//! with a broken signature can be held, but can prove nothing, so nothing may end on it.
+//! Whatever a node saw first, it ends with the same log.
+
+mod fork;
+
+use std::ops::Range;
+
+use minicbor::{Decode, Encode};
+
+pub use fork::{Fork, ForkError};
+
+use crate::crypto::sign::BadSignature;
+use crate::envelope::Envelope;
+use crate::ids::{ChannelId, LogId, Window};
+use crate::limits::{CLOCK_SKEW_MAX_MS, LOG_ENVELOPES};
+use crate::ranges::Ranges;
+use crate::time::{HOUR_MS, Hlc, Millis};
+
+/// Hours of the longest window. Acceptance holds an HLC against this and not against the epoch's
+/// unit, which not every node need know yet; the unit is checked when the envelope is opened.
+const WINDOW_HOURS_MAX: u64 = 24;
+
+/// What a node keeps of a log besides its envelopes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Log {
+    /// Segment and writer.
+    #[n(0)]
+    pub id: LogId,
+    /// The number of the last envelope, 0 for none.
+    #[n(1)]
+    pub head: u32,
+    /// The link of the last envelope, zeros for none.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub link: [u8; 32],
+    /// Numbers that are messages of a timeline.
+    #[n(3)]
+    pub messages: Ranges,
+    /// Numbers that no key here opens yet.
+    #[n(4)]
+    pub unopened: Ranges,
+    /// Numbers whose content does not count.
+    #[n(5)]
+    pub quarantined: Ranges,
+    /// The smallest number at which a fork is known.
+    #[n(6)]
+    pub fork: Option<u32>,
+}
+
+/// What is to be done with an envelope that claims a place in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is the next one. Its signature is still to be checked.
+    Next,
+    /// It is the head itself.
+    Known,
+    /// Something is held at its place below the head; only what is stored there tells whether it
+    /// is the same or a fork.
+    Behind,
+    /// Envelopes before it are missing; the log is held up to `have`.
+    Gap {
+        /// The number of the last envelope held.
+        have: u32,
+    },
+    /// It does not follow the head. If its signature holds, its writer signed another history.
+    BadLink,
+    /// The log has as many envelopes as a log may have.
+    Full,
+    /// The log ends before it, because of a fork at this number.
+    Closed(u32),
+    /// Its time lies too far ahead; it may come again from then on.
+    TooFarAhead(Millis),
+    /// Its time does not lie in its window.
+    WrongWindow,
+    /// Another envelope is the head at its number.
+    ForkSuspected,
+}
+
+/// Why a page of a log is refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// An envelope of another log.
+    #[error("the page mixes logs")]
+    OtherLog,
+    /// The last envelope that follows is not signed, so nothing vouches for those before it.
+    #[error(transparent)]
+    Signature(#[from] BadSignature),
+}
+
+/// What of a page may be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The envelopes to append, in order; the last one's signature holds.
+    pub accepted: Range<usize>,
+    /// The first envelope after them that may not be appended now, and why.
+    pub stopped: Option<(usize, Acceptance)>,
+}
+
+impl Log {
+    /// An empty log.
+    pub const fn new(id: LogId) -> Self {
+        Self {
+            id,
+            head: 0,
+            link: [0; 32],
+            messages: Ranges::new(),
+            unopened: Ranges::new(),
+            quarantined: Ranges::new(),
+            fork: None,
+        }
+    }
+
+    /// Says what is to be done with an envelope of this log. The signature is not looked at.
+    pub fn check(&self, envelope: &Envelope, now: Millis) -> Acceptance {
+        debug_assert_eq!(envelope.log_id(), self.id, "an envelope is held against its own log");
+        Tip { head: self.head, link: self.link }.check(self.fork, envelope, now)
+    }
+
+    /// Appends an envelope that [`Self::check`] found to be the next.
+    pub fn append(&mut self, envelope: &Envelope) {
+        debug_assert_eq!(envelope.place(), self.id.place(self.head + 1));
+        debug_assert_eq!(envelope.header.prev, self.link);
+        self.head = envelope.place().seq;
+        self.link = envelope.link();
+    }
+
+    /// Holds a page of envelopes of this log, in order, against it. What is already held is
+    /// passed over; only the last signature is checked, and it vouches for all before it.
+    ///
+    /// # Errors
+    /// [`PageError`] if the page is not of this log or its last signature does not hold.
+    pub fn verify_page(
+        &self,
+        channel: &ChannelId,
+        envelopes: &[Envelope],
+        now: Millis,
+    ) -> Result<Page, PageError> {
+        if envelopes.iter().any(|envelope| envelope.log_id() != self.id) {
+            return Err(PageError::OtherLog);
+        }
+        let mut tip = Tip { head: self.head, link: self.link };
+        let held = |envelope: &&Envelope| {
+            matches!(self.check(envelope, now), Acceptance::Known | Acceptance::Behind)
+        };
+        let start = envelopes.iter().take_while(held).count();
+        let mut page = Page { accepted: start..start, stopped: None };
+        for (at, envelope) in envelopes.iter().enumerate().skip(start) {
+            match tip.check(self.fork, envelope, now) {
+                Acceptance::Next => tip = Tip { head: tip.head + 1, link: envelope.link() },
+                other => {
+                    page.stopped = Some((at, other));
+                    break;
+                }
+            }
+            page.accepted.end = at + 1;
+        }
+        if let Some(last) = envelopes[page.accepted.clone()].last() {
+            last.verify(channel)?;
+        }
+        Ok(page)
+    }
+
+    /// Ends the log because of a fork at `seq`. `last` is the envelope with the largest number
+    /// below it whose own signature holds (see [`page_end`]), if there is one. Tells whether that
+    /// changed the log; what lies behind the new head is then to be taken out of the store.
+    pub fn close(&mut self, seq: u32, last: Option<&Envelope>) -> bool {
+        if self.fork.is_some_and(|known| known <= seq) {
+            return false;
+        }
+        self.fork = Some(seq);
+        if self.head >= seq {
+            self.head = last.map_or(0, |last| last.place().seq);
+            self.link = last.map_or([0; 32], Envelope::link);
+            for ranges in [&mut self.messages, &mut self.unopened, &mut self.quarantined] {
+                ranges.truncate(self.head + 1);
+            }
+        }
+        true
+    }
+}
+
+/// How many envelopes from the front of a run of one log may be served, so that the last one's
+/// signature holds and vouches for the rest.
+pub fn page_end(channel: &ChannelId, envelopes: &[Envelope]) -> usize {
+    let good = |envelope: &Envelope| envelope.verify(channel).is_ok();
+    envelopes.iter().rposition(good).map_or(0, |at| at + 1)
+}
+
+/// Where a log ends while a page is held against it.
+struct Tip {
+    head: u32,
+    link: [u8; 32],
+}
+
+impl Tip {
+    fn check(&self, fork: Option<u32>, envelope: &Envelope, now: Millis) -> Acceptance {
+        let seq = envelope.place().seq;
+        if let Some(fork) = fork.filter(|&fork| seq >= fork) {
+            return Acceptance::Closed(fork);
+        }
+        if seq < self.head {
+            return Acceptance::Behind;
+        }
+        if seq == self.head {
+            let same = envelope.link() == self.link;
+            return if same { Acceptance::Known } else { Acceptance::ForkSuspected };
+        }
+        if seq > LOG_ENVELOPES {
+            return Acceptance::Full;
+        }
+        if !in_widest_window(envelope.header.hlc, envelope.log_id().segment.window) {
+            return Acceptance::WrongWindow;
+        }
+        if seq > self.head + 1 {
+            return Acceptance::Gap { have: self.head };
+        }
+        if envelope.header.prev != self.link {
+            return Acceptance::BadLink;
+        }
+        let at = envelope.header.hlc.millis();
+        if at.since(now) > CLOCK_SKEW_MAX_MS {
+            return Acceptance::TooFarAhead(Millis(at.0 - CLOCK_SKEW_MAX_MS));
+        }
+        Acceptance::Next
+    }
+}
+
+fn in_widest_window(hlc: Hlc, window: Window) -> bool {
+    let hour = hlc.millis().0 / HOUR_MS;
+    let start = u64::from(window.0);
+    (start..start + WINDOW_HOURS_MAX).contains(&hour)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::{decode, encode};
+    use crate::envelope::fixtures::{CHANNEL, NOON, WINDOW, chain, envelope, log_id, position, signing, window_key};
+    use crate::envelope::seal;
+
+    fn held(chain: &[Envelope]) -> Log {
+        let mut log = Log::new(log_id());
+        for envelope in chain {
+            assert_eq!(log.check(envelope, NOON), Acceptance::Next);
+            log.append(envelope);
+        }
+        log
+    }
+
+    fn unsigned(mut envelope: Envelope) -> Envelope {
+        envelope.signature[5] ^= 1;
+        envelope
+    }
+
+    #[test]
+    fn a_log_goes_on_one_by_one_from_its_head() {
+        let chain = chain(4);
+        let log = held(&chain[..2]);
+        let checks = [0, 1, 2, 3].map(|at| log.check(&chain[at], NOON));
+        let gap = Acceptance::Gap { have: 2 };
+        assert_eq!(checks, [Acceptance::Behind, Acceptance::Known, Acceptance::Next, gap]);
+        assert_eq!(decode::<Log>(&encode(&log), 1024), Ok(log));
+    }
+
+    #[test]
+    fn another_history_is_noticed_at_the_head_and_behind_it() {
+        let log = held(&chain(2));
+        let other_head = envelope(2, chain(1)[0].link(), b"other", None);
+        assert_eq!(log.check(&other_head, NOON), Acceptance::ForkSuspected);
+        let next = envelope(3, other_head.link(), b"change", None);
+        assert_eq!(log.check(&next, NOON), Acceptance::BadLink);
+        assert_eq!(log.check(&unsigned(chain(2)[1].clone()), NOON), Acceptance::ForkSuspected);
+    }
+
+    #[test]
+    fn an_envelope_from_the_future_waits_for_its_time() {
+        let first = &chain(1)[0];
+        let early = Millis(NOON.0 - CLOCK_SKEW_MAX_MS - 1);
+        let log = Log::new(log_id());
+        let Acceptance::TooFarAhead(when) = log.check(first, early) else { panic!("accepted early") };
+        assert_eq!(when, Millis(NOON.0 - CLOCK_SKEW_MAX_MS));
+        assert_eq!(log.check(first, when), Acceptance::Next);
+    }
+
+    #[test]
+    fn time_and_number_are_bounded() {
+        let mut rng = rand_chacha::ChaCha20Rng::from_seed([1; 32]);
+        let mut late = position(1, [0; 32]);
+        late.hlc = Hlc::at(Millis(u64::from(WINDOW.0 + 24) * HOUR_MS));
+        let late = seal(&CHANNEL, &signing(), &late, &window_key(), b"", None, &mut rng);
+        assert_eq!(Log::new(log_id()).check(&late, late.header.hlc.millis()), Acceptance::WrongWindow);
+        let full = Log { head: LOG_ENVELOPES, ..Log::new(log_id()) };
+        assert_eq!(full.check(&envelope(LOG_ENVELOPES + 1, [0; 32], b"", None), NOON), Acceptance::Full);
+    }
+
+    #[test]
+    fn the_last_signature_vouches_for_the_page() {
+        let mut chain = chain(2);
+        chain[1] = unsigned(chain[1].clone());
+        chain.push(envelope(3, chain[1].link(), b"change", None));
+        let log = held(&chain[..1]);
+        let page = Page { accepted: 1..3, stopped: None };
+        assert_eq!(log.verify_page(&CHANNEL, &chain, NOON), Ok(page));
+        let cut = log.verify_page(&CHANNEL, &chain[..2], NOON);
+        assert_eq!(cut, Err(PageError::Signature(BadSignature)));
+        assert_eq!([3, 2].map(|len| page_end(&CHANNEL, &chain[..len])), [3, 1]);
+    }
+
+    #[test]
+    fn a_page_is_taken_as_far_as_it_follows() {
+        let mut chain = chain(3);
+        chain[2].header.prev = [7; 32];
+        let log = Log::new(log_id());
+        let page = log.verify_page(&CHANNEL, &chain, NOON).unwrap();
+        assert_eq!(page, Page { accepted: 0..2, stopped: Some((2, Acceptance::BadLink)) });
+        let ahead = log.verify_page(&CHANNEL, &chain[1..], NOON).unwrap();
+        assert_eq!(ahead.stopped, Some((0, Acceptance::Gap { have: 0 })));
+    }
+
+    #[test]
+    fn a_forked_log_ends_before_the_smallest_fork() {
+        let chain = chain(5);
+        let mut log = held(&chain);
+        log.messages.insert_range(1, 5);
+        assert!(log.close(4, Some(&chain[2])) && !log.close(5, Some(&chain[3])));
+        assert_eq!((log.head, log.link, log.messages.last()), (3, chain[2].link(), Some(3)));
+        assert_eq!(log.check(&chain[3], NOON), Acceptance::Closed(4));
+        assert!(log.close(2, Some(&chain[0])));
+        assert_eq!((log.head, log.fork), (1, Some(2)));
+    }
+
+    use rand_chacha::rand_core::SeedableRng;
+}

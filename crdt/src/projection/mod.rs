@@ -1,0 +1,42 @@
+//! What a reader sees of the entries: a pure function of the entries and the roster.
+//!
+//! Entries arrive in any order and more than once; nothing here depends on either. Rights are
+//! applied when a message is rendered and never before, so a role that changes, or a roster op
+//! that arrives late, changes what is shown and nothing that is stored.
+
+mod claims;
+mod seen;
+
+use minicbor::{Decode, Encode};
+
+pub use claims::{Claim, ClaimKind, Original, Reaction, Rendered, render};
+pub use seen::SeenBy;
+
+use crate::ids::{Place, SegmentId, Writer};
+use crate::time::Hlc;
+
+/// Where an entry stands in the order of a timeline: (hlc, device, incarnation, seq), and last
+/// the segment, so that no two entries stand at the same position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(array)]
+pub struct Position {
+    /// When it was written.
+    #[n(0)]
+    pub hlc: Hlc,
+    /// Who wrote it.
+    #[n(1)]
+    pub writer: Writer,
+    /// Its number in its log.
+    #[n(2)]
+    pub seq: u32,
+    /// Its segment.
+    #[n(3)]
+    pub segment: SegmentId,
+}
+
+impl Position {
+    /// The position of the entry at a place.
+    pub const fn new(hlc: Hlc, place: Place) -> Self {
+        Self { hlc, writer: place.log.writer, seq: place.seq, segment: place.log.segment }
+    }
+}

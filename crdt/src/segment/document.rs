@@ -1,0 +1,104 @@
+//! A whole segment as one Automerge document: the union of its writers' branches.
+//!
+//! Reading a timeline does not need it, since every entry has its place in the store. It is what
+//! the entries are a projection of, and tests hold the two against each other.
+
+use std::collections::BTreeMap;
+
+use automerge::{Automerge, ChangeHash, ROOT, ReadDoc, ScalarValueRef, ValueRef};
+
+use super::branch::{map_at, parse};
+use super::entry::Entry;
+use super::gate::pass;
+use crate::ids::Actor;
+
+/// A segment document.
+#[derive(Debug, Clone, Default)]
+pub struct SegmentDocument {
+    document: Automerge,
+    tips: BTreeMap<Actor, (u32, [u8; 32])>,
+}
+
+/// A writer's change as it came out of an envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriterChange {
+    /// The writer's actor.
+    pub actor: Actor,
+    /// The envelope's number.
+    pub seq: u32,
+    /// The change.
+    pub bytes: Vec<u8>,
+}
+
+impl SegmentDocument {
+    /// An empty document.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies a batch of changes, those of each writer in order, and returns how many took
+    /// effect. One that does not pass the gate, or does not follow its writer's last one, is left
+    /// out: Automerge would keep it in memory without bound, waiting for what it names.
+    pub fn apply_batch<'c>(&mut self, changes: impl IntoIterator<Item = &'c WriterChange>) -> usize {
+        let mut batch = Vec::new();
+        for change in changes {
+            let tip = self.tips.get(&change.actor).copied();
+            let follows = tip.map_or(1, |(seq, _)| seq + 1) == change.seq;
+            let passed = pass(&change.bytes, &change.actor, change.seq);
+            let Some(passed) = passed.ok().filter(|passed| follows && passed.dep == tip.map(|(_, hash)| hash)) else {
+                continue;
+            };
+            self.tips.insert(change.actor, (change.seq, passed.hash));
+            batch.push(parse(&change.bytes));
+        }
+        let applied = batch.len();
+        self.document
+            .apply_changes(batch)
+            .expect("changes that passed the gate and follow one another apply");
+        applied
+    }
+
+    /// Every entry, by writer and number, as it stands in the document.
+    pub fn entries(&self) -> Vec<(Actor, u32, Entry)> {
+        let mut entries: Vec<_> = self
+            .document
+            .keys(ROOT)
+            .filter_map(|key| Some((block_actor(&key)?, map_at(&self.document, &key)?)))
+            .flat_map(|(actor, map)| {
+                self.document.map_range(map, ..).filter_map(move |item| {
+                    let (seq, entry) = read_item(&item.key, &item.value)?;
+                    Some((actor, seq, entry))
+                })
+            })
+            .collect();
+        entries.sort_by_key(|&(actor, seq, _)| (actor, seq));
+        entries
+    }
+
+    /// The hashes of the newest changes, one for each writer, sorted.
+    pub fn heads(&self) -> Vec<[u8; 32]> {
+        self.document.get_heads().into_iter().map(|ChangeHash(hash)| hash).collect()
+    }
+}
+
+fn block_actor(key: &str) -> Option<Actor> {
+    let (hex, _) = key.split_once('/')?;
+    let mut actor = [0; Actor::LEN];
+    let digits = hex.as_bytes();
+    if digits.len() != 2 * Actor::LEN {
+        return None;
+    }
+    for (byte, pair) in actor.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(Actor(actor))
+}
+
+fn read_item(key: &str, value: &ValueRef<'_>) -> Option<(u32, Entry)> {
+    let kind = key.chars().next()?;
+    let seq = key.get(kind.len_utf8()..)?.parse().ok()?;
+    match value {
+        ValueRef::Scalar(ScalarValueRef::Bytes(bytes)) => Some((seq, Entry::parse(kind, bytes).ok()?)),
+        _ => None,
+    }
+}

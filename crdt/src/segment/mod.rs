@@ -1,0 +1,21 @@
+//! Segment documents: what one envelope's change may say, how it is written, how it is read.
+//!
+//! - [`read_change`] is the gate between a stranger's bytes and everything else.
+//! - [`Branch`] is where a writer makes its own changes.
+//! - [`SegmentDocument`] is the Automerge document that all writers' changes make together.
+//!
+//! Nothing here knows keys or roles: what comes in has been opened already, and whether an entry
+//! has an effect is decided in [`crate::projection`]. Automerge ends in this directory.
+
+mod branch;
+mod change;
+mod document;
+mod emoji;
+mod entry;
+pub mod gate;
+
+pub use branch::{Branch, BranchError};
+pub use document::{SegmentDocument, WriterChange};
+pub use emoji::{NotAnEmoji, check_emoji};
+pub use entry::{Entry, Message, SeenRange};
+pub use gate::{ChangeError, read_change};
