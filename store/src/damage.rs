@@ -1,0 +1,149 @@
+//! Records that cannot be read: named, counted, and kept from stopping anything else.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// How many damaged records are kept by name; what is beyond is only counted.
+const NAMED_MAX: usize = 1_024;
+
+/// How a record is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DamageKind {
+    /// Its seal does not hold: a bit of the value, or the value itself, is another's.
+    Seal,
+    /// It opens, but what is inside is not of the form that this table has.
+    Form,
+    /// The key it is sealed under is itself damaged.
+    Key,
+    /// The block of the file it lies in cannot be read; there may be more records in it.
+    Block,
+    /// Part of the write-ahead log cannot be read: the last commits before a crash may be lost.
+    Log,
+}
+
+/// One record, or one stretch of records, that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Damage {
+    /// The table.
+    pub table: &'static str,
+    /// The record's key in hex; for a block, the key at which reading stopped.
+    pub key: String,
+    /// How it is damaged.
+    pub kind: DamageKind,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let how = match self.kind {
+            DamageKind::Seal => "its seal does not hold",
+            DamageKind::Form => "its content is malformed",
+            DamageKind::Key => "the key it is sealed under is lost",
+            DamageKind::Block => "the file around it cannot be read",
+            DamageKind::Log => "part of the write-ahead log cannot be read",
+        };
+        write!(f, "{} {}: {how}", self.table, self.key)
+    }
+}
+
+/// The damage seen since the store was opened. Seeing a record twice does not count twice.
+#[derive(Debug, Default)]
+pub(crate) struct DamageLog {
+    seen: Mutex<Seen>,
+    marker: Option<PathBuf>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    named: BTreeSet<Damage>,
+    unnamed: u64,
+    is_marked: bool,
+}
+
+impl DamageLog {
+    /// A log that leaves a file at `marker` when a database's own files turn out to be damaged,
+    /// so that the next start salvages them.
+    pub(crate) fn new(marker: Option<PathBuf>) -> Self {
+        Self {
+            seen: Mutex::default(),
+            marker,
+        }
+    }
+
+    /// Notes a stretch of rows that RocksDB cannot read.
+    pub(crate) fn note_block(&self, table: &'static str, key: &[u8]) {
+        self.note(table, key, DamageKind::Block);
+        self.mark();
+    }
+
+    /// Leaves the marker. That it cannot be written changes nothing for this run, and the next
+    /// one meets the same damage again.
+    pub(crate) fn mark(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(marker) = self.marker.as_ref().filter(|_| !seen.is_marked) {
+            seen.is_marked = File::create(marker).is_ok();
+        }
+    }
+
+    pub(crate) fn note(&self, table: &'static str, key: &[u8], kind: DamageKind) {
+        let damage = Damage {
+            table,
+            key: hex(key),
+            kind,
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.named.len() < NAMED_MAX {
+            seen.named.insert(damage);
+        } else if !seen.named.contains(&damage) {
+            seen.unnamed += 1;
+        }
+    }
+
+    pub(crate) fn named(&self) -> Vec<Damage> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.named.iter().cloned().collect()
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.named.len() as u64 + seen.unnamed
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            text.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
+            text.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_seen_twice_counts_once() {
+        let log = DamageLog::default();
+        log.note("envelopes", &[1, 0xab], DamageKind::Seal);
+        log.note("envelopes", &[1, 0xab], DamageKind::Seal);
+        assert_eq!(log.count(), 1);
+        assert_eq!(
+            log.named()[0].to_string(),
+            "envelopes 01ab: its seal does not hold"
+        );
+    }
+
+    #[test]
+    fn names_are_bounded_and_the_count_goes_on() {
+        let log = DamageLog::default();
+        for number in 0..NAMED_MAX as u32 + 7 {
+            log.note("logs", &number.to_be_bytes(), DamageKind::Form);
+        }
+        assert_eq!(log.named().len(), NAMED_MAX);
+        assert_eq!(log.count(), NAMED_MAX as u64 + 7);
+    }
+}

@@ -1,0 +1,364 @@
+//! The key database: window keys and epochs, apart from everything they open.
+//!
+//! It is tiny, so that whenever a key goes, all of it can be written anew: the tables are
+//! flushed and compacted to their last level, which leaves the old files and the old log without
+//! a use, and these are overwritten before they are removed. What a file system or a flash chip
+//! keeps of overwritten blocks is beyond a program's reach; what was in them is sealed as well.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use kith_crdt::crypto::secret::Secret;
+use kith_crdt::ids::{ChannelId, Window};
+use minicbor::{Decode, Encode};
+use rocksdb::{
+    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, ReadOptions, WriteBatch,
+    WriteOptions,
+};
+use zeroize::Zeroizing;
+
+use crate::damage::{DamageKind, DamageLog};
+use crate::error::StoreError;
+use crate::keys::{RecordKeys, after_prefix};
+use crate::rocks::Location;
+use crate::scan::Cursor;
+use crate::seal::{self, Nonces, Sealed, Site, TABLE_KEY};
+use crate::shared::TableKeys;
+use crate::table::Table;
+use crate::window_keys::{WindowKey, WindowKeys};
+
+/// The record that holds the next number to give out, under a number that no key has.
+const COUNTER: u32 = 0;
+/// How far numbering goes on ahead when the counter cannot be read.
+const COUNTER_LEAP: u32 = 1 << 16;
+/// How the names of files start that wait to be overwritten. RocksDB does not know such names.
+const HELD: &str = "held-";
+
+/// The value of a record of `window_keys`.
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WindowRecord {
+    #[n(0)]
+    channel: ChannelId,
+    #[n(1)]
+    window: Window,
+    #[n(2)]
+    key: Secret,
+}
+
+/// The open key database. Only the writer has it.
+pub(crate) struct KeyDb {
+    db: DB,
+    location: Location,
+}
+
+impl KeyDb {
+    pub(crate) fn new(db: DB, location: Location) -> Self {
+        let keys = Self { db, location };
+        // What a crash left waiting.
+        keys.overwrite_held();
+        keys
+    }
+
+    fn table(&self, table: Table) -> &ColumnFamily {
+        self.db
+            .cf_handle(table.name())
+            .expect("every table is made when the database is opened")
+    }
+
+    fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        Ok(self.db.write_opt(batch, &options)?)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        prefix: Vec<u8>,
+        damage: &DamageLog,
+        mut each: impl FnMut(&[u8], &[u8]),
+    ) {
+        let upper = after_prefix(&prefix);
+        let rows = self
+            .db
+            .raw_iterator_cf_opt(self.table(table), ReadOptions::default());
+        let mut rows = Cursor::new(rows, table, (prefix, upper), damage);
+        rows.seek_first();
+        while let Some((key, record)) = rows.row() {
+            each(key, record);
+            rows.next();
+        }
+    }
+
+    /// Reads all window keys into memory.
+    pub(crate) fn load(
+        &self,
+        keys: &RecordKeys,
+        table_keys: &TableKeys,
+        damage: &DamageLog,
+    ) -> WindowKeys {
+        let loaded = WindowKeys::default();
+        let mut counter = None;
+        let mut rows = 0_u64;
+        self.scan(Table::WindowKeys, Vec::new(), damage, |key, record| {
+            rows += 1;
+            let site = Site {
+                table: Table::WindowKeys,
+                key,
+            };
+            let number = key.try_into().ok().map(u32::from_be_bytes);
+            let plain = open(site, record, table_keys);
+            match (number, plain.and_then(|plain| Entry::parse(number, &plain))) {
+                (_, Some(Entry::Counter(next))) => counter = Some(next),
+                (
+                    Some(number),
+                    Some(Entry::Key(WindowRecord {
+                        channel,
+                        window,
+                        key,
+                    })),
+                ) => {
+                    let chan = keys.chan(&channel);
+                    loaded.insert(
+                        number,
+                        channel,
+                        WindowKey {
+                            chan,
+                            window,
+                            secret: key,
+                        },
+                    );
+                }
+                (number, _) => {
+                    damage.note(site.table.name(), key, DamageKind::Seal);
+                    loaded.mark_damaged(number);
+                }
+            }
+        });
+        let has_hole = damage.named().iter().any(|damage| {
+            damage.table == Table::WindowKeys.name() && damage.kind == DamageKind::Block
+        });
+        if has_hole {
+            loaded.mark_damaged(None);
+        }
+        match counter {
+            Some(next) => loaded.raise_next(next),
+            None if rows > 0 || has_hole => {
+                loaded.raise_next(loaded.next().saturating_add(COUNTER_LEAP))
+            }
+            None => {}
+        }
+        loaded
+    }
+
+    /// Makes new window keys durable, with the next number to give out after them.
+    pub(crate) fn put_windows(
+        &self,
+        fresh: &[(u32, ChannelId, WindowKey)],
+        next: u32,
+        (table_keys, nonces): (&TableKeys, &mut Nonces),
+    ) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        let mut put = |number: u32, plain: &[u8]| {
+            let key = number.to_be_bytes();
+            let site = Site {
+                table: Table::WindowKeys,
+                key: &key,
+            };
+            let record = seal::seal(
+                site,
+                TABLE_KEY,
+                table_keys.get(site.table),
+                &nonces.next(),
+                plain,
+            );
+            batch.put_cf(self.table(site.table), key, record);
+        };
+        for (number, channel, key) in fresh {
+            let record = WindowRecord {
+                channel: *channel,
+                window: key.window,
+                key: key.secret.clone(),
+            };
+            put(
+                *number,
+                &Zeroizing::new(kith_crdt::encoding::encode(&record)),
+            );
+        }
+        put(COUNTER, &kith_crdt::encoding::encode(&next));
+        self.write(batch)
+    }
+
+    /// Deletes window keys so that no file holds them any more.
+    pub(crate) fn delete_windows(&self, numbers: &[u32]) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        for number in numbers {
+            batch.delete_cf(self.table(Table::WindowKeys), number.to_be_bytes());
+        }
+        self.write(batch)?;
+        self.erase()
+    }
+
+    /// Writes an epoch. The value it had before, if another, is erased.
+    pub(crate) fn put_epoch(
+        &self,
+        key: &[u8],
+        plain: &[u8],
+        (table_keys, nonces): (&TableKeys, &mut Nonces),
+    ) -> Result<(), StoreError> {
+        let site = Site {
+            table: Table::Epochs,
+            key,
+        };
+        let old = self.db.get_cf(self.table(site.table), key)?;
+        if old
+            .as_ref()
+            .and_then(|old| open(site, old, table_keys))
+            .is_some_and(|old| *old == plain)
+        {
+            return Ok(());
+        }
+        let record = seal::seal(
+            site,
+            TABLE_KEY,
+            table_keys.get(site.table),
+            &nonces.next(),
+            plain,
+        );
+        let mut batch = WriteBatch::default();
+        batch.put_cf(self.table(site.table), key, record);
+        self.write(batch)?;
+        if old.is_some() { self.erase() } else { Ok(()) }
+    }
+
+    /// The readable epochs under a prefix of their keys.
+    pub(crate) fn epochs(
+        &self,
+        prefix: Vec<u8>,
+        table_keys: &TableKeys,
+        damage: &DamageLog,
+    ) -> Vec<Zeroizing<Vec<u8>>> {
+        let mut epochs = Vec::new();
+        self.scan(Table::Epochs, prefix, damage, |key, record| {
+            match open(
+                Site {
+                    table: Table::Epochs,
+                    key,
+                },
+                record,
+                table_keys,
+            ) {
+                Some(plain) => epochs.push(plain),
+                None => damage.note(Table::Epochs.name(), key, DamageKind::Seal),
+            }
+        });
+        epochs
+    }
+
+    /// Deletes an epoch so that no file holds it any more.
+    pub(crate) fn delete_epoch(&self, key: &[u8]) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        batch.delete_cf(self.table(Table::Epochs), key);
+        self.write(batch)?;
+        self.erase()
+    }
+
+    /// Rewrites everything and overwrites the files that held it before.
+    fn erase(&self) -> Result<(), StoreError> {
+        if self.location.is_on_disk() {
+            hold_files(&self.location.path)
+                .map_err(|error| StoreError::io("erasing a key", error))?;
+        }
+        let tables = Table::KEYS.map(|table| self.table(table));
+        self.db
+            .flush_cfs_opt(&tables, &rocksdb::FlushOptions::default())?;
+        let mut options = CompactOptions::default();
+        options.set_exclusive_manual_compaction(true);
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for table in tables {
+            self.db
+                .compact_range_cf_opt(table, None::<&[u8]>, None::<&[u8]>, &options);
+        }
+        self.overwrite_held();
+        Ok(())
+    }
+
+    /// Overwrites and removes held files that RocksDB no longer has. That it cannot be done now
+    /// leaves them for the next time.
+    fn overwrite_held(&self) {
+        if !self.location.is_on_disk() {
+            return;
+        }
+        for path in files(&self.location.path, |name| name.starts_with(HELD)).unwrap_or_default() {
+            drop(overwrite(&path));
+        }
+    }
+}
+
+enum Entry {
+    Counter(u32),
+    Key(WindowRecord),
+}
+
+impl Entry {
+    fn parse(number: Option<u32>, plain: &[u8]) -> Option<Self> {
+        if number? == COUNTER {
+            minicbor::decode(plain).ok().map(Self::Counter)
+        } else {
+            minicbor::decode(plain).ok().map(Self::Key)
+        }
+    }
+}
+
+fn open(site: Site<'_>, record: &[u8], table_keys: &TableKeys) -> Option<Zeroizing<Vec<u8>>> {
+    let sealed = Sealed::split(record).filter(|sealed| sealed.number == TABLE_KEY)?;
+    sealed
+        .open(site, table_keys.get(site.table))
+        .ok()
+        .map(Zeroizing::new)
+}
+
+/// The files of a directory whose names are wanted.
+fn files(directory: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(&wanted) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Gives every file that may hold a key a second name, under which it outlives its removal.
+fn hold_files(directory: &Path) -> io::Result<()> {
+    for path in files(directory, |name| {
+        name.ends_with(".sst") || name.ends_with(".log")
+    })? {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        match fs::hard_link(&path, directory.join(format!("{HELD}{name}"))) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // A file system without hard links: the file is removed without being overwritten.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+/// Overwrites a held file with zeros, unless RocksDB still has it, and removes its second name.
+fn overwrite(path: &Path) -> io::Result<()> {
+    let meta = fs::metadata(path)?;
+    if meta.nlink() == 1 {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        io::copy(&mut io::Read::take(io::repeat(0), meta.len()), &mut file)?;
+        file.flush()?;
+        File::sync_all(&file)?;
+    }
+    fs::remove_file(path)
+}

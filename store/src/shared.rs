@@ -1,0 +1,140 @@
+//! What the writer and every reader have in common: the database, the keys that open its
+//! records, and the damage seen.
+
+use kith_crdt::crypto::kdf::expand_secret;
+use kith_crdt::crypto::secret::Secret;
+use rocksdb::{ColumnFamily, DB, ReadOptions};
+
+use crate::damage::{DamageKind, DamageLog};
+use crate::keys::RecordKeys;
+use crate::scan::Cursor;
+use crate::seal::{Sealed, Site, TABLE_KEY};
+use crate::table::Table;
+use crate::window_keys::{Lookup, WindowKeys};
+
+/// The key that each table has for itself.
+pub(crate) struct TableKeys(Vec<Secret>);
+
+impl TableKeys {
+    pub(crate) fn new(master: &Secret) -> Self {
+        let tables = Table::DATA.into_iter().chain(Table::KEYS);
+        Self(
+            tables
+                .map(|table| expand_secret(master, "table", &[table.name().as_bytes()]))
+                .collect(),
+        )
+    }
+
+    pub(crate) fn get(&self, table: Table) -> &Secret {
+        &self.0[table.index()]
+    }
+}
+
+/// A record that could be read.
+pub(crate) struct Record {
+    /// The number of the key it was sealed under.
+    pub(crate) number: u32,
+    /// What was written.
+    pub(crate) plain: Vec<u8>,
+}
+
+/// What a look at one key finds.
+pub(crate) enum Found {
+    /// There is no such record, or what it was sealed under has been deleted.
+    Nothing,
+    /// The record.
+    Record(Record),
+    /// There is one and it cannot be read; it has been noted.
+    Damaged,
+}
+
+impl Found {
+    /// The record, if it can be read.
+    pub(crate) fn readable(self) -> Option<Record> {
+        match self {
+            Self::Record(record) => Some(record),
+            Self::Nothing | Self::Damaged => None,
+        }
+    }
+}
+
+/// One open home.
+pub(crate) struct Shared {
+    pub(crate) db: DB,
+    pub(crate) keys: RecordKeys,
+    pub(crate) table_keys: TableKeys,
+    pub(crate) window_keys: WindowKeys,
+    pub(crate) damage: DamageLog,
+}
+
+impl Shared {
+    pub(crate) fn table(&self, table: Table) -> &ColumnFamily {
+        self.db
+            .cf_handle(table.name())
+            .expect("every table is made when the database is opened")
+    }
+
+    /// Opens a record as it was found, noting damage.
+    pub(crate) fn open(&self, site: Site<'_>, record: &[u8]) -> Found {
+        let Some(sealed) = Sealed::split(record) else {
+            return self.damaged(site, DamageKind::Seal);
+        };
+        let opened = match sealed.number {
+            TABLE_KEY => sealed.open(site, self.table_keys.get(site.table)),
+            number => match self.window_keys.secret(number) {
+                Lookup::Alive(key) => sealed.open(site, &key),
+                Lookup::Gone => return Found::Nothing,
+                Lookup::Lost => return self.damaged(site, DamageKind::Key),
+            },
+        };
+        match opened {
+            Ok(plain) => Found::Record(Record {
+                number: sealed.number,
+                plain,
+            }),
+            Err(_) => self.damaged(site, DamageKind::Seal),
+        }
+    }
+
+    /// Reads one record.
+    pub(crate) fn get(&self, site: Site<'_>, options: &ReadOptions) -> Found {
+        match self
+            .db
+            .get_pinned_cf_opt(self.table(site.table), site.key, options)
+        {
+            Ok(Some(record)) => self.open(site, &record),
+            Ok(None) => Found::Nothing,
+            Err(_) => {
+                self.damage.note_block(site.table.name(), site.key);
+                Found::Damaged
+            }
+        }
+    }
+
+    /// A cursor over the rows of a table from `lower` to before `upper`.
+    pub(crate) fn cursor(
+        &self,
+        table: Table,
+        lower: Vec<u8>,
+        upper: Vec<u8>,
+        mut options: ReadOptions,
+    ) -> Cursor<'_> {
+        options.set_iterate_lower_bound(lower.clone());
+        if !upper.is_empty() {
+            options.set_iterate_upper_bound(upper.clone());
+        }
+        let rows = self.db.raw_iterator_cf_opt(self.table(table), options);
+        Cursor::new(rows, table, (lower, upper), &self.damage)
+    }
+
+    /// Notes that a record opens but is not of the form it should have.
+    pub(crate) fn malformed(&self, site: Site<'_>) {
+        self.damage
+            .note(site.table.name(), site.key, DamageKind::Form);
+    }
+
+    fn damaged(&self, site: Site<'_>, kind: DamageKind) -> Found {
+        self.damage.note(site.table.name(), site.key, kind);
+        Found::Damaged
+    }
+}

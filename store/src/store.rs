@@ -1,0 +1,609 @@
+//! The store itself: opening it, and the one writer's commits.
+//!
+//! **Invariant: nothing is sealed under a key before that key is durable.** New window keys go
+//! into the key database, synced, before the batch that needs them. Deletion goes the other way
+//! round, and a mark in the batch lets the next start finish what a crash left between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use kith_crdt::crypto::secret::Secret;
+use kith_crdt::ids::{ChannelId, EpochId, Window};
+use rocksdb::{ReadOptions, WriteBatch, WriteOptions};
+use zeroize::Zeroizing;
+
+use crate::batch::{Batch, Change};
+use crate::damage::{Damage, DamageLog};
+use crate::error::StoreError;
+use crate::events;
+use crate::home;
+use crate::keydb::KeyDb;
+use crate::keys::RecordKeys;
+use crate::rocks::{Database, Location, Medium};
+use crate::salvage;
+use crate::seal::{self, Nonces, OVERHEAD, Sealed, Site, TABLE_KEY};
+use crate::shared::{Shared, TableKeys};
+use crate::table::Table;
+use crate::timeline::{self, Rewrite};
+use crate::vault::{FORMAT, Vault};
+use crate::view::Reader;
+use crate::window_keys::{Lookup, WindowKey};
+
+/// The file that tells the next start to salvage the databases.
+const SALVAGE_MARKER: &str = "salvage";
+/// How the store's own keys in the table `meta` start; a name of the engine's has no NUL.
+const SHREDDING: &[u8] = b"\0shredding";
+
+/// What a commit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// The cursor of the first event of the batch; more than `cursor` if it had none.
+    pub first: u64,
+    /// The cursor of the newest event there is; 0 if there is none.
+    pub cursor: u64,
+}
+
+/// How far a sweep came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swept {
+    /// Records looked at.
+    pub looked: usize,
+    /// Records removed.
+    pub removed: usize,
+    /// Whether the sweep reached the end; the next one starts over.
+    pub finished: bool,
+}
+
+/// An open home, and the only right to write to it.
+pub struct Store {
+    shared: Arc<Shared>,
+    key_db: KeyDb,
+    nonces: Nonces,
+    events: EventCursors,
+    sweep: SweepPosition,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+/// Where the events are.
+#[derive(Clone, Copy)]
+struct EventCursors {
+    /// The first cursor that may still be on the disk.
+    oldest: u64,
+    /// The cursor of the next event.
+    next: u64,
+}
+
+/// Where the next sweep goes on.
+#[derive(Default)]
+struct SweepPosition {
+    table: usize,
+    key: Vec<u8>,
+}
+
+/// The key of one window, while a commit needs it.
+struct WindowSeal {
+    number: u32,
+    key: Secret,
+}
+
+impl Store {
+    /// Opens the store of a home, making it if it is new, and finishes what a crash left.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] before anything is touched; [`StoreError::Locked`] if it is open
+    /// already; otherwise what keeps it from being read or written.
+    pub fn open(home: &Path, master: &Secret, medium: Medium) -> Result<Self, StoreError> {
+        let marker = home.join(SALVAGE_MARKER);
+        let is_on_disk = matches!(medium, Medium::Disk);
+        if is_on_disk {
+            check_format(home)?;
+            make_directories(home)?;
+        }
+        let is_marked = is_on_disk && marker.exists();
+        let damage = DamageLog::new(is_on_disk.then_some(marker.clone()));
+        let key_location = Location::new(home, Database::Keys, &medium);
+        let key_db = KeyDb::new(
+            salvage::open(&key_location, is_marked, &damage)?,
+            key_location,
+        );
+        let db = salvage::open(
+            &Location::new(home, Database::Data, &medium),
+            is_marked,
+            &damage,
+        )?;
+        if is_marked {
+            fs::remove_file(&marker)
+                .map_err(|error| StoreError::io("finishing a salvage", error))?;
+        }
+        let keys = RecordKeys::new(master);
+        let table_keys = TableKeys::new(master);
+        let window_keys = key_db.load(&keys, &table_keys, &damage);
+        let shared = Arc::new(Shared {
+            db,
+            keys,
+            table_keys,
+            window_keys,
+            damage,
+        });
+        let events = EventCursors::read(&shared);
+        let mut store = Self {
+            shared,
+            key_db,
+            nonces: Nonces::new()?,
+            events,
+            sweep: SweepPosition::default(),
+        };
+        store.finish_shredding()?;
+        Ok(store)
+    }
+
+    /// A reader, for any thread.
+    pub fn reader(&self) -> Reader {
+        Reader {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// An empty batch.
+    pub fn batch(&self) -> Batch {
+        Batch::new(Arc::clone(&self.shared))
+    }
+
+    /// Makes a batch durable: all of it, or, when this returns an error, nothing of it that a
+    /// reader sees.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] and the like; the batch can be built and committed again.
+    pub fn commit(&mut self, batch: Batch) -> Result<CommitInfo, StoreError> {
+        let first = self.events.next;
+        if batch.is_empty() {
+            return Ok(CommitInfo {
+                first,
+                cursor: first - 1,
+            });
+        }
+        let seals = self.window_seals(scopes(&batch))?;
+        let mut writes = WriteBatch::with_capacity_bytes(expected_bytes(&batch));
+        for change in &batch.changes {
+            self.write_change(&mut writes, &seals, change);
+        }
+        for (shelf, changes) in &batch.timeline {
+            let seal = seals.get(&(*shelf.channel(), shelf.window()));
+            for Rewrite { key, plain } in timeline::rewrite(&self.shared, shelf, changes) {
+                self.write(
+                    &mut writes,
+                    Site {
+                        table: Table::Timeline,
+                        key: &key,
+                    },
+                    plain.as_deref(),
+                    seal,
+                );
+            }
+        }
+        let mut cursors = self.events;
+        if !batch.events.is_empty() {
+            let key = events::key(first);
+            let plain = events::encode(&batch.events);
+            self.write(
+                &mut writes,
+                Site {
+                    table: Table::Events,
+                    key: &key,
+                },
+                Some(&plain),
+                None,
+            );
+            cursors.next += batch.events.len() as u64;
+            cursors.trim(&self.shared, &mut writes);
+        }
+        self.write_synced(writes)?;
+        self.events = cursors;
+        Ok(CommitInfo {
+            first,
+            cursor: cursors.next - 1,
+        })
+    }
+
+    fn write_change(
+        &mut self,
+        writes: &mut WriteBatch,
+        seals: &BTreeMap<(ChannelId, Window), WindowSeal>,
+        change: &Change,
+    ) {
+        match change {
+            Change::Put {
+                table,
+                key,
+                value,
+                scope,
+            } => {
+                let seal = scope.as_ref().and_then(|scope| seals.get(scope));
+                self.write(writes, Site { table: *table, key }, Some(value), seal);
+            }
+            Change::Delete { table, key } => writes.delete_cf(self.shared.table(*table), key),
+            Change::DeleteRange { table, from, to } => {
+                writes.delete_range_cf(self.shared.table(*table), from, to)
+            }
+        }
+    }
+
+    /// Seals one record into a batch, or deletes it where there is nothing to write.
+    fn write(
+        &mut self,
+        writes: &mut WriteBatch,
+        site: Site<'_>,
+        plain: Option<&[u8]>,
+        seal: Option<&WindowSeal>,
+    ) {
+        let cf = self.shared.table(site.table);
+        let Some(plain) = plain else {
+            return writes.delete_cf(cf, site.key);
+        };
+        assert_eq!(
+            seal.is_some(),
+            site.table.is_windowed(),
+            "what a window holds is sealed under its key"
+        );
+        let (number, key) = match seal {
+            Some(seal) => (seal.number, &seal.key),
+            None => (TABLE_KEY, self.shared.table_keys.get(site.table)),
+        };
+        writes.put_cf(
+            cf,
+            site.key,
+            seal::seal(site, number, key, &self.nonces.next(), plain),
+        );
+    }
+
+    fn write_synced(&self, writes: WriteBatch) -> Result<(), StoreError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        let written = self
+            .shared
+            .db
+            .write_opt(writes, &options)
+            .map_err(StoreError::from);
+        if matches!(written, Err(StoreError::Damaged { .. })) {
+            self.shared.damage.mark();
+        }
+        written
+    }
+
+    /// The keys of these windows. Those that are new are durable when this returns.
+    fn window_seals(
+        &mut self,
+        scopes: BTreeSet<(ChannelId, Window)>,
+    ) -> Result<BTreeMap<(ChannelId, Window), WindowSeal>, StoreError> {
+        let mut seals = BTreeMap::new();
+        let mut fresh = Vec::new();
+        let mut next = self.shared.window_keys.next();
+        for (channel, window) in scopes {
+            let chan = self.shared.keys.chan(&channel);
+            let known = self.shared.window_keys.number(chan, window);
+            let seal = match known.map(|number| (number, self.shared.window_keys.secret(number))) {
+                Some((number, Lookup::Alive(key))) => WindowSeal { number, key },
+                _ => {
+                    let seal = WindowSeal {
+                        number: next,
+                        key: Secret::new(seal::random()?),
+                    };
+                    fresh.push((
+                        next,
+                        channel,
+                        WindowKey {
+                            chan,
+                            window,
+                            secret: seal.key.clone(),
+                        },
+                    ));
+                    next = next
+                        .checked_add(1)
+                        .ok_or_else(|| StoreError::Database("out of key numbers".to_owned()))?;
+                    seal
+                }
+            };
+            seals.insert((channel, window), seal);
+        }
+        if !fresh.is_empty() {
+            self.key_db
+                .put_windows(&fresh, next, (&self.shared.table_keys, &mut self.nonces))?;
+            for (number, channel, key) in fresh {
+                self.shared.window_keys.insert(number, channel, key);
+            }
+        }
+        Ok(seals)
+    }
+
+    /// Makes the keys of an epoch durable. A value that it replaces is erased.
+    ///
+    /// # Errors
+    /// What keeps the key database from being written.
+    pub fn put_epoch(
+        &mut self,
+        channel: &ChannelId,
+        epoch: &EpochId,
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let key = self.shared.keys.epoch(channel, &epoch.0);
+        self.key_db
+            .put_epoch(&key, value, (&self.shared.table_keys, &mut self.nonces))
+    }
+
+    /// The readable epochs of a channel.
+    pub fn epochs(&self, channel: &ChannelId) -> Vec<Zeroizing<Vec<u8>>> {
+        let prefix = self.shared.keys.channel(channel);
+        self.key_db
+            .epochs(prefix, &self.shared.table_keys, &self.shared.damage)
+    }
+
+    /// Deletes the keys of an epoch and erases what held them.
+    ///
+    /// # Errors
+    /// What keeps the key database from being written.
+    pub fn delete_epoch(&mut self, channel: &ChannelId, epoch: &EpochId) -> Result<(), StoreError> {
+        self.key_db
+            .delete_epoch(&self.shared.keys.epoch(channel, &epoch.0))
+    }
+
+    /// The windows of a channel that have something sealed under a key of their own, oldest
+    /// first.
+    pub fn windows(&self, channel: &ChannelId) -> Vec<Window> {
+        self.shared
+            .window_keys
+            .windows(self.shared.keys.chan(channel))
+    }
+
+    /// Ends everything a channel holds of a window: its records are deleted, then the key they
+    /// were sealed under, and what held the key is overwritten. What else was sealed under it, or
+    /// lies in a copy of the home, cannot be opened any more; [`Store::sweep`] removes the rest.
+    ///
+    /// # Errors
+    /// What keeps the databases from being written; the next start then finishes it.
+    pub fn shred(&mut self, channel: &ChannelId, window: Window) -> Result<(), StoreError> {
+        let keys = &self.shared.keys;
+        let in_window = keys.window(channel, window);
+        let mut batch = self.batch();
+        for table in [
+            Table::Envelopes,
+            Table::Logs,
+            Table::Forks,
+            Table::Seen,
+            Table::Snapshots,
+        ] {
+            batch.delete_prefix(table, in_window.clone());
+        }
+        for prefix in timeline::main_line_prefixes(keys, channel, window) {
+            batch.delete_prefix(Table::Timeline, prefix);
+        }
+        let mark = [SHREDDING, &in_window].concat();
+        batch.put_own(mark.clone(), in_window);
+        self.commit(batch)?;
+        self.shred_key(mark)
+    }
+
+    /// Deletes the key of a window whose records are gone, then the mark that says so.
+    fn shred_key(&mut self, mark: Vec<u8>) -> Result<(), StoreError> {
+        let scope = mark
+            .strip_prefix(SHREDDING)
+            .and_then(|scope| scope.split_first_chunk::<8>());
+        let number = scope.and_then(|(chan, window)| {
+            let window = Window(u32::from_be_bytes(window.try_into().ok()?));
+            self.shared.window_keys.number(*chan, window)
+        });
+        if let Some(number) = number {
+            self.shared.window_keys.remove(number);
+            self.key_db.delete_windows(&[number])?;
+        }
+        let mut batch = self.batch();
+        batch.delete_own(mark);
+        self.commit(batch).map(drop)
+    }
+
+    fn finish_shredding(&mut self) -> Result<(), StoreError> {
+        let mut marks = Vec::new();
+        let upper = crate::keys::after_prefix(SHREDDING);
+        let mut rows = self.shared.cursor(
+            Table::Meta,
+            SHREDDING.to_vec(),
+            upper,
+            ReadOptions::default(),
+        );
+        rows.seek_first();
+        while let Some((key, _)) = rows.row() {
+            marks.push(key.to_vec());
+            rows.next();
+        }
+        drop(rows);
+        marks.into_iter().try_for_each(|mark| self.shred_key(mark))
+    }
+
+    /// Removes records whose window key is gone, looking at no more than `limit` of them and
+    /// going on where the last sweep stopped.
+    ///
+    /// # Errors
+    /// What keeps the database from being written.
+    pub fn sweep(&mut self, limit: usize) -> Result<Swept, StoreError> {
+        let mut swept = Swept {
+            looked: 0,
+            removed: 0,
+            finished: false,
+        };
+        let mut writes = WriteBatch::default();
+        while swept.looked < limit && !swept.finished {
+            self.sweep_table(limit, &mut swept, &mut writes);
+        }
+        if swept.removed > 0 {
+            self.write_synced(writes)?;
+        }
+        Ok(swept)
+    }
+
+    fn sweep_table(&mut self, limit: usize, swept: &mut Swept, writes: &mut WriteBatch) {
+        let table = SWEPT[self.sweep.table];
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        options.fill_cache(false);
+        let mut rows = self
+            .shared
+            .cursor(table, self.sweep.key.clone(), Vec::new(), options);
+        rows.seek_first();
+        while let Some((key, record)) = rows.row() {
+            if swept.looked >= limit {
+                self.sweep.key = key.to_vec();
+                return;
+            }
+            swept.looked += 1;
+            let number = Sealed::split(record)
+                .map(|sealed| sealed.number)
+                .filter(|&number| number != TABLE_KEY);
+            if number.is_some_and(|number| {
+                matches!(self.shared.window_keys.secret(number), Lookup::Gone)
+            }) {
+                writes.delete_cf(self.shared.table(table), key);
+                swept.removed += 1;
+            }
+            rows.next();
+        }
+        drop(rows);
+        let next = (self.sweep.table + 1) % SWEPT.len();
+        self.sweep = SweepPosition {
+            table: next,
+            key: Vec::new(),
+        };
+        swept.finished = next == 0;
+    }
+
+    /// The damage met since the store was opened, at most the first thousand by name.
+    pub fn damage(&self) -> Vec<Damage> {
+        self.shared.damage.named()
+    }
+
+    /// How many damaged records were met since the store was opened.
+    pub fn damage_count(&self) -> u64 {
+        self.shared.damage.count()
+    }
+}
+
+/// The tables in which records may outlive their window's key: those whose keys do not start
+/// with channel and window.
+const SWEPT: [Table; 3] = [Table::Claims, Table::MessageIds, Table::Timeline];
+
+/// Refuses a home of a newer program before anything is touched. A home without a vault is one
+/// in the making.
+fn check_format(home: &Path) -> Result<(), StoreError> {
+    match Vault::format(home) {
+        Ok(found) if found != FORMAT => Err(StoreError::Newer {
+            found,
+            known: FORMAT,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn make_directories(home: &Path) -> Result<(), StoreError> {
+    home::prepare(home)?;
+    for database in [Database::Data, Database::Keys] {
+        // One whose salvage was cut off is put back in place first, and is not to be made anew.
+        let path = home.join(database.directory());
+        if !path.with_extension("damaged").exists() {
+            home::make_private_dir(&path)
+                .map_err(|error| StoreError::io("making the databases", error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The windows that a batch writes into.
+fn scopes(batch: &Batch) -> BTreeSet<(ChannelId, Window)> {
+    let records = batch.changes.iter().filter_map(|change| match change {
+        Change::Put { scope, .. } => *scope,
+        Change::Delete { .. } | Change::DeleteRange { .. } => None,
+    });
+    let shelves = batch
+        .timeline
+        .keys()
+        .map(|shelf| (*shelf.channel(), shelf.window()));
+    records.chain(shelves).collect()
+}
+
+/// About how many bytes a batch takes up in RocksDB's form.
+fn expected_bytes(batch: &Batch) -> usize {
+    let of = |change: &Change| match change {
+        Change::Put { key, value, .. } => key.len() + value.len() + OVERHEAD + 12,
+        Change::Delete { key, .. } => key.len() + 8,
+        Change::DeleteRange { from, to, .. } => from.len() + to.len() + 8,
+    };
+    let events: usize = batch.events.iter().map(|event| event.len() + 5).sum();
+    batch.changes.iter().map(of).sum::<usize>() + 4_096 * batch.timeline.len() + events + 128
+}
+
+impl EventCursors {
+    fn read(shared: &Shared) -> Self {
+        let rows = || {
+            shared.cursor(
+                Table::Events,
+                Vec::new(),
+                Vec::new(),
+                ReadOptions::default(),
+            )
+        };
+        let mut first = rows();
+        first.seek_first();
+        let oldest = first
+            .row()
+            .and_then(|(key, _)| events::first_in(key))
+            .unwrap_or(1);
+        let mut last = rows();
+        last.seek_back(&[0xff; 8]);
+        let next = last.row().map_or(1, |(key, record)| {
+            let first = events::first_in(key).unwrap_or(0);
+            let opened = shared
+                .open(
+                    Site {
+                        table: Table::Events,
+                        key,
+                    },
+                    record,
+                )
+                .readable();
+            let count = opened
+                .and_then(|record| events::decode(&record.plain).ok())
+                .map(|events| events.len() as u64);
+            // How many a damaged record held is not known; no cursor may be given out twice.
+            first + count.unwrap_or(events::EVENTS_KEPT)
+        });
+        Self { oldest, next }
+    }
+
+    /// Deletes the oldest events once enough of them are beyond what is kept. The record that
+    /// holds the oldest cursor that is shown stays whole.
+    fn trim(&mut self, shared: &Shared, writes: &mut WriteBatch) {
+        let oldest_shown = events::oldest_shown(self.next - 1);
+        if oldest_shown < self.oldest + events::TRIM_STEP {
+            return;
+        }
+        let mut rows = shared.cursor(
+            Table::Events,
+            Vec::new(),
+            Vec::new(),
+            ReadOptions::default(),
+        );
+        rows.seek_back(&events::key(oldest_shown));
+        if let Some(first) = rows.row().and_then(|(key, _)| events::first_in(key)) {
+            writes.delete_range_cf(
+                shared.table(Table::Events),
+                events::key(0),
+                events::key(first),
+            );
+            self.oldest = first;
+        }
+    }
+}

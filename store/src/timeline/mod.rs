@@ -1,0 +1,225 @@
+//! The timeline index: which messages a line of conversation has, in order, in blocks of up to
+//! [`BLOCK_MAX`] entries, so that a page costs the same at any depth.
+//!
+//! An entry says when and where a message was written and nothing else. The order is
+//! (hlc, device, incarnation, seq) and, where all of these are the same, (window, index).
+//!
+//! Blocks lie on *shelves*. A shelf holds the entries of one window and is sealed under that
+//! window's key. Within a line, windows that start at midnight and windows that do not are kept
+//! apart: among either kind windows do not overlap, so each kind is one sorted run of blocks, and
+//! a page is the merge of two runs.
+
+mod block;
+mod read;
+mod write;
+
+use std::cmp::Ordering;
+
+use kith_crdt::ids::{ChannelId, DeviceId, MessageId, Place, Window};
+use kith_crdt::time::Hlc;
+
+use crate::keys::{RecordKeys, Tag};
+
+pub(crate) use read::{count, page};
+pub(crate) use write::{Changes, Rewrite, rewrite};
+
+/// Entries in a full block.
+const BLOCK_MAX: usize = 128;
+
+/// A line of conversation: a channel's main timeline, or one thread of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    channel: ChannelId,
+    thread: Option<MessageId>,
+}
+
+impl Line {
+    /// The main timeline of a channel.
+    pub const fn main(channel: &ChannelId) -> Self {
+        Self {
+            channel: *channel,
+            thread: None,
+        }
+    }
+
+    /// The thread that starts at a message of a channel.
+    pub const fn thread(channel: &ChannelId, message: &MessageId) -> Self {
+        Self {
+            channel: *channel,
+            thread: Some(*message),
+        }
+    }
+
+    /// The channel the line belongs to.
+    pub const fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    fn tag(&self, keys: &RecordKeys, run: Run) -> Tag {
+        keys.line(run == Run::Hours, &self.channel, self.thread.as_ref())
+    }
+}
+
+/// One message of a line: when it was written and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimelineEntry {
+    /// The reading of its author's clock.
+    pub hlc: Hlc,
+    /// Where its envelope is.
+    pub place: Place,
+}
+
+impl TimelineEntry {
+    const fn rank(&self) -> (Hlc, DeviceId, u32, u32, Window, u16) {
+        let Place { log, seq } = self.place;
+        (
+            self.hlc,
+            log.writer.device,
+            log.writer.incarnation,
+            seq,
+            log.segment.window,
+            log.segment.index,
+        )
+    }
+}
+
+impl Ord for TimelineEntry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl PartialOrd for TimelineEntry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// One of the two sorted runs of blocks that make up a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Run {
+    /// Windows that start at midnight.
+    Days,
+    /// The other windows.
+    Hours,
+}
+
+impl Run {
+    const ALL: [Self; 2] = [Self::Days, Self::Hours];
+
+    /// The only window of this run that may hold an entry of this time.
+    fn window_at(self, hlc: Hlc) -> Window {
+        match self {
+            Self::Days => hlc.window(24),
+            Self::Hours => hlc.window(1),
+        }
+    }
+}
+
+/// Where entries of one window of one line are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Shelf {
+    line: Line,
+    run: Run,
+    window: Window,
+}
+
+impl Shelf {
+    /// The shelf of an entry: its window's, or, should its time lie outside its window, its
+    /// day's, so that a run stays sorted whatever it is given.
+    pub(crate) fn of(line: Line, entry: &TimelineEntry) -> Self {
+        let window = entry.place.log.segment.window;
+        let run = if window.0.is_multiple_of(24) {
+            Run::Days
+        } else {
+            Run::Hours
+        };
+        if run.window_at(entry.hlc) == window {
+            Self { line, run, window }
+        } else {
+            Self {
+                line,
+                run: Run::Days,
+                window: Run::Days.window_at(entry.hlc),
+            }
+        }
+    }
+
+    pub(crate) const fn window(&self) -> Window {
+        self.window
+    }
+
+    pub(crate) const fn channel(&self) -> &ChannelId {
+        self.line.channel()
+    }
+}
+
+/// The keys of everything that the main timeline of a channel has in a window.
+pub(crate) fn main_line_prefixes(
+    keys: &RecordKeys,
+    channel: &ChannelId,
+    window: Window,
+) -> [Vec<u8>; 2] {
+    Run::ALL.map(|run| {
+        [
+            Line::main(channel).tag(keys, run).as_slice(),
+            &window.0.to_be_bytes(),
+        ]
+        .concat()
+    })
+}
+
+/// The key of a block: `line ‖ window ‖ start ‖ part`. A block holds the entries from its start
+/// to the next block's. The first block of a shelf starts at 0; one that had to be split among
+/// entries of the same time says by its part (more than 0) that only its content tells where it
+/// starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct BlockKey {
+    tag: Tag,
+    window: Window,
+    start: Hlc,
+    part: u32,
+}
+
+impl BlockKey {
+    const LEN: usize = 8 + 4 + 8 + 4;
+
+    fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..8].copy_from_slice(&self.tag);
+        bytes[8..12].copy_from_slice(&self.window.0.to_be_bytes());
+        bytes[12..20].copy_from_slice(&self.start.0.to_be_bytes());
+        bytes[20..].copy_from_slice(&self.part.to_be_bytes());
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (tag, rest) = bytes.split_first_chunk::<8>()?;
+        let (window, rest) = rest.split_first_chunk::<4>()?;
+        let (start, part) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            tag: *tag,
+            window: Window(u32::from_be_bytes(*window)),
+            start: Hlc(u64::from_be_bytes(*start)),
+            part: u32::from_be_bytes(part.try_into().ok()?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_key_sorts_by_window_start_and_part() {
+        let key = |window, start, part| BlockKey {
+            tag: [3; 8],
+            window: Window(window),
+            start: Hlc(start),
+            part,
+        };
+        let sorted = [key(24, 0, 0), key(24, 9, 0), key(24, 9, 1), key(48, 0, 0)];
+        assert!(sorted.map(BlockKey::to_bytes).is_sorted());
+        assert_eq!(BlockKey::parse(&sorted[2].to_bytes()), Some(sorted[2]));
+    }
+}

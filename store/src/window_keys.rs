@@ -1,0 +1,164 @@
+//! The window keys that are alive, in memory: one for each (channel, window), shared by the
+//! writer and every reader.
+//!
+//! A key that is taken away is gone for all of them at once, also for views made before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use kith_crdt::crypto::secret::Secret;
+use kith_crdt::ids::{ChannelId, Window};
+
+use crate::keys::Tag;
+
+/// One window key with what it is for.
+#[derive(Clone)]
+pub(crate) struct WindowKey {
+    pub(crate) chan: Tag,
+    pub(crate) window: Window,
+    pub(crate) secret: Secret,
+}
+
+/// What is known of a key number.
+pub(crate) enum Lookup {
+    /// The key is there.
+    Alive(Secret),
+    /// The key was deleted, and what it sealed has ended.
+    Gone,
+    /// The key's own record is damaged.
+    Lost,
+}
+
+/// All window keys of a home.
+#[derive(Default)]
+pub(crate) struct WindowKeys(RwLock<Content>);
+
+#[derive(Default)]
+struct Content {
+    by_number: BTreeMap<u32, WindowKey>,
+    by_window: BTreeMap<(Tag, Window), u32>,
+    channels: BTreeMap<Tag, ChannelId>,
+    damaged: BTreeSet<u32>,
+    damaged_somewhere: bool,
+    next: u32,
+}
+
+impl WindowKeys {
+    fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Content> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn insert(&self, number: u32, channel: ChannelId, key: WindowKey) {
+        let mut content = self.write();
+        content.channels.insert(key.chan, channel);
+        content.by_window.insert((key.chan, key.window), number);
+        content.by_number.insert(number, key);
+        content.next = content.next.max(number.saturating_add(1));
+    }
+
+    /// Takes a key out of memory.
+    pub(crate) fn remove(&self, number: u32) {
+        let mut content = self.write();
+        if let Some(key) = content.by_number.remove(&number) {
+            content.by_window.remove(&(key.chan, key.window));
+        }
+    }
+
+    /// Remembers that the record of a key, or of some key, is damaged.
+    pub(crate) fn mark_damaged(&self, number: Option<u32>) {
+        let mut content = self.write();
+        match number {
+            Some(number) => {
+                content.damaged.insert(number);
+            }
+            None => content.damaged_somewhere = true,
+        }
+    }
+
+    /// Raises the next number to give out; numbers are never given out twice.
+    pub(crate) fn raise_next(&self, next: u32) {
+        let mut content = self.write();
+        content.next = content.next.max(next).max(1);
+    }
+
+    pub(crate) fn next(&self) -> u32 {
+        self.read().next.max(1)
+    }
+
+    pub(crate) fn number(&self, chan: Tag, window: Window) -> Option<u32> {
+        self.read().by_window.get(&(chan, window)).copied()
+    }
+
+    pub(crate) fn secret(&self, number: u32) -> Lookup {
+        let content = self.read();
+        match content.by_number.get(&number) {
+            Some(key) => Lookup::Alive(key.secret.clone()),
+            None if content.damaged.contains(&number) || content.damaged_somewhere => Lookup::Lost,
+            // A number never given out cannot have been deleted: the record's header is altered.
+            None if number >= content.next => Lookup::Lost,
+            None => Lookup::Gone,
+        }
+    }
+
+    /// What a key is for.
+    pub(crate) fn scope(&self, number: u32) -> Option<(ChannelId, Window)> {
+        let content = self.read();
+        let key = content.by_number.get(&number)?;
+        Some((*content.channels.get(&key.chan)?, key.window))
+    }
+
+    /// The windows of a channel that have a key, oldest first.
+    pub(crate) fn windows(&self, chan: Tag) -> Vec<Window> {
+        let content = self.read();
+        let range = (chan, Window(0))..=(chan, Window(u32::MAX));
+        content
+            .by_window
+            .range(range)
+            .map(|(&(_, window), _)| window)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHANNEL: ChannelId = ChannelId([1; 32]);
+    const CHAN: Tag = [1; 8];
+
+    fn with(numbers: &[u32]) -> WindowKeys {
+        let keys = WindowKeys::default();
+        for &number in numbers {
+            let key = WindowKey {
+                chan: CHAN,
+                window: Window(number * 24),
+                secret: Secret::new([number as u8; 32]),
+            };
+            keys.insert(number, CHANNEL, key);
+        }
+        keys
+    }
+
+    #[test]
+    fn a_removed_key_is_gone_and_its_number_is_not_given_out_again() {
+        let keys = with(&[1, 2]);
+        keys.remove(2);
+        assert!(matches!(keys.secret(1), Lookup::Alive(_)));
+        assert!(matches!(keys.secret(2), Lookup::Gone));
+        assert!(matches!(keys.secret(3), Lookup::Lost));
+        assert_eq!((keys.next(), keys.windows(CHAN)), (3, vec![Window(24)]));
+    }
+
+    #[test]
+    fn a_damaged_key_is_lost_not_gone() {
+        let keys = with(&[1, 3]);
+        keys.mark_damaged(Some(2));
+        assert!(matches!(keys.secret(2), Lookup::Lost));
+        assert_eq!(keys.scope(3), Some((CHANNEL, Window(72))));
+        assert_eq!(keys.number(CHAN, Window(72)), Some(3));
+    }
+}
