@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The local API of a Kith node as plain data, and its client.
+//!
+//! What is here is what `docs/openapi.json` describes: the JSON that the daemon answers and the
+//! command line prints. Nothing here decides anything, and nothing here is secret but the bearer
+//! token and an invite's link.
+
+pub mod channel;
+pub mod client;
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod invite;
+pub mod message;
+pub mod reaction;
+pub mod role;
+pub mod socket;
+pub mod status;
+pub mod timestamp;
+
+pub use client::Client;
+pub use error::{ApiError, ErrorCode};
+pub use id::Id;
+pub use timestamp::Timestamp;

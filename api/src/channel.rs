@@ -1,0 +1,173 @@
+//! Channels: what a list shows of each, what one shows of itself, and the requests that change
+//! them.
+
+use crate::id::{AccountId, ChannelId, DeviceId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Timestamp;
+use crate::role::Role;
+
+/// What kind of conversation a channel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelKind {
+    /// Those who were invited.
+    Group,
+}
+
+/// How long a channel keeps its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Retention {
+    /// Until somebody deletes them.
+    Forever,
+}
+
+/// How this device stands to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelState {
+    /// An invite is accepted; the control log or a key has yet to arrive.
+    Joining,
+    /// The account is a member and the device can read.
+    Active,
+    /// The account has left; what was read before can be read still.
+    Left,
+}
+
+/// How an account stands to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberStatus {
+    /// A member.
+    Active,
+    /// Was a member and left.
+    Left,
+}
+
+/// A channel by id and name: the answer to what makes, joins or leaves one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChannelName {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a list and the channel's own page both show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChannelFacts {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its name.
+    pub name: String,
+    /// Its topic; empty if it has none.
+    pub topic: String,
+    /// Its kind.
+    pub kind: ChannelKind,
+    /// This account's role; none while it is joining.
+    pub role: Option<Role>,
+    /// How long messages are kept.
+    pub retention: Retention,
+    /// How many messages this account has not read.
+    pub unread: u64,
+    /// How many messages are here.
+    pub messages: u64,
+    /// When the newest message was written.
+    pub last_activity: Option<Timestamp>,
+    /// How this device stands to it.
+    pub state: ChannelState,
+}
+
+/// A channel in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChannelSummary {
+    /// What the channel's own page shows too.
+    #[serde(flatten)]
+    pub facts: ChannelFacts,
+    /// How many accounts are members.
+    pub members: u64,
+}
+
+/// A channel on its own page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChannelDetail {
+    /// What a list shows too.
+    #[serde(flatten)]
+    pub facts: ChannelFacts,
+    /// Everyone who is or was a member.
+    pub members: Vec<MemberInfo>,
+    /// Whether this device holds what the others hold.
+    pub sync: SyncState,
+    /// A digest of everything held; equal on nodes that hold the same.
+    pub digest: String,
+}
+
+/// A member of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MemberInfo {
+    /// The account.
+    pub account: AccountId,
+    /// The name it gives itself.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+    /// How it stands to the channel.
+    pub status: MemberStatus,
+    /// How many devices it has here.
+    pub devices: u64,
+}
+
+/// Whether this device holds what the others hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SyncState {
+    /// Whether nothing is known to be missing.
+    pub up_to_date: bool,
+    /// The devices whose digest was equal when last compared.
+    pub with: Vec<DeviceId>,
+    /// How many entries others are known to hold and this device does not.
+    pub missing: u64,
+}
+
+/// Asks for a new channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateChannel {
+    /// Its name, at most 64 characters.
+    pub name: String,
+    /// Its topic, at most 256 characters.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// Idempotency key: a retry with the same key makes no second channel.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// Asks to change a channel; what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateChannel {
+    /// A new name, at most 64 characters.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// A new topic, at most 256 characters; empty for none.
+    #[serde(default)]
+    pub topic: Option<String>,
+}
+
+/// Asks to mark messages as read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MarkRead {
+    /// Ids or unique prefixes; everything in the channel if absent.
+    #[serde(default)]
+    pub ids: Option<Vec<String>>,
+}
+
+/// How many messages were marked as read that had not been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Marked {
+    /// The number of messages.
+    pub marked: u64,
+}

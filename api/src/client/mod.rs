@@ -1,0 +1,204 @@
+//! The client of the local API: one method for each thing the daemon can be asked.
+//!
+//! It speaks HTTP over the home's Unix socket. It repeats nothing by itself that might be done
+//! twice: whoever retries a write gives it a key.
+
+mod connection;
+mod events;
+mod path;
+mod sse;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Method;
+
+use self::connection::{Call, Connections};
+pub use self::events::EventStream;
+use self::path::{Query, route};
+use crate::ApiError;
+use crate::channel::{
+    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, UpdateChannel,
+};
+use crate::event::EventsQuery;
+use crate::invite::{InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
+use crate::message::{
+    DeleteQuery, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent, Version,
+};
+use crate::socket::socket_path;
+use crate::status::Status;
+
+/// How long an answer may take unless the request itself says how long to wait.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client of one home's daemon. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    connections: Arc<Connections>,
+    timeout: Duration,
+}
+
+type Answer<T> = Result<T, ApiError>;
+
+/// # Errors
+///
+/// Every method fails with [`crate::ErrorCode::NoDaemon`] if nothing serves the home, with
+/// `Unreachable` if the answer takes too long, and otherwise as the daemon answers.
+impl Client {
+    /// A client of the daemon that serves `home`. It connects when it is first asked something.
+    pub fn new(home: &Path) -> Self {
+        Self {
+            connections: Arc::new(Connections::new(socket_path(home))),
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// The same client with another patience for an answer.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How the daemon is.
+    pub async fn status(&self) -> Answer<Status> {
+        self.get("/v1/status".into()).await
+    }
+
+    /// Asks the daemon to stop.
+    pub async fn shutdown(&self) -> Answer<()> {
+        self.ask(Call::new(Method::POST, "/v1/shutdown".into()))
+            .await
+    }
+
+    /// Makes a channel.
+    pub async fn create_channel(&self, request: &CreateChannel) -> Answer<ChannelName> {
+        self.post("/v1/channels".into(), request).await
+    }
+
+    /// All channels.
+    pub async fn channels(&self) -> Answer<Vec<ChannelSummary>> {
+        self.get("/v1/channels".into()).await
+    }
+
+    /// One channel with its members.
+    pub async fn channel(&self, channel: &str) -> Answer<ChannelDetail> {
+        self.get(route!("/v1/channels/{}", channel)).await
+    }
+
+    /// Changes a channel's name or topic.
+    pub async fn update_channel(
+        &self,
+        channel: &str,
+        request: &UpdateChannel,
+    ) -> Answer<ChannelSummary> {
+        let call = Call::new(Method::PATCH, route!("/v1/channels/{}", channel));
+        self.ask(call.json(request)).await
+    }
+
+    /// Leaves a channel.
+    pub async fn leave(&self, channel: &str) -> Answer<ChannelName> {
+        let path = route!("/v1/channels/{}/leave", channel);
+        self.ask(Call::new(Method::POST, path)).await
+    }
+
+    /// Makes an invite.
+    pub async fn invite(&self, channel: &str, request: &InviteRequest) -> Answer<Invited> {
+        self.post(route!("/v1/channels/{}/invites", channel), request)
+            .await
+    }
+
+    /// Takes an invite back.
+    pub async fn revoke_invite(&self, channel: &str, request: &RevokeInvite) -> Answer<Revoked> {
+        self.post(route!("/v1/channels/{}/invites/revoke", channel), request)
+            .await
+    }
+
+    /// Joins a channel.
+    pub async fn join(&self, request: &JoinRequest) -> Answer<ChannelName> {
+        let wait = Duration::from_millis(request.wait_ms.unwrap_or(JoinRequest::WAIT_MS));
+        let call = Call::new(Method::POST, "/v1/join".into()).json(request);
+        self.connections
+            .ask(call, self.timeout.saturating_add(wait))
+            .await
+    }
+
+    /// Writes a message.
+    pub async fn send(&self, channel: &str, request: &SendMessage) -> Answer<Sent> {
+        self.post(route!("/v1/channels/{}/messages", channel), request)
+            .await
+    }
+
+    /// A page of a timeline, oldest first.
+    pub async fn page(&self, channel: &str, query: &PageQuery) -> Answer<Vec<Message>> {
+        let path = Query::new(route!("/v1/channels/{}/messages", channel))
+            .with("limit", query.limit)
+            .with("before", query.before.as_deref())
+            .with("thread", query.thread.as_deref());
+        self.get(path.into()).await
+    }
+
+    /// Marks messages as read.
+    pub async fn mark(&self, channel: &str, request: &MarkRead) -> Answer<Marked> {
+        self.post(route!("/v1/channels/{}/mark", channel), request)
+            .await
+    }
+
+    /// Tells the others that somebody is typing here.
+    pub async fn typing(&self, channel: &str) -> Answer<()> {
+        let path = route!("/v1/channels/{}/typing", channel);
+        self.ask(Call::new(Method::POST, path)).await
+    }
+
+    /// One message with where it has arrived.
+    pub async fn message(&self, id: &str) -> Answer<MessageDetail> {
+        self.get(route!("/v1/messages/{}", id)).await
+    }
+
+    /// Replaces a message's text.
+    pub async fn edit(&self, id: &str, request: &EditMessage) -> Answer<Message> {
+        let call = Call::new(Method::PATCH, route!("/v1/messages/{}", id));
+        self.ask(call.json(request)).await
+    }
+
+    /// Deletes a message for everyone.
+    pub async fn delete(&self, id: &str, query: &DeleteQuery) -> Answer<Message> {
+        let path =
+            Query::new(route!("/v1/messages/{}", id)).with("reason", query.reason.as_deref());
+        self.ask(Call::new(Method::DELETE, path.into())).await
+    }
+
+    /// The texts that a message has had, oldest first.
+    pub async fn history(&self, id: &str) -> Answer<Vec<Version>> {
+        self.get(route!("/v1/messages/{}/history", id)).await
+    }
+
+    /// Gives a reaction, or takes it back.
+    pub async fn react(&self, id: &str, emoji: &str, on: bool) -> Answer<Message> {
+        let method = if on { Method::PUT } else { Method::DELETE };
+        let path = route!("/v1/messages/{}/reactions/{}", id, emoji);
+        self.ask(Call::new(method, path)).await
+    }
+
+    /// Events, for as long as they are asked for.
+    pub async fn events(&self, query: EventsQuery) -> Answer<EventStream> {
+        EventStream::open(Arc::clone(&self.connections), query).await
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, path: String) -> Answer<T> {
+        self.ask(Call::new(Method::GET, path)).await
+    }
+
+    async fn post<T: serde::de::DeserializeOwned>(
+        &self,
+        path: String,
+        request: &impl serde::Serialize,
+    ) -> Answer<T> {
+        self.ask(Call::new(Method::POST, path).json(request)).await
+    }
+
+    async fn ask<T: serde::de::DeserializeOwned>(&self, call: Call) -> Answer<T> {
+        self.connections.ask(call, self.timeout).await
+    }
+}

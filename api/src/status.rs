@@ -1,0 +1,54 @@
+//! The daemon about itself.
+
+use crate::id::{AccountId, DeviceId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Timestamp;
+
+/// What the daemon says once it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Ready {
+    /// The account of the home.
+    pub account: AccountId,
+    /// The device of the home.
+    pub device: DeviceId,
+    /// The path of the socket on which the local API is served.
+    pub socket: String,
+    /// The addresses on which other nodes are heard.
+    pub addresses: Vec<String>,
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The account of the home.
+    pub account: AccountId,
+    /// The device of the home.
+    pub device: DeviceId,
+    /// The version of the program.
+    pub version: String,
+    /// For how many seconds it has been running.
+    pub uptime_s: u64,
+    /// The devices it is connected to.
+    pub peers: Vec<PeerStatus>,
+    /// How many channels it has.
+    pub channels: u64,
+    /// How many of this device's messages are on no other device yet.
+    pub pending: u64,
+}
+
+/// A device that this one is connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PeerStatus {
+    /// The device; null while no channel says which it is.
+    pub device: Option<DeviceId>,
+    /// Its account; null while no channel says whose it is.
+    pub account: Option<AccountId>,
+    /// The name of its account; null while no channel says it.
+    pub name: Option<String>,
+    /// Where it is.
+    pub address: String,
+    /// Since when it has been connected.
+    pub since: Timestamp,
+}
