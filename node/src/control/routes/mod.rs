@@ -1,0 +1,54 @@
+//! The paths of the local API. Each handler reads a request, makes one call and answers.
+
+pub(super) mod channels;
+pub(super) mod events;
+pub(super) mod invites;
+pub(super) mod messages;
+pub(super) mod node;
+
+use axum::Router;
+use axum::routing::{get, post, put};
+
+use super::answer::{Refusal, no_such_path};
+use crate::handle::Node;
+
+/// All paths.
+pub(super) fn router(node: Node) -> Router {
+    Router::new()
+        .route("/v1/status", get(node::status))
+        .route("/v1/shutdown", post(node::shutdown))
+        .route("/v1/openapi.json", get(node::openapi))
+        .route("/v1/channels", get(channels::list).post(channels::create))
+        .route(
+            "/v1/channels/{channel}",
+            get(channels::show).patch(channels::update),
+        )
+        .route("/v1/channels/{channel}/leave", post(channels::leave))
+        .route("/v1/channels/{channel}/mark", post(channels::mark))
+        .route("/v1/channels/{channel}/typing", post(channels::typing))
+        .route("/v1/channels/{channel}/invites", post(invites::invite))
+        .route(
+            "/v1/channels/{channel}/invites/revoke",
+            post(invites::revoke),
+        )
+        .route("/v1/join", post(invites::join))
+        .route(
+            "/v1/channels/{channel}/messages",
+            get(messages::page).post(messages::send),
+        )
+        .route(
+            "/v1/messages/{id}",
+            get(messages::show)
+                .patch(messages::edit)
+                .delete(messages::delete),
+        )
+        .route("/v1/messages/{id}/history", get(messages::history))
+        .route(
+            "/v1/messages/{id}/reactions/{emoji}",
+            put(messages::react).delete(messages::unreact),
+        )
+        .route("/v1/events", get(events::events))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(async || Refusal::wrong_method())
+        .with_state(node)
+}

@@ -1,0 +1,33 @@
+//! The daemon itself.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use kith_api::error::ErrorBody;
+use kith_api::status::Status;
+
+use crate::control::answer::{Answer, answer};
+use crate::control::openapi::description;
+use crate::handle::Node;
+
+/// How the daemon is.
+#[utoipa::path(get, path = "/v1/status", tag = "node",
+    responses((status = 200, body = Status), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn status(State(node): State<Node>) -> Answer<Status> {
+    answer(node.status().await)
+}
+
+/// Asks the daemon to stop.
+#[utoipa::path(post, path = "/v1/shutdown", tag = "node",
+    responses((status = 200, description = "It will stop."), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn shutdown(State(node): State<Node>) -> Json<()> {
+    node.shutdown().await;
+    Json(())
+}
+
+/// This description.
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "node",
+    responses((status = 200, description = "An OpenAPI document.", content_type = "application/json")))]
+pub(in crate::control) async fn openapi() -> impl IntoResponse {
+    description()
+}

@@ -1,0 +1,197 @@
+//! The daemon: opens a home, starts engine, network and local API, and stops them in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kith_api::ErrorCode;
+use kith_api::status::Ready;
+use kith_crdt::encoding;
+use kith_crdt::identity::DeviceSecrets;
+use kith_store::{HomeLock, LockError, Medium, Store, StoreError, Vault, VaultError};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use crate::clock;
+use crate::control::{Control, ControlConfig, ControlError};
+use crate::engine::{Engine, Event};
+use crate::handle::Node;
+use crate::network::{self, NetworkConfig, NetworkError, NetworkEvent};
+use crate::shell;
+
+/// Events that may wait for the engine.
+const EVENTS_QUEUED: usize = 4_096;
+/// Bytes of the vault's identity at most.
+const IDENTITY_MAX: usize = 64 * 1024;
+/// How long the start waits to learn the first address it listens on.
+const LISTEN_WAIT: Duration = Duration::from_secs(2);
+/// How long connections may take to end at a stop.
+const STOP_WAIT: Duration = Duration::from_secs(3);
+
+/// How a daemon is started.
+#[derive(Debug)]
+pub struct DaemonConfig {
+    /// The home directory.
+    pub home: PathBuf,
+    /// Opens the vault.
+    pub passphrase: Zeroizing<Vec<u8>>,
+    /// Multiaddresses to listen on; every interface if empty.
+    pub listen: Vec<String>,
+    /// Multiaddresses to dial where nobody is connected.
+    pub bootstrap: Vec<String>,
+    /// Whether to look for members on the local network.
+    pub mdns: bool,
+    /// A loopback address for the API beside the Unix socket.
+    pub api: Option<SocketAddr>,
+}
+
+/// Why a daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another daemon has the home, or it cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The vault does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The vault opens but does not hold this version's identity.
+    #[error("the vault holds an identity that this version cannot read: use the version of kith that wrote it")]
+    Identity,
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The network does not start.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The local API does not start.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The system gave no randomness, signals or thread.
+    #[error("the system refused: {0}")]
+    System(String),
+}
+
+impl DaemonError {
+    /// The code that the command line exits with.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Lock(error) => lock_code(error),
+            Self::Vault(VaultError::WrongPassphrase) => ErrorCode::Locked,
+            Self::Vault(VaultError::Missing { .. }) => ErrorCode::NotFound,
+            Self::Network(NetworkError::Address { .. }) => ErrorCode::Usage,
+            _ => ErrorCode::Other,
+        }
+    }
+}
+
+fn lock_code(error: &LockError) -> ErrorCode {
+    match error {
+        LockError::Held { .. } => ErrorCode::Locked,
+        LockError::Missing { .. } => ErrorCode::NotFound,
+        _ => ErrorCode::Other,
+    }
+}
+
+/// Runs a daemon until SIGINT, SIGTERM or a call to stop. `on_ready` is called once the local API
+/// serves.
+///
+/// # Errors
+/// [`DaemonError`] if it cannot start; nothing is changed then.
+pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(), DaemonError> {
+    let lock = HomeLock::acquire(&config.home)?;
+    let opened = Vault::open(&config.home, &config.passphrase)?;
+    let secrets: DeviceSecrets = encoding::decode(&opened.identity, IDENTITY_MAX).map_err(|_| DaemonError::Identity)?;
+    let store = Store::open(&config.home, &opened.master, Medium::Disk)?;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| DaemonError::System(error.to_string()))?;
+    let (account, device) = (secrets.account, secrets.device());
+    let transport = secrets.transport_key();
+    let network_config =
+        NetworkConfig { transport_seed: secrets.transport.clone(), listen: config.listen, mdns: config.mdns };
+    let engine = Engine::new(secrets, store, ChaCha20Rng::from_seed(seed), config.bootstrap, clock::now())?;
+
+    let (network, network_events) = network::start(network_config)?;
+    let control = Control::bind(&ControlConfig { home: config.home.clone(), tcp: config.api })?;
+    let (events, queue) = mpsc::channel(EVENTS_QUEUED);
+    let node = Node::new(events.clone(), engine.reader(), engine.shared(), account, device);
+    let engine_thread = spawn_engine(engine, queue, node.clone(), network.commands.clone())?;
+
+    let (listening, mut heard) = mpsc::channel(16);
+    let feeder = tokio::spawn(feed(network_events, events.clone(), listening));
+    let mut ready = Ready {
+        account: account.into(),
+        device: device.into(),
+        socket: control.socket().display().to_string(),
+        addresses: Vec::new(),
+    };
+    while let Ok(Some(address)) = tokio::time::timeout(
+        if ready.addresses.is_empty() { LISTEN_WAIT } else { Duration::from_millis(20) },
+        heard.recv(),
+    )
+    .await
+    {
+        ready.addresses.push(format!("{address}/p2p/{}", network::peer_id_text(&transport)));
+    }
+    drop(heard);
+    let (stop_control, control_stops) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(control.serve(node.clone(), async {
+        let _ = control_stops.await;
+    }));
+    on_ready(ready);
+
+    wait_for_stop(&node).await?;
+    let _ = stop_control.send(());
+    let _ = tokio::time::timeout(STOP_WAIT, serving).await;
+    let _ = events.send(Event::Stop).await;
+    let _ = tokio::task::spawn_blocking(move || engine_thread.join()).await;
+    feeder.abort();
+    let task = network.task;
+    drop(network.commands);
+    let _ = tokio::time::timeout(STOP_WAIT, task).await;
+    drop(lock);
+    Ok(())
+}
+
+fn spawn_engine(
+    engine: Engine,
+    queue: mpsc::Receiver<Event>,
+    node: Node,
+    network: mpsc::Sender<network::Command>,
+) -> Result<std::thread::JoinHandle<()>, DaemonError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| DaemonError::System(error.to_string()))?;
+    std::thread::Builder::new()
+        .name("kith-engine".into())
+        .spawn(move || runtime.block_on(shell::run(engine, queue, node, network)))
+        .map_err(|error| DaemonError::System(error.to_string()))
+}
+
+/// Passes the network's events on to the engine, and the addresses to whoever waits for them.
+async fn feed(mut network: mpsc::Receiver<NetworkEvent>, engine: mpsc::Sender<Event>, listening: mpsc::Sender<String>) {
+    while let Some(event) = network.recv().await {
+        if let NetworkEvent::Listening(address) = &event {
+            // Nobody waits for addresses any more once the daemon is up.
+            let _ = listening.try_send(address.clone());
+        }
+        if engine.send(Event::Network(event)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn wait_for_stop(node: &Node) -> Result<(), DaemonError> {
+    let system = |error: std::io::Error| DaemonError::System(error.to_string());
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = node.stopped() => {}
+    }
+    Ok(())
+}

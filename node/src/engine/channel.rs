@@ -1,0 +1,235 @@
+//! What the engine holds in memory of one channel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kith_crdt::control::{ControlLog, Roster};
+use kith_crdt::crypto::sign::Signed;
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, EpochId, LogId, OpId, SegmentId, Window, Writer};
+use kith_crdt::keyring::Keyring;
+use kith_crdt::limits::{LOG_ENVELOPES, SEGMENT_ENVELOPES};
+use kith_crdt::link::InviteLink;
+use kith_crdt::log::Log;
+use kith_crdt::ranges::Ranges;
+use kith_crdt::sync::{Head, SegmentDigests};
+use kith_crdt::time::{Hlc, Millis};
+
+use super::holds::{Holds, Reach};
+
+/// How this node stands to a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// An invite was accepted; the control log or a key has not arrived yet.
+    Joining,
+    /// A member.
+    Active,
+    /// No longer a member; what was readable stays so.
+    Left,
+}
+
+/// A join under way.
+#[derive(Debug, Clone)]
+pub(super) struct Joining {
+    /// The link it goes by.
+    pub(super) link: InviteLink,
+    /// The own Join op, once it is written.
+    pub(super) op: Option<OpId>,
+    /// Commands that wait for it.
+    pub(super) waiting: Vec<u64>,
+}
+
+/// The newest beacon of a device.
+#[derive(Debug, Clone)]
+pub(super) struct KnownBeacon {
+    pub(super) hlc: Hlc,
+    pub(super) signed: Option<Signed>,
+}
+
+/// One channel.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) id: ChannelId,
+    /// The name from the link, until the control log has one.
+    pub(super) provisional_name: String,
+    pub(super) joining: Option<Joining>,
+    pub(super) control: ControlLog,
+    pub(super) roster: Arc<Roster>,
+    pub(super) keys: Arc<Keyring>,
+    pub(super) logs: BTreeMap<LogId, Log>,
+    sizes: BTreeMap<SegmentId, u32>,
+    pub(super) digests: SegmentDigests,
+    /// What this account has read.
+    pub(super) own_seen: BTreeMap<LogId, Ranges>,
+    pub(super) unread: u64,
+    pub(super) messages: u64,
+    pub(super) last_activity: Option<Millis>,
+    pub(super) holds: Holds,
+    pub(super) beacons: BTreeMap<DeviceId, KnownBeacon>,
+    /// Logs that grew since the last own beacon.
+    pub(super) unannounced: BTreeSet<LogId>,
+    pub(super) announced_at: Millis,
+    /// How far each own log has come.
+    pub(super) reaches: BTreeMap<LogId, Reach>,
+    /// Devices that hold more than we do, and how many envelopes more.
+    pub(super) ahead: BTreeMap<DeviceId, u64>,
+    /// Devices that were found equal, and when.
+    pub(super) in_step: BTreeMap<DeviceId, Millis>,
+}
+
+impl Channel {
+    /// A channel of which only the control log is known.
+    pub(super) fn new(control: ControlLog, provisional_name: String) -> Self {
+        let id = control.channel();
+        Self {
+            id,
+            provisional_name,
+            joining: None,
+            roster: Arc::new(control.roster().clone()),
+            control,
+            keys: Arc::default(),
+            logs: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            digests: SegmentDigests::default(),
+            own_seen: BTreeMap::new(),
+            unread: 0,
+            messages: 0,
+            last_activity: None,
+            holds: Holds::default(),
+            beacons: BTreeMap::new(),
+            unannounced: BTreeSet::new(),
+            announced_at: Millis(0),
+            reaches: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            in_step: BTreeMap::new(),
+        }
+    }
+
+    /// How this node, being `me`, stands to the channel.
+    pub(super) fn standing(&self, me: &AccountId) -> Standing {
+        if self.joining.is_some() {
+            Standing::Joining
+        } else if self.roster.role(me).is_some() {
+            Standing::Active
+        } else {
+            Standing::Left
+        }
+    }
+
+    /// The name to show.
+    pub(super) fn name(&self) -> &str {
+        if self.roster.name.is_empty() {
+            &self.provisional_name
+        } else {
+            &self.roster.name
+        }
+    }
+
+    /// Takes over a log as it was stored.
+    pub(super) fn restore(&mut self, log: Log) {
+        *self.sizes.entry(log.id.segment).or_default() += log.head;
+        self.messages += log.messages.len();
+        self.digests.set(&log.id, head_of(&log));
+        self.logs.insert(log.id, log);
+    }
+
+    /// The log for an envelope, made where it is the first of its writer.
+    pub(super) fn log_mut(&mut self, id: LogId) -> &mut Log {
+        self.logs.entry(id).or_insert_with(|| Log::new(id))
+    }
+
+    /// Brings digest and size up to date after a log grew by `grown` envelopes.
+    pub(super) fn grew(&mut self, id: LogId, grown: u32) {
+        if let Some(log) = self.logs.get(&id) {
+            self.digests.set(&id, head_of(log));
+            *self.sizes.entry(id.segment).or_default() += grown;
+            self.unannounced.insert(id);
+        }
+    }
+
+    /// Brings digest and size up to date after a log was cut at a fork.
+    pub(super) fn shrank(&mut self, id: LogId, by: u32) {
+        if let Some(log) = self.logs.get(&id) {
+            self.digests.set(&id, head_of(log));
+            let size = self.sizes.entry(id.segment).or_default();
+            *size = size.saturating_sub(by);
+        }
+    }
+
+    /// The segment of `window` that `writer` goes on in: the newest, or the next where the newest
+    /// is full or closed to this writer.
+    pub(super) fn segment_for(&self, window: Window, writer: &Writer) -> SegmentId {
+        let newest = self
+            .sizes
+            .range(SegmentId { window, index: 0 }..=SegmentId { window, index: u16::MAX })
+            .next_back();
+        let Some((segment, size)) = newest else {
+            return SegmentId { window, index: 0 };
+        };
+        let own = self.logs.get(&LogId { segment: *segment, writer: *writer });
+        let closed = own.is_some_and(|log| log.head >= LOG_ENVELOPES || log.fork.is_some());
+        if *size >= SEGMENT_ENVELOPES || closed {
+            SegmentId { window, index: segment.index.saturating_add(1) }
+        } else {
+            *segment
+        }
+    }
+
+    /// The digest over everything this node holds of the channel.
+    pub(super) fn digest(&mut self) -> [u8; 32] {
+        self.digests.settle();
+        self.digests.channel(&self.id, &self.control.heads())
+    }
+
+    /// The epoch to write under at `window`: of the usable ones whose key is here and whose chain
+    /// reaches back that far, the one with the largest (lamport, op id).
+    pub(super) fn writing_epoch(&self, window: Window) -> Option<EpochId> {
+        self.roster
+            .epochs
+            .iter()
+            .filter(|(id, epoch)| {
+                epoch.usable && epoch.first_window <= window && self.keys.window_key(id, window).is_some()
+            })
+            .max_by_key(|(_, epoch)| (epoch.lamport, epoch.op))
+            .map(|(id, _)| *id)
+    }
+
+    /// Authorised epochs whose keys are not here.
+    pub(super) fn missing_epochs(&self) -> Vec<EpochId> {
+        self.roster
+            .epochs
+            .iter()
+            .filter(|(id, epoch)| epoch.authorised && !self.keys.has(id))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// The epochs whose topics are listened to: the two newest that are authorised and whose keys
+    /// are here, the newest first.
+    pub(super) fn listened(&self) -> Vec<EpochId> {
+        let mut held: Vec<_> = self
+            .roster
+            .epochs
+            .iter()
+            .filter(|(id, epoch)| epoch.authorised && self.keys.has(id))
+            .map(|(id, epoch)| (epoch.usable, epoch.lamport, epoch.op, *id))
+            .collect();
+        held.sort_unstable_by(|a, b| b.cmp(a));
+        held.truncate(2);
+        held.into_iter().map(|(_, _, _, id)| id).collect()
+    }
+
+    /// The active devices of the channel but this one, with their accounts.
+    pub(super) fn others(&self, this: &DeviceId) -> impl Iterator<Item = (DeviceId, AccountId)> + '_ {
+        let this = *this;
+        self.roster
+            .devices
+            .iter()
+            .filter(move |(device, known)| known.active && **device != this)
+            .map(|(device, known)| (*device, known.account))
+    }
+}
+
+/// Where a log ends, as digests see it.
+const fn head_of(log: &Log) -> Head {
+    Head { seq: log.head, link: log.link, fork: log.fork }
+}

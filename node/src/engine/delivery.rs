@@ -1,0 +1,217 @@
+//! Delivery: what each device holds, told and heard by beacons, and what that makes of our own
+//! messages: sent, delivered.
+
+use std::collections::BTreeMap;
+
+use kith_crdt::beacon::{Beacon, Holding};
+use kith_crdt::crypto::sign::Signed;
+use kith_crdt::frame::Content;
+use kith_crdt::ids::{ChannelId, DeviceId, LogId, TransportKey};
+use kith_crdt::limits::{ADDRESSES_MAX, BEACON_POSITIONS};
+use kith_crdt::log::Log;
+use kith_crdt::time::Millis;
+
+use super::channel::KnownBeacon;
+use super::{Engine, Timer};
+use crate::record::{Arrival, BeaconRecord, What};
+
+/// Milliseconds between beacons of one channel at the least.
+const BEACON_GAP_MS: u64 = 250;
+/// Milliseconds a beacon waits for more to tell.
+const BEACON_DELAY_MS: u64 = 20;
+/// Delivery events of one log and turn: the newest, where history arrives in bulk.
+const ARRIVALS_MAX: usize = 256;
+
+impl Engine {
+    /// When the next beacon of a channel is due, if one is wanted now.
+    pub(super) fn beacon_due(&self, id: ChannelId) -> Millis {
+        let announced = self.channels.get(&id).map_or(Millis(0), |channel| channel.announced_at);
+        self.now.plus(BEACON_DELAY_MS).max(announced.plus(BEACON_GAP_MS))
+    }
+
+    /// Tells the others what this node holds and where it can be reached.
+    pub(super) fn announce(&mut self, now: Millis, id: ChannelId) {
+        let hlc = self.hlc.tick(now);
+        let addresses: Vec<String> = self.peers.own_addresses().take(ADDRESSES_MAX).collect();
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        if channel.roster.role(&self.me).is_none() || channel.joining.is_some() {
+            return;
+        }
+        let mut holds: BTreeMap<LogId, u32> = std::mem::take(&mut channel.unannounced)
+            .into_iter()
+            .filter_map(|log_id| Some((log_id, channel.logs.get(&log_id)?.head)))
+            .take(BEACON_POSITIONS)
+            .collect();
+        for (log_id, log) in channel.logs.iter().rev() {
+            if holds.len() >= BEACON_POSITIONS {
+                break;
+            }
+            holds.insert(*log_id, log.head);
+        }
+        channel.announced_at = now;
+        let beacon = Beacon {
+            writer: self.writer,
+            hlc,
+            addresses,
+            holds: holdings(holds),
+            digest: channel.digest(),
+        };
+        self.hlc = hlc;
+        let signed = beacon.sign(&id, &self.secrets.signing);
+        channel.beacons.insert(self.writer.device, KnownBeacon { hlc, signed: Some(signed.clone()) });
+        if let Some((_, epoch)) = self.listened_topics(id).first().cloned() {
+            self.publish(id, epoch, &Content::Beacon(signed));
+        }
+    }
+
+    /// Takes a beacon, from its device or passed on. `from` is who gossiped it.
+    pub(super) fn receive_beacon(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        beacon: &Beacon,
+        signed: Signed,
+        from: Option<TransportKey>,
+    ) {
+        let device = beacon.writer.device;
+        let positions = positions(beacon);
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(known) = channel.roster.devices.get(&device).filter(|known| known.active) else { return };
+        if device == self.writer.device {
+            return;
+        }
+        let transport = known.transport;
+        let newer = channel.beacons.get(&device).is_none_or(|last| last.hlc < beacon.hlc);
+        if newer {
+            channel.beacons.insert(device, KnownBeacon { hlc: beacon.hlc, signed: Some(signed) });
+            self.peers.learn(now, transport, &beacon.addresses, false);
+        }
+        let held = |log_id| channel.logs.get(log_id).map_or(0, |log: &Log| log.head);
+        let behind: u64 = positions.iter().map(|(log_id, seq)| u64::from(seq.saturating_sub(held(log_id)))).sum();
+        if behind > 0 {
+            channel.ahead.insert(device, behind);
+        } else {
+            channel.ahead.remove(&device);
+        }
+        let equal = newer && channel.digest() == beacon.digest;
+        self.raise(now, id, device, positions);
+        if equal {
+            self.hold_equal(now, id, device);
+        } else if newer && let Some(peer) = from {
+            let source = if self.peers.is_connected(&transport) { transport } else { peer };
+            if behind > 0 {
+                self.sync_with(now, id, source);
+            }
+        }
+    }
+
+    /// Notes that a peer was found to hold the same as we do.
+    pub(super) fn note_equal(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
+        let Some(channel) = self.channels.get(&id) else { return };
+        let Some((device, _)) = channel.roster.by_transport(&peer) else { return };
+        self.hold_equal(now, id, device);
+    }
+
+    fn hold_equal(&mut self, now: Millis, id: ChannelId, device: DeviceId) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        channel.ahead.remove(&device);
+        channel.in_step.insert(device, now);
+        let known = channel.holds.positions(&device).cloned().unwrap_or_default();
+        let positions: Vec<(LogId, u32)> = channel
+            .logs
+            .iter()
+            .map(|(log_id, log)| (*log_id, log.head))
+            .filter(|(log_id, seq)| known.get(log_id).is_none_or(|held| held < seq))
+            .collect();
+        self.stage.touched.insert(id);
+        self.raise(now, id, device, positions);
+    }
+
+    /// Notes how far a device has logs, keeps it, and tells what that makes of our own messages.
+    fn raise(&mut self, now: Millis, id: ChannelId, device: DeviceId, positions: Vec<(LogId, u32)>) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let mut own = Vec::new();
+        let mut news = false;
+        for (log_id, seq) in positions {
+            // A device cannot be believed to hold what nobody is known to have written.
+            let Some(head) = channel.logs.get(&log_id).map(|log| log.head) else { continue };
+            if channel.holds.raise(device, log_id, seq.min(head)) {
+                news = true;
+                if log_id.writer.device == self.writer.device {
+                    own.push(log_id);
+                }
+            }
+        }
+        if !news {
+            return;
+        }
+        let record = BeaconRecord {
+            device,
+            hlc: channel.beacons.get(&device).map(|known| known.hlc).unwrap_or_default(),
+            signed: channel.beacons.get(&device).and_then(|known| known.signed.clone()),
+            positions: channel
+                .holds
+                .positions(&device)
+                .map(|positions| positions.iter().map(|(log, seq)| log.place(*seq)).collect())
+                .unwrap_or_default(),
+        };
+        self.stage.batch.put_beacon(&id, &device, kith_crdt::encoding::encode(&record));
+        self.stage.touched.insert(id);
+        for log_id in own {
+            self.note_reach(now, id, log_id);
+        }
+    }
+
+    fn note_reach(&mut self, now: Millis, id: ChannelId, log_id: LogId) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let reach = channel.holds.reach(&log_id, channel.others(&self.writer.device), &self.me, None);
+        let before = channel.reaches.insert(log_id, reach.clone());
+        let (sent, delivered) = before.map_or((0, 0), |before| (before.sent, before.delivered));
+        let Some(log) = channel.logs.get(&log_id) else { return };
+        let between = |from: u32, to: u32| -> Vec<u32> {
+            log.messages.iter().rev().skip_while(|seq| *seq > to).take_while(|seq| *seq > from).take(ARRIVALS_MAX).collect()
+        };
+        let delivered_now = between(delivered, reach.delivered);
+        let sent_now = between(sent.max(reach.delivered), reach.sent);
+        for (arrival, seqs) in [(Arrival::Delivered, delivered_now), (Arrival::Sent, sent_now)] {
+            for seq in seqs.into_iter().rev() {
+                self.happened(id, now, What::Arrived(log_id.place(seq).message_id(&id), arrival));
+            }
+        }
+    }
+
+    /// Keeps announcing until everything that grew has been told.
+    pub(super) fn announce_rest(&mut self, id: ChannelId) {
+        if self.channels.get(&id).is_some_and(|channel| !channel.unannounced.is_empty()) {
+            let due = self.beacon_due(id);
+            self.timers.set_by(Timer::Beacon(id), due);
+        }
+    }
+}
+
+/// What a beacon says, log by log.
+fn positions(beacon: &Beacon) -> Vec<(LogId, u32)> {
+    beacon
+        .holds
+        .iter()
+        .flat_map(|holding| {
+            let segment = holding.segment;
+            holding.logs.iter().map(move |(writer, seq)| (LogId { segment, writer: *writer }, *seq))
+        })
+        .collect()
+}
+
+/// Positions as a beacon says them, newest segments first.
+fn holdings(positions: BTreeMap<LogId, u32>) -> Vec<Holding> {
+    let mut holdings: Vec<Holding> = Vec::new();
+    for (log, seq) in positions.into_iter().rev() {
+        match holdings.last_mut() {
+            Some(last) if last.segment == log.segment => last.logs.push((log.writer, seq)),
+            _ => holdings.push(Holding { segment: log.segment, logs: vec![(log.writer, seq)] }),
+        }
+    }
+    for holding in &mut holdings {
+        holding.logs.reverse();
+    }
+    holdings
+}

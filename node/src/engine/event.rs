@@ -1,0 +1,129 @@
+//! What reaches the engine, as plain data: commands of the local API, news of the network, time.
+
+use kith_crdt::control::Role;
+use kith_crdt::ids::{ChannelId, InviteId, MessageId};
+use kith_crdt::link::InviteLink;
+use kith_crdt::time::Millis;
+
+use crate::network::NetworkEvent;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// Somebody at this node asks for something; the answer carries the token.
+    Command {
+        /// Names the asker to the shell.
+        token: u64,
+        /// Makes a repetition harmless: the same key gets the first outcome again.
+        key: Option<String>,
+        /// What is asked.
+        command: Command,
+    },
+    /// The network reports something.
+    Network(NetworkEvent),
+    /// A deadline of the engine's has come.
+    Tick,
+    /// The shell is about to stop: say goodbye and save what makes the next start quick.
+    Stop,
+}
+
+/// What the local API can ask of the engine. References are resolved and texts are bounded by
+/// the engine again: it is the one that decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Makes a channel with this node's account as its owner.
+    CreateChannel {
+        /// At most 64 characters.
+        name: String,
+        /// At most 256 characters; may be empty.
+        topic: String,
+    },
+    /// Gives a channel another name.
+    Rename {
+        /// Which channel.
+        channel: ChannelId,
+        /// At most 64 characters.
+        name: String,
+    },
+    /// Gives a channel another topic.
+    SetTopic {
+        /// Which channel.
+        channel: ChannelId,
+        /// At most 256 characters; may be empty.
+        topic: String,
+    },
+    /// Leaves a channel; what was read stays readable here.
+    Leave {
+        /// Which channel.
+        channel: ChannelId,
+    },
+    /// Makes an invite and its link.
+    Invite {
+        /// Which channel.
+        channel: ChannelId,
+        /// What those who come will be.
+        role: Role,
+        /// How many may come.
+        uses: u32,
+        /// Until when.
+        expires_at: Millis,
+    },
+    /// Ends an invite.
+    RevokeInvite {
+        /// Which channel.
+        channel: ChannelId,
+        /// Which invite.
+        invite: InviteId,
+    },
+    /// Joins by a link: at once, or as soon as somebody can be reached.
+    Join {
+        /// The parsed link.
+        link: InviteLink,
+    },
+    /// Writes a message.
+    Send {
+        /// Which channel.
+        channel: ChannelId,
+        /// The text.
+        text: String,
+        /// The message it answers.
+        reply_to: Option<MessageId>,
+        /// The root of the thread it belongs to.
+        thread: Option<MessageId>,
+    },
+    /// Replaces the text of an own message.
+    Edit {
+        /// Which message.
+        target: MessageId,
+        /// The new text.
+        text: String,
+    },
+    /// Deletes a message for everyone.
+    Delete {
+        /// Which message.
+        target: MessageId,
+        /// Why, for the others to see.
+        reason: Option<String>,
+    },
+    /// Adds or removes an own reaction.
+    React {
+        /// Which message.
+        target: MessageId,
+        /// One emoji.
+        emoji: String,
+        /// Whether it should be there.
+        on: bool,
+    },
+    /// Marks messages as read.
+    Mark {
+        /// Which channel.
+        channel: ChannelId,
+        /// Which messages; all if none are named.
+        messages: Option<Vec<MessageId>>,
+    },
+    /// Tells those who are here that somebody is typing.
+    Typing {
+        /// Which channel.
+        channel: ChannelId,
+    },
+}

@@ -1,0 +1,150 @@
+//! Gossip: frames out and in. A hint and no more: whatever is lost here, sync brings.
+
+use kith_crdt::beacon::Beacon;
+use kith_crdt::frame::{self, Content};
+use kith_crdt::ids::{ChannelId, EpochId, TransportKey};
+use kith_crdt::moment::{self, MomentKind};
+use kith_crdt::time::Millis;
+
+use super::Engine;
+use super::effect::Moment;
+use crate::network::{Command, Verdict};
+
+/// What became of control ops that a peer sent.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// How many are new here.
+    pub(super) new: usize,
+    /// Whether some wait for ancestors.
+    pub(super) incomplete: bool,
+    /// Whether one was forged, malformed or of another channel.
+    pub(super) foul: bool,
+}
+
+impl Engine {
+    /// Subscribes to the topics that a channel is heard on now, and no others of its.
+    pub(super) fn listen(&mut self, id: ChannelId) {
+        let member = self.channels.get(&id).is_some_and(|channel| channel.roster.role(&self.me).is_some());
+        let wanted = if member { self.listened_topics(id) } else { Vec::new() };
+        let had: Vec<String> = self
+            .topics
+            .iter()
+            .filter(|(_, (channel, _))| *channel == id)
+            .map(|(topic, _)| topic.clone())
+            .collect();
+        for topic in had {
+            if !wanted.iter().any(|(keep, _)| *keep == topic) {
+                self.topics.remove(&topic);
+                self.stage.send(Command::Unsubscribe(topic));
+            }
+        }
+        for (topic, epoch) in wanted {
+            if self.topics.insert(topic.clone(), (id, epoch)).is_none() {
+                self.stage.send(Command::Subscribe(topic));
+            }
+        }
+    }
+
+    /// The topics of a channel that this node listens to, the newest first.
+    pub(super) fn listened_topics(&self, id: ChannelId) -> Vec<(String, EpochId)> {
+        let Some(channel) = self.channels.get(&id) else { return Vec::new() };
+        channel
+            .listened()
+            .into_iter()
+            .filter_map(|epoch| channel.keys.get(&epoch).map(|keys| (keys.topic(), epoch)))
+            .collect()
+    }
+
+    /// Gossips what was written in this turn.
+    pub(super) fn publish_outgoing(&mut self) {
+        for (id, envelopes) in std::mem::take(&mut self.stage.outgoing) {
+            let Some((_, epoch)) = self.listened_topics(id).first().cloned() else { continue };
+            for content in Content::envelopes(envelopes) {
+                self.publish(id, epoch, &content);
+            }
+        }
+    }
+
+    /// Gossips control ops on topics that were listened to before them: those who do not know the
+    /// new epoch yet are still there.
+    pub(super) fn publish_ops(&mut self, id: ChannelId, topics: &[(String, EpochId)], ops: &[Vec<u8>]) {
+        for (_, epoch) in topics {
+            for content in Content::ops(ops.to_vec()) {
+                self.publish(id, *epoch, &content);
+            }
+        }
+    }
+
+    /// Seals content under an epoch's frame key and hands it to the network.
+    pub(super) fn publish(&mut self, id: ChannelId, epoch: EpochId, content: &Content) {
+        let Some(keys) = self.channels.get(&id).and_then(|channel| channel.keys.get(&epoch)) else { return };
+        let data = frame::seal_frame(keys, content, &mut self.rng);
+        self.stage.send(Command::Publish { topic: keys.topic(), data });
+    }
+
+    /// Takes a frame, and says whether it may be passed on.
+    pub(super) fn receive_frame(&mut self, now: Millis, from: TransportKey, topic: &str, data: &[u8]) -> Verdict {
+        let Some((id, epoch)) = self.topics.get(topic).copied() else { return Verdict::Ignore };
+        let Some(channel) = self.channels.get(&id) else { return Verdict::Ignore };
+        let Some(key) = channel.keys.frame_key(&epoch) else { return Verdict::Ignore };
+        let Ok(content) = frame::open_frame(key, topic, data) else { return Verdict::Reject };
+        match content {
+            Content::Envelopes(items) => {
+                let reception = self.receive_live(now, id, &items);
+                if reception.gap {
+                    self.sync_with(now, id, from);
+                }
+                verdict(reception.foul)
+            }
+            Content::Ops(ops) => {
+                let taken = self.receive_ops(now, id, &ops);
+                if taken.incomplete {
+                    self.sync_with(now, id, from);
+                }
+                verdict(taken.foul)
+            }
+            Content::Beacon(signed) => match Beacon::verify(&id, &signed) {
+                Ok(beacon) => {
+                    self.receive_beacon(now, id, &beacon, signed, Some(from));
+                    Verdict::Accept
+                }
+                Err(_) => Verdict::Reject,
+            },
+            Content::Moment(signed) => self.receive_moment(now, id, &signed),
+            Content::Unknown(_) => Verdict::Accept,
+        }
+    }
+
+    fn receive_moment(&mut self, now: Millis, id: ChannelId, signed: &kith_crdt::crypto::sign::Signed) -> Verdict {
+        let Ok(heard) = moment::Moment::verify(&id, signed, now) else { return Verdict::Ignore };
+        let account = self.channels.get(&id).and_then(|channel| channel.roster.account_of(&heard.writer.device));
+        let Some(account) = account else { return Verdict::Ignore };
+        let device = heard.writer.device;
+        if device != self.writer.device {
+            let moment = match heard.kind {
+                MomentKind::Typing => Moment::Typing { channel: id, account },
+                MomentKind::Present => Moment::Presence { channel: id, account, device, present: true },
+                MomentKind::Away => Moment::Presence { channel: id, account, device, present: false },
+                MomentKind::Unknown(_) => return Verdict::Accept,
+            };
+            self.stage.tell(moment);
+        }
+        Verdict::Accept
+    }
+
+    /// Tells those who are listening something of the moment.
+    pub(super) fn say(&mut self, now: Millis, id: ChannelId, kind: MomentKind) {
+        let Some((_, epoch)) = self.listened_topics(id).first().cloned() else { return };
+        let moment = moment::Moment {
+            writer: self.writer,
+            hlc: self.hlc.tick(now),
+            kind,
+        };
+        let signed = moment.sign(&id, &self.secrets.signing);
+        self.publish(id, epoch, &Content::Moment(signed));
+    }
+}
+
+const fn verdict(foul: bool) -> Verdict {
+    if foul { Verdict::Reject } else { Verdict::Accept }
+}

@@ -1,0 +1,144 @@
+//! Epochs: a usable one is made before writing where there is none; keys that are missing are
+//! asked for from whoever has them.
+
+use std::sync::Arc;
+
+use kith_crdt::control::Body;
+use kith_crdt::encoding;
+use kith_crdt::grant::{self, KeyAnswer, KeyRequest};
+use kith_crdt::crypto::sign::Signed;
+use kith_crdt::ids::{ChannelId, DeviceId, EpochId, TransportKey, Window};
+use kith_crdt::keys::{EpochKeys, EpochSecret};
+use kith_crdt::limits::{KEY_REQUEST_EPOCHS, SYNC_MESSAGE_MAX};
+use kith_crdt::sync::{Answer, Refusal as Refused, Request};
+use kith_crdt::time::{Hlc, Millis};
+
+use super::effect::Refusal;
+use super::outstanding::Purpose;
+use super::write::no_channel;
+use super::{Engine, Timer, storage};
+
+/// Hours of a window in a channel that keeps its messages for more than a day.
+const DAY: u8 = 24;
+/// Milliseconds until keys are asked for again, of somebody else where there is one.
+const RETRY_MS: u64 = 2_000;
+
+impl Engine {
+    /// The epoch to write under now, made here if no usable one can be written under.
+    ///
+    /// # Errors
+    /// [`Refusal`] if this account may not write at all, or the key cannot be kept.
+    pub(super) fn ensure_epoch(&mut self, now: Millis, id: ChannelId, hlc: Hlc) -> Result<EpochId, Refusal> {
+        let channel = self.channels.get(&id).ok_or_else(no_channel)?;
+        match channel.writing_epoch(hlc.window(DAY)) {
+            Some(epoch) => Ok(epoch),
+            None => self.make_epoch(now, id, hlc),
+        }
+    }
+
+    /// Makes an epoch, keeps its keys, and tells of it in the control log.
+    pub(super) fn make_epoch(&mut self, now: Millis, id: ChannelId, hlc: Hlc) -> Result<EpochId, Refusal> {
+        let channel = self.channels.get(&id).ok_or_else(no_channel)?;
+        let secret = EpochSecret::random(&mut self.rng);
+        let epoch = secret.id(&id);
+        // One window early, so that a member whose clock is a little behind can write too.
+        let today = hlc.window(DAY);
+        let first_window = Window(today.0.saturating_sub(u32::from(DAY)));
+        let body = Body::Epoch(channel.roster.epoch_op(epoch, first_window, DAY));
+        let keys = secret.into_keys(&id, first_window, DAY);
+        self.keep_keys(id, keys)?;
+        self.author_op(now, id, body)?;
+        Ok(epoch)
+    }
+
+    /// Keeps keys durably before anything is written under them.
+    fn keep_keys(&mut self, id: ChannelId, keys: EpochKeys) -> Result<(), Refusal> {
+        self.store
+            .put_epoch(&id, &keys.epoch, &encoding::encode(&keys))
+            .map_err(storage)?;
+        if let Some(channel) = self.channels.get_mut(&id) {
+            Arc::make_mut(&mut channel.keys).insert(keys);
+        }
+        self.stage.touched.insert(id);
+        Ok(())
+    }
+
+    /// Goes on with what waits for keys: opens what can be opened now, asks for what is missing.
+    pub(super) fn pursue_keys(&mut self, now: Millis, id: ChannelId) {
+        if self.reopen(now, id) {
+            self.timers.set(Timer::Keys(id), now);
+            return;
+        }
+        self.pursue_join(now, id);
+        let Some(channel) = self.channels.get(&id) else { return };
+        let mut missing = channel.missing_epochs();
+        if missing.is_empty() || channel.roster.role(&self.me).is_none() || self.outstanding.asking_keys(&id) {
+            return;
+        }
+        missing.truncate(KEY_REQUEST_EPOCHS);
+        let Some(peer) = self.some_member(id) else { return };
+        let (pending, signed) = grant::request(&id, &self.secrets.signing, &missing, &mut self.rng);
+        self.ask(now, peer, Purpose::Keys { channel: id, pending: Box::new(pending) }, &Request::Keys(signed));
+        self.timers.set(Timer::Keys(id), now.plus(RETRY_MS));
+    }
+
+    /// Takes the answer to a request for keys.
+    pub(super) fn take_keys(&mut self, now: Millis, id: ChannelId, pending: grant::PendingKeyRequest, answer: &[u8]) {
+        let opened = encoding::decode::<KeyAnswer>(answer, SYNC_MESSAGE_MAX).ok().and_then(|answer| pending.open(&answer).ok());
+        let Some(grants) = opened else {
+            tracing::warn!("a peer's answer to a request for keys cannot be opened");
+            return;
+        };
+        let mut news = false;
+        for keys in grants {
+            let wanted = self
+                .channels
+                .get(&id)
+                .is_some_and(|channel| channel.roster.epochs.contains_key(&keys.epoch) && !channel.keys.has(&keys.epoch));
+            if wanted && keys.check().is_ok() {
+                match self.keep_keys(id, keys) {
+                    Ok(()) => news = true,
+                    Err(refusal) => tracing::error!("a key could not be kept: {refusal}"),
+                }
+            }
+        }
+        if news {
+            self.listen(id);
+            self.joined_if_ready(now, id);
+            self.timers.set(Timer::Keys(id), now);
+            self.sync_soon(now, id);
+        }
+    }
+
+    /// Answers a member's request for keys with those that are here.
+    pub(super) fn answer_keys(&mut self, id: ChannelId, peer: TransportKey, request: &Signed) -> Answer {
+        let Some(channel) = self.channels.get(&id) else { return Answer::Refused(Refused::NotForYou) };
+        let Some((device, _)) = channel.roster.by_transport(&peer) else {
+            return Answer::Refused(Refused::NotForYou);
+        };
+        match KeyRequest::verify(&id, request) {
+            Ok(request) if request.device != device => Answer::Refused(Refused::NotForYou),
+            Ok(request) => match request.answer(channel.keys.iter(), &mut self.rng) {
+                Ok(answer) => Answer::Keys(encoding::encode(&answer)),
+                Err(_) => Answer::Refused(Refused::Malformed),
+            },
+            Err(_) => Answer::Refused(Refused::Malformed),
+        }
+    }
+
+    /// A connected member to ask, another one each time.
+    pub(super) fn some_member(&mut self, id: ChannelId) -> Option<TransportKey> {
+        let members = self.connected_members(id);
+        let pick = self.pick(members.len())?;
+        members.get(pick).map(|(peer, _)| *peer)
+    }
+
+    /// The connected devices of a channel.
+    pub(super) fn connected_members(&self, id: ChannelId) -> Vec<(TransportKey, DeviceId)> {
+        let Some(channel) = self.channels.get(&id) else { return Vec::new() };
+        self.peers
+            .connected()
+            .filter_map(|peer| channel.roster.by_transport(peer).map(|(device, _)| (*peer, device)))
+            .collect()
+    }
+}

@@ -1,0 +1,352 @@
+//! The engine: events in, effects out. It owns the store and decides everything.
+//!
+//! A turn takes whatever is waiting, handles each event, commits once, and only then releases the
+//! effects: group commit, one writer, and the rule that everything rests on.
+//!
+//! **Invariant: nothing leaves the node, and nothing is acknowledged, before what it depends on
+//! is on disk.**
+//!
+//! The engine knows no clock, no socket and no task: time comes with every call, randomness from
+//! the generator it is given, so that a simulation can run many of them in one thread.
+
+mod apply;
+mod branches;
+mod channel;
+mod commands;
+mod control;
+mod delivery;
+mod effect;
+mod event;
+mod gossip;
+mod holds;
+mod joining;
+mod keys;
+mod load;
+mod outstanding;
+mod peers;
+mod receive;
+mod replica;
+mod shared;
+mod stage;
+mod syncing;
+mod timers;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kith_crdt::identity::DeviceSecrets;
+use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, EpochId, Writer};
+use kith_crdt::time::{Hlc, Millis};
+use kith_store::{Store, StoreError};
+use rand_chacha::ChaCha20Rng;
+
+use crate::network::{Command as NetworkCommand, NetworkEvent};
+use branches::Branches;
+use channel::Channel;
+use outstanding::Outstanding;
+use peers::Peers;
+use stage::Stage;
+use timers::{Timer, Timers};
+
+pub use channel::Standing;
+pub use effect::{Effects, Moment, Outcome, Refusal};
+pub use event::{Command, Event};
+pub use holds::{Holds, Reach};
+pub use peers::Connected;
+pub use shared::{ChannelView, Shared};
+
+/// Milliseconds between signs of life on every channel.
+const PRESENCE_MS: u64 = 60_000;
+/// Timers that run in one turn; the rest is due at once in the next.
+const TIMERS_PER_TURN: usize = 64;
+/// The name under which the clock is kept.
+const META_HLC: &str = "hlc";
+
+/// The deciding half of a node.
+#[derive(Debug)]
+pub struct Engine {
+    secrets: DeviceSecrets,
+    me: AccountId,
+    writer: Writer,
+    store: Store,
+    rng: ChaCha20Rng,
+    now: Millis,
+    hlc: Hlc,
+    channels: BTreeMap<ChannelId, Channel>,
+    tags: BTreeMap<ChannelTag, ChannelId>,
+    topics: BTreeMap<String, (ChannelId, EpochId)>,
+    peers: Peers,
+    peers_changed: bool,
+    timers: Timers,
+    outstanding: Outstanding,
+    branches: Branches,
+    stage: Stage,
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Starts an engine on what the store holds. `bootstrap` are addresses to dial where nobody is
+    /// connected.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn new(
+        secrets: DeviceSecrets,
+        store: Store,
+        rng: ChaCha20Rng,
+        bootstrap: Vec<String>,
+        now: Millis,
+    ) -> Result<Self, StoreError> {
+        let batch = store.batch();
+        let mut engine = Self {
+            me: secrets.account,
+            writer: secrets.writer(),
+            secrets,
+            store,
+            rng,
+            now,
+            hlc: Hlc::default(),
+            channels: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            peers: Peers::new(bootstrap),
+            peers_changed: false,
+            timers: Timers::default(),
+            outstanding: Outstanding::default(),
+            branches: Branches::default(),
+            stage: Stage::new(batch),
+            shared: Arc::default(),
+        };
+        engine.load(now)?;
+        Ok(engine)
+    }
+
+    /// What readers share with this engine.
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// The store's reading side.
+    pub fn reader(&self) -> kith_store::Reader {
+        self.store.reader()
+    }
+
+    /// When the engine wants to be called again, if nothing happens before.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.timers.next().into_iter().chain(self.peers.next_deadline()).min()
+    }
+
+    /// Handles one event.
+    pub fn handle(&mut self, now: Millis, event: Event) -> Effects {
+        self.turn(now, [event])
+    }
+
+    /// Handles events together: one commit, then all their effects.
+    pub fn turn(&mut self, now: Millis, events: impl IntoIterator<Item = Event>) -> Effects {
+        self.now = now;
+        for event in events {
+            self.dispatch(now, event);
+        }
+        self.run_timers(now);
+        self.finish()
+    }
+
+    fn dispatch(&mut self, now: Millis, event: Event) {
+        match event {
+            Event::Command { token, key, command } => self.command(now, token, key, command),
+            Event::Network(event) => self.network_event(now, event),
+            Event::Tick => {}
+            Event::Stop => self.stop(now),
+        }
+    }
+
+    fn network_event(&mut self, now: Millis, event: NetworkEvent) {
+        match event {
+            NetworkEvent::Listening(address) => self.listening(now, address),
+            NetworkEvent::NotListening(address) => self.not_listening(now, &address),
+            NetworkEvent::Connected { peer, address, outbound } => self.connected(now, peer, address, outbound),
+            NetworkEvent::Disconnected(peer) => self.disconnected(now, peer),
+            NetworkEvent::DialFailed { peer, .. } => self.dial_failed(now, peer),
+            NetworkEvent::Discovered { peer, addresses } => self.discovered(now, peer, &addresses),
+            NetworkEvent::Identified { peer, addresses } => self.identified(now, peer, &addresses),
+            NetworkEvent::Subscribed { topics, .. } => self.heard_by(now, &topics),
+            NetworkEvent::Frame { ticket, peer, topic, data } => {
+                let verdict = self.receive_frame(now, peer, &topic, &data);
+                self.stage.send(NetworkCommand::Judge { ticket, verdict });
+            }
+            NetworkEvent::Request { id, peer, bytes } => {
+                let answer = self.serve(now, peer, &bytes);
+                self.stage.send(NetworkCommand::Answer { id, bytes: answer.to_bytes() });
+            }
+            NetworkEvent::Answered { id, peer, bytes } => self.take_answer(now, id, peer, &bytes),
+            NetworkEvent::RequestFailed { id, peer, .. } => {
+                if let Some(purpose) = self.outstanding.take(id, &peer) {
+                    self.failed(now, peer, purpose);
+                }
+            }
+        }
+    }
+
+    fn run_timers(&mut self, now: Millis) {
+        for _ in 0..TIMERS_PER_TURN {
+            let Some(timer) = self.timers.pop(now) else { break };
+            match timer {
+                Timer::Sync(id) => self.sync_period(now, id),
+                Timer::Beacon(id) => {
+                    self.announce(now, id);
+                    self.announce_rest(id);
+                }
+                Timer::Keys(id) => self.pursue_keys(now, id),
+                Timer::Dial => {}
+                Timer::Presence => self.say_everywhere(now, kith_crdt::moment::MomentKind::Present),
+            }
+        }
+        self.dial(now);
+    }
+
+    fn say_everywhere(&mut self, now: Millis, kind: kith_crdt::moment::MomentKind) {
+        let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
+        for id in ids {
+            self.say(now, id, kind);
+        }
+        self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
+    }
+
+    /// Somebody can hear us on these topics now: say what this node holds.
+    fn heard_by(&mut self, now: Millis, topics: &[String]) {
+        for topic in topics {
+            if let Some((id, _)) = self.topics.get(topic) {
+                self.timers.set_by(Timer::Beacon(*id), now.plus(50));
+            }
+        }
+        self.timers.set_by(Timer::Presence, now.plus(100));
+    }
+
+    fn stop(&mut self, now: Millis) {
+        self.say_everywhere(now, kith_crdt::moment::MomentKind::Away);
+        self.branches.save(&mut self.stage.batch, true);
+    }
+
+    /// Commits the turn and releases its effects.
+    fn finish(&mut self) -> Effects {
+        self.publish_outgoing();
+        for (id, log_id) in std::mem::take(&mut self.stage.logs) {
+            if let Some(log) = self.channels.get(&id).and_then(|channel| channel.logs.get(&log_id)) {
+                self.stage.batch.put_log(&id, &log_id, kith_crdt::encoding::encode(log));
+            }
+        }
+        self.branches.save(&mut self.stage.batch, false);
+        self.peers.save(&mut self.stage.batch);
+        let stage = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
+        let mut effects = stage.effects;
+        if !stage.batch.is_empty() {
+            let mut batch = stage.batch;
+            batch.put_meta(META_HLC, kith_crdt::encoding::encode(&self.hlc));
+            match self.store.commit(batch) {
+                Ok(commit) => effects.newest_event = (commit.first <= commit.cursor).then_some(commit.cursor),
+                Err(error) => return self.undo(effects, &error),
+            }
+        }
+        self.share(&stage.touched);
+        effects
+    }
+
+    /// Makes the pictures that readers see anew.
+    fn share(&mut self, touched: &std::collections::BTreeSet<ChannelId>) {
+        for id in touched {
+            match self.channels.get_mut(id) {
+                Some(channel) => self.shared.put(ChannelView::of(channel, &self.me, &self.writer.device)),
+                None => self.shared.remove(id),
+            }
+        }
+        if std::mem::take(&mut self.peers_changed) {
+            self.shared.put_peers(self.peers.table().clone());
+        }
+    }
+
+    /// A turn that did not reach the disk did not happen: its commands are refused, nothing of it
+    /// is sent, and memory goes back to what the store holds.
+    fn undo(&mut self, effects: Effects, error: &StoreError) -> Effects {
+        tracing::error!("the store did not take a turn: {error}");
+        let refusal = storage(error);
+        let answers = effects
+            .answers
+            .into_iter()
+            .map(|(token, answer)| (token, answer.and(Err(refusal.clone()))))
+            .collect();
+        let mut network: Vec<NetworkCommand> = effects
+            .network
+            .into_iter()
+            .filter(|command| matches!(command, NetworkCommand::Dial { .. } | NetworkCommand::Protect(_)))
+            .collect();
+        let topics: Vec<String> = std::mem::take(&mut self.topics).into_keys().collect();
+        network.extend(topics.into_iter().map(NetworkCommand::Unsubscribe));
+        self.branches.clear();
+        self.outstanding = Outstanding::default();
+        if let Err(error) = self.load(self.now) {
+            tracing::error!("the store cannot be read back: {error}");
+        }
+        let reloaded = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
+        network.extend(reloaded.effects.network);
+        Effects { network, answers, ..Effects::default() }
+    }
+
+    /// Takes over what the store holds.
+    fn load(&mut self, now: Millis) -> Result<(), StoreError> {
+        let reader = self.store.reader();
+        let view = reader.view();
+        if let Some(bytes) = view.meta(META_HLC)? {
+            self.hlc = kith_crdt::encoding::decode(&bytes, 16).unwrap_or_default();
+        }
+        for (peer, record) in view.peers() {
+            self.peers.restore(peer, &record);
+        }
+        drop(view);
+        self.channels.clear();
+        self.tags.clear();
+        for channel in load::channels(&self.store, &self.me)? {
+            self.add_channel(channel);
+        }
+        let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
+        for id in &ids {
+            self.listen(*id);
+            self.want_members(now, *id);
+            self.timers.set(Timer::Keys(*id), now);
+            self.timers.set(Timer::Beacon(*id), now.plus(1_000));
+            let jitter = self.jitter(5_000);
+            self.timers.set(Timer::Sync(*id), now.plus(jitter));
+            if let Some(channel) = self.channels.get_mut(id) {
+                if let Some(joining) = &channel.joining {
+                    for (transport, addresses) in &joining.link.hosts {
+                        self.peers.learn(now, *transport, addresses, true);
+                    }
+                }
+                self.shared.put(ChannelView::of(channel, &self.me, &self.writer.device));
+            }
+        }
+        self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
+        Ok(())
+    }
+
+    fn add_channel(&mut self, channel: Channel) {
+        self.tags.insert(channel.id.tag(), channel.id);
+        self.stage.touched.insert(channel.id);
+        self.channels.insert(channel.id, channel);
+    }
+
+    fn remove_channel(&mut self, id: ChannelId) {
+        self.channels.remove(&id);
+        self.tags.remove(&id.tag());
+        self.stage.batch.delete_channel(&id);
+        self.stage.touched.insert(id);
+        self.timers.clear(Timer::Keys(id));
+        self.timers.clear(Timer::Sync(id));
+        self.timers.clear(Timer::Beacon(id));
+    }
+}
+
+/// A refusal because of the disk, with the store's own remedy.
+fn storage(error: impl std::fmt::Display) -> Refusal {
+    Refusal::Storage(error.to_string())
+}

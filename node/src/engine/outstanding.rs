@@ -1,0 +1,113 @@
+//! Requests that peers have not answered yet, and what their answers are for.
+
+use std::collections::BTreeMap;
+
+use kith_crdt::grant::PendingKeyRequest;
+use kith_crdt::ids::{ChannelId, TransportKey};
+use kith_crdt::sync::Session;
+use kith_crdt::time::Millis;
+
+/// Sessions with one peer at a time; the others wait for their turn.
+const SESSIONS_PER_PEER: usize = 8;
+
+/// What a request was made for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// A step of a sync session.
+    Session { channel: ChannelId, session: Box<Session> },
+    /// Keys of epochs.
+    Keys { channel: ChannelId, pending: Box<PendingKeyRequest> },
+    /// The control log, on the strength of an invite.
+    Prove { channel: ChannelId },
+    /// The own Join op, offered to somebody who does not know it.
+    Offer { channel: ChannelId },
+}
+
+impl Purpose {
+    /// The channel it is about.
+    pub(super) const fn channel(&self) -> ChannelId {
+        match self {
+            Self::Session { channel, .. }
+            | Self::Keys { channel, .. }
+            | Self::Prove { channel }
+            | Self::Offer { channel } => *channel,
+        }
+    }
+}
+
+/// The requests under way.
+#[derive(Debug, Default)]
+pub(super) struct Outstanding {
+    next_id: u64,
+    requests: BTreeMap<u64, (TransportKey, Millis, Purpose)>,
+    /// Channels that want a session with a peer which has as many as it may.
+    waiting: BTreeMap<TransportKey, Vec<ChannelId>>,
+}
+
+impl Outstanding {
+    /// Notes a request and gives it a number.
+    pub(super) fn add(&mut self, now: Millis, peer: TransportKey, purpose: Purpose) -> u64 {
+        self.next_id += 1;
+        self.requests.insert(self.next_id, (peer, now, purpose));
+        self.next_id
+    }
+
+    /// Takes out the request with a number, if this peer is the one that was asked.
+    pub(super) fn take(&mut self, id: u64, peer: &TransportKey) -> Option<Purpose> {
+        if self.requests.get(&id)?.0 != *peer {
+            return None;
+        }
+        self.requests.remove(&id).map(|(_, _, purpose)| purpose)
+    }
+
+    /// Takes out everything asked of a peer that is gone.
+    pub(super) fn drop_peer(&mut self, peer: &TransportKey) -> Vec<Purpose> {
+        self.waiting.remove(peer);
+        let ids: Vec<u64> = self.requests.iter().filter(|(_, (p, _, _))| p == peer).map(|(id, _)| *id).collect();
+        ids.into_iter().filter_map(|id| self.requests.remove(&id)).map(|(_, _, purpose)| purpose).collect()
+    }
+
+    /// Whether a session about this channel may start with this peer now. If another one has to
+    /// end first, it is remembered.
+    pub(super) fn may_start(&mut self, channel: &ChannelId, peer: &TransportKey) -> bool {
+        let mut with_peer = 0;
+        for (asked, _, purpose) in self.requests.values() {
+            if let (true, Purpose::Session { channel: about, .. }) = (asked == peer, purpose) {
+                if about == channel {
+                    return false;
+                }
+                with_peer += 1;
+            }
+        }
+        if with_peer < SESSIONS_PER_PEER {
+            return true;
+        }
+        let waiting = self.waiting.entry(*peer).or_default();
+        if !waiting.contains(channel) {
+            waiting.push(*channel);
+        }
+        false
+    }
+
+    /// The next channel that waited for a session with this peer.
+    pub(super) fn next_waiting(&mut self, peer: &TransportKey) -> Option<ChannelId> {
+        let waiting = self.waiting.get_mut(peer)?;
+        if waiting.is_empty() { None } else { Some(waiting.remove(0)) }
+    }
+
+    /// Whether keys of this channel have been asked for.
+    pub(super) fn asking_keys(&self, channel: &ChannelId) -> bool {
+        self.requests
+            .values()
+            .any(|(_, _, purpose)| matches!(purpose, Purpose::Keys { channel: about, .. } if about == channel))
+    }
+
+    /// Whether a join of this channel has been asked of this peer.
+    pub(super) fn joining(&self, channel: &ChannelId, peer: &TransportKey) -> bool {
+        self.requests.values().any(|(asked, _, purpose)| {
+            asked == peer
+                && purpose.channel() == *channel
+                && matches!(purpose, Purpose::Prove { .. } | Purpose::Offer { .. })
+        })
+    }
+}

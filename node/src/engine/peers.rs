@@ -1,0 +1,254 @@
+//! The nodes around: who is connected, who should be, and where this node can be reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kith_crdt::ids::{ChannelId, TransportKey};
+use kith_crdt::time::Millis;
+use kith_store::Batch;
+use rand_core::Rng;
+
+use super::effect::Moment;
+use super::{Engine, Timer};
+use crate::dialer::Dialer;
+use crate::network::Command;
+
+/// Milliseconds between dials of bootstrap addresses that have not answered.
+const BOOTSTRAP_RETRY_MS: u64 = 5_000;
+
+/// A connected node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connected {
+    /// Where it is.
+    pub address: String,
+    /// Since when.
+    pub since: Millis,
+}
+
+/// The nodes around.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    connected: BTreeMap<TransportKey, Connected>,
+    dialer: Dialer,
+    listening: Vec<String>,
+    bootstrap: Vec<String>,
+    bootstrap_due: Millis,
+    /// Peers whose record in the store is out of date.
+    dirty: BTreeSet<TransportKey>,
+}
+
+impl Peers {
+    /// Nobody, but for addresses where somebody may be.
+    pub(super) fn new(bootstrap: Vec<String>) -> Self {
+        Self { bootstrap, ..Self::default() }
+    }
+
+    /// Takes over what was stored of a peer.
+    pub(super) fn restore(&mut self, peer: TransportKey, record: &[u8]) {
+        if self.dialer.restore(peer, record).is_err() {
+            tracing::warn!("a stored peer cannot be read and is forgotten");
+        }
+    }
+
+    /// The peers that are connected.
+    pub(super) fn connected(&self) -> impl Iterator<Item = &TransportKey> {
+        self.connected.keys()
+    }
+
+    /// The peers that are connected, and how.
+    pub(super) const fn table(&self) -> &BTreeMap<TransportKey, Connected> {
+        &self.connected
+    }
+
+    /// Whether a peer is connected.
+    pub(super) fn is_connected(&self, peer: &TransportKey) -> bool {
+        self.connected.contains_key(peer)
+    }
+
+    /// Where this node can be reached.
+    pub(super) fn own_addresses(&self) -> impl Iterator<Item = String> + '_ {
+        self.listening.iter().cloned()
+    }
+
+    /// Where a peer can be reached, most promising first.
+    pub(super) fn addresses(&self, peer: &TransportKey, most: usize) -> Vec<String> {
+        let mut addresses = self.dialer.addresses(peer);
+        addresses.truncate(most);
+        addresses
+    }
+
+    /// Learns addresses of a peer; `wanted` ones are dialled.
+    pub(super) fn learn(&mut self, now: Millis, peer: TransportKey, addresses: &[String], wanted: bool) {
+        if wanted {
+            self.dialer.want(peer);
+        }
+        if self.dialer.learn(peer, addresses, now) {
+            self.dirty.insert(peer);
+        }
+    }
+
+    /// Keeps a connection to a peer from now on.
+    pub(super) fn want(&mut self, peer: TransportKey) {
+        self.dialer.want(peer);
+    }
+
+    /// When something is to be dialled next.
+    pub(super) fn next_deadline(&self) -> Option<Millis> {
+        let bootstrap = (self.connected.is_empty() && !self.bootstrap.is_empty()).then_some(self.bootstrap_due);
+        self.dialer.next_deadline().into_iter().chain(bootstrap).min()
+    }
+
+    fn dials(&mut self, now: Millis) -> Vec<Command> {
+        let mut dials: Vec<Command> = self
+            .dialer
+            .due(now)
+            .into_iter()
+            .map(|(peer, addresses)| Command::Dial { peer: Some(peer), addresses })
+            .collect();
+        if self.connected.is_empty() && self.bootstrap_due <= now {
+            self.bootstrap_due = now.plus(BOOTSTRAP_RETRY_MS);
+            dials.extend(self.bootstrap.iter().map(|address| Command::Dial { peer: None, addresses: vec![address.clone()] }));
+        }
+        dials
+    }
+
+    /// Stages the records of peers that were learnt about.
+    pub(super) fn save(&mut self, batch: &mut Batch) {
+        for peer in std::mem::take(&mut self.dirty) {
+            if let Some(record) = self.dialer.record(&peer) {
+                batch.put_peer(&peer, record);
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Dials whoever is due.
+    pub(super) fn dial(&mut self, now: Millis) {
+        for command in self.peers.dials(now) {
+            self.stage.send(command);
+        }
+    }
+
+    /// Wants connections to the members of a channel, and lets them connect here.
+    pub(super) fn want_members(&mut self, now: Millis, id: ChannelId) {
+        let Some(channel) = self.channels.get(&id) else { return };
+        if channel.roster.role(&self.me).is_none() {
+            return;
+        }
+        let own = self.secrets.transport_key();
+        let members: Vec<TransportKey> = channel
+            .roster
+            .devices
+            .values()
+            .filter(|device| device.active && device.transport != own)
+            .map(|device| device.transport)
+            .collect();
+        for peer in members {
+            self.peers.want(peer);
+            self.stage.send(Command::Protect(peer));
+            if self.peers.is_connected(&peer) {
+                self.sync_soon(now, id);
+            }
+        }
+        self.timers.set_by(Timer::Dial, now);
+    }
+
+    pub(super) fn connected(&mut self, now: Millis, peer: TransportKey, address: String, outbound: bool) {
+        if self.peers.dialer.succeeded(peer, outbound.then_some(address.as_str()), now) {
+            self.peers.dirty.insert(peer);
+        }
+        self.peers.connected.insert(peer, Connected { address: address.clone(), since: now });
+        self.tell_peer(peer, address, true);
+        let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
+        for id in ids {
+            let channel = &self.channels[&id];
+            if channel.joining.is_some() {
+                self.timers.set(Timer::Keys(id), now);
+            } else if channel.roster.by_transport(&peer).is_some() {
+                self.sync_with(now, id, peer);
+                if !self.channels[&id].missing_epochs().is_empty() {
+                    self.timers.set_by(Timer::Keys(id), now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn disconnected(&mut self, now: Millis, peer: TransportKey) {
+        let address = self.peers.connected.remove(&peer).map(|known| known.address).unwrap_or_default();
+        self.peers.dialer.disconnected(&peer, now, &mut self.rng);
+        for purpose in self.outstanding.drop_peer(&peer) {
+            self.failed(now, peer, purpose);
+        }
+        self.tell_peer(peer, address, false);
+    }
+
+    pub(super) fn dial_failed(&mut self, now: Millis, peer: Option<TransportKey>) {
+        if let Some(peer) = peer {
+            self.peers.dialer.failed(&peer, now, &mut self.rng);
+        }
+    }
+
+    pub(super) fn discovered(&mut self, now: Millis, peer: TransportKey, addresses: &[String]) {
+        let joining = self.channels.values().any(|channel| channel.joining.is_some());
+        let known = self.knows(&peer);
+        // A stranger is of interest only to somebody who looks for a way in.
+        if known || joining {
+            self.peers.learn(now, peer, addresses, known);
+            if joining && !self.peers.is_connected(&peer) {
+                self.stage.send(Command::Dial { peer: Some(peer), addresses: addresses.to_vec() });
+            }
+        }
+    }
+
+    pub(super) fn identified(&mut self, now: Millis, peer: TransportKey, addresses: &[String]) {
+        if self.knows(&peer) {
+            self.peers.learn(now, peer, addresses, false);
+        }
+    }
+
+    pub(super) fn listening(&mut self, now: Millis, address: String) {
+        if !self.peers.listening.contains(&address) {
+            self.peers.listening.push(address);
+            self.announce_everywhere(now);
+        }
+    }
+
+    pub(super) fn not_listening(&mut self, now: Millis, address: &str) {
+        self.peers.listening.retain(|known| known != address);
+        self.announce_everywhere(now);
+    }
+
+    fn announce_everywhere(&mut self, now: Millis) {
+        for id in self.channels.keys() {
+            self.timers.set_by(Timer::Beacon(*id), now.plus(500));
+        }
+    }
+
+    fn knows(&self, peer: &TransportKey) -> bool {
+        self.channels.values().any(|channel| channel.roster.by_transport(peer).is_some())
+    }
+
+    fn tell_peer(&mut self, peer: TransportKey, address: String, connected: bool) {
+        let known = self
+            .channels
+            .values()
+            .find_map(|channel| channel.roster.by_transport(&peer).map(|(device, known)| (device, known.account)));
+        self.peers_changed = true;
+        self.stage.tell(Moment::Peer {
+            device: known.map(|(device, _)| device),
+            account: known.map(|(_, account)| account),
+            address,
+            connected,
+        });
+    }
+
+    /// A number below `below`, unless that is 0.
+    pub(super) fn pick(&mut self, below: usize) -> Option<usize> {
+        (below > 0).then(|| (self.rng.next_u64() % below as u64) as usize)
+    }
+
+    /// Up to so many milliseconds.
+    pub(super) fn jitter(&mut self, most: u64) -> u64 {
+        self.rng.next_u64() % most.max(1)
+    }
+}

@@ -1,0 +1,166 @@
+//! Receiving: an envelope of somebody else's, from foreign bytes to its place in a log.
+//!
+//! Acceptance goes by signature and link alone. What is inside is looked at afterwards, alike on
+//! every node, and never stops the log.
+
+use kith_crdt::envelope::{Envelope, EnvelopeError};
+use kith_crdt::ids::{ChannelId, LogId, Place};
+use kith_crdt::log::{Acceptance, Fork, Log, page_end};
+use kith_crdt::time::Millis;
+
+use super::{Engine, Timer};
+
+/// What became of envelopes that a peer sent.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reception {
+    /// How many are new here.
+    pub(super) accepted: usize,
+    /// Whether something was missing before one of them, so that a sync is called for.
+    pub(super) gap: bool,
+    /// Whether one was forged or malformed: its bringer's fault.
+    pub(super) foul: bool,
+}
+
+impl Engine {
+    /// Takes envelopes that arrived by gossip: each has to prove itself.
+    pub(super) fn receive_live(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        items: &[Vec<u8>],
+    ) -> Reception {
+        let mut reception = Reception::default();
+        for bytes in items {
+            match Envelope::parse(bytes, &id) {
+                Ok(envelope) => self.receive_one(now, id, envelope, &mut reception),
+                Err(EnvelopeError::Unknown(_)) => {}
+                Err(_) => reception.foul = true,
+            }
+        }
+        reception
+    }
+
+    fn receive_one(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        envelope: Envelope,
+        reception: &mut Reception,
+    ) {
+        let Some(channel) = self.channels.get(&id) else { return };
+        let log_id = envelope.log_id();
+        if channel.roster.account_of(&log_id.writer.device).is_none() {
+            // Certified in an op that has not arrived here, or not at all: sync will tell.
+            reception.gap = true;
+            return;
+        }
+        if envelope.verify(&id).is_err() {
+            reception.foul = true;
+            return;
+        }
+        match self.log_of(id, log_id).check(&envelope, now) {
+            Acceptance::Next => {
+                self.accept(now, id, envelope);
+                reception.accepted += 1;
+            }
+            // Another history of the same writer, or one that we lack: sync will tell.
+            Acceptance::Gap { .. } | Acceptance::BadLink => reception.gap = true,
+            Acceptance::TooFarAhead(when) => self.timers.set_by(Timer::Sync(id), when),
+            Acceptance::Behind | Acceptance::ForkSuspected => self.prove_fork(id, &envelope),
+            Acceptance::Known | Acceptance::Closed(_) => {}
+            Acceptance::Full | Acceptance::WrongWindow => reception.foul = true,
+        }
+    }
+
+    /// Takes one log's part of a sync page: linked envelopes of which only the last has to prove
+    /// itself. Returns how many are new here, or `None` if the log cannot go on with this peer.
+    pub(super) fn receive_page(&mut self, now: Millis, id: ChannelId, log_id: LogId, page: Vec<Envelope>) -> Option<usize> {
+        let channel = self.channels.get(&id)?;
+        channel.roster.account_of(&log_id.writer.device)?;
+        let log = self.log_of(id, log_id);
+        let part = log.verify_page(&id, &page, now).ok()?;
+        for held in &page[..part.accepted.start] {
+            self.prove_fork(id, held);
+        }
+        if let Some((at, stopped)) = part.stopped {
+            match stopped {
+                Acceptance::TooFarAhead(when) => self.timers.set_by(Timer::Sync(id), when),
+                Acceptance::ForkSuspected | Acceptance::BadLink => self.prove_fork(id, &page[at]),
+                _ => {}
+            }
+        }
+        let accepted = part.accepted.len();
+        for envelope in page.into_iter().take(part.accepted.end).skip(part.accepted.start) {
+            self.accept(now, id, envelope);
+        }
+        (accepted > 0).then_some(accepted)
+    }
+
+    fn log_of(&self, id: ChannelId, log_id: LogId) -> Log {
+        let log = self.channels.get(&id).and_then(|channel| channel.logs.get(&log_id));
+        log.map_or_else(|| Log::new(log_id), Log::clone)
+    }
+
+    /// Appends an envelope that was found to be the next of its log, and applies it.
+    fn accept(&mut self, now: Millis, id: ChannelId, envelope: Envelope) {
+        let log_id = envelope.log_id();
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        channel.log_mut(log_id).append(&envelope);
+        channel.grew(log_id, 1);
+        if log_id.writer.device == self.writer.device {
+            self.branches.forget(id, log_id);
+        }
+        self.hlc = self.hlc.max(envelope.header.hlc);
+        self.keep(id, &envelope);
+        self.apply(now, id, &envelope);
+    }
+
+    /// Keeps the proof that a writer contradicted itself, if another envelope than this one is
+    /// held at its place, and ends its log before that.
+    pub(super) fn prove_fork(&mut self, id: ChannelId, theirs: &Envelope) {
+        let place = theirs.place();
+        if let Some(ours) = self.stored_envelope(id, place)
+            && ours.link() != theirs.link()
+            && let Some(fork) = Fork::prove(&id, &ours, theirs)
+        {
+            self.keep_fork(id, &fork);
+        }
+    }
+
+    /// Takes a proof of a fork, found here or received, if it holds.
+    pub(super) fn keep_fork(&mut self, id: ChannelId, fork: &Fork) {
+        let Ok(Place { log: log_id, seq }) = fork.verify(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        if channel.roster.account_of(&log_id.writer.device).is_none() {
+            return;
+        }
+        let head = channel.log_mut(log_id).head;
+        if channel.log_mut(log_id).fork.is_some_and(|known| known <= seq) {
+            return;
+        }
+        let last = self.last_signed(id, log_id, seq);
+        let end = last.as_ref().map_or(0, |last| last.place().seq);
+        self.withdraw(id, log_id, end + 1, head);
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        channel.log_mut(log_id).close(seq, last.as_ref());
+        channel.shrank(log_id, head.saturating_sub(end));
+        self.stage.batch.put_fork(&id, &log_id, fork.to_bytes());
+        self.stage.batch.truncate_log(&id, &log_id, end + 1);
+        self.stage.logs.insert((id, log_id));
+        self.stage.touched.insert(id);
+        self.branches.forget(id, log_id);
+        tracing::warn!("a writer contradicted itself; its log ends before that");
+    }
+
+    /// The envelope with the largest number below `seq` whose own signature holds.
+    fn last_signed(&self, id: ChannelId, log_id: LogId, seq: u32) -> Option<Envelope> {
+        let below: Vec<Envelope> = (1..seq).map_while(|seq| self.stored_envelope(id, log_id.place(seq))).collect();
+        let end = page_end(&id, &below);
+        below.into_iter().take(end).next_back()
+    }
+
+    pub(super) fn stored_envelope(&self, id: ChannelId, place: Place) -> Option<Envelope> {
+        let stored = self.store.reader().view().envelope(&id, &place)?;
+        Envelope::from_stored(&stored, &id, place).ok()
+    }
+}

@@ -1,0 +1,79 @@
+//! A channel as sync sees it: what is in memory, and the store behind it.
+
+use kith_crdt::control::ControlLog;
+use kith_crdt::crypto::sign::Signed;
+use kith_crdt::envelope::Envelope;
+use kith_crdt::ids::{ChannelId, DeviceId, LogId, Place};
+use kith_crdt::log::Fork;
+use kith_crdt::sync::{BeaconTime, Replica, SegmentDigests};
+use kith_store::View;
+
+use super::channel::Channel;
+
+/// Envelopes read at a time for a page of sync.
+const READ_AHEAD: usize = 4_096;
+
+/// One channel and the store it is kept in.
+pub(super) struct Served<'a> {
+    pub(super) channel: &'a Channel,
+    pub(super) view: &'a View<'a>,
+}
+
+impl Replica for Served<'_> {
+    fn channel(&self) -> ChannelId {
+        self.channel.id
+    }
+
+    fn control(&self) -> &ControlLog {
+        &self.channel.control
+    }
+
+    fn digests(&self) -> &SegmentDigests {
+        &self.channel.digests
+    }
+
+    fn link(&self, place: &Place) -> Option<[u8; 32]> {
+        let stored = self.view.envelope(&self.channel.id, place)?;
+        Envelope::from_stored(&stored, &self.channel.id, *place).ok().map(|envelope| envelope.link())
+    }
+
+    fn envelopes(&self, log: &LogId, from: u32, max_bytes: usize) -> Vec<Vec<u8>> {
+        let id = &self.channel.id;
+        let mut left = max_bytes;
+        let mut page: Vec<Envelope> = Vec::new();
+        for (seq, bytes) in self.view.envelopes(id, log, from, READ_AHEAD, max_bytes) {
+            let Ok(envelope) = Envelope::from_stored(&bytes, id, log.place(seq)) else { break };
+            let cost = envelope.to_bytes().len() + 5;
+            if cost > left {
+                break;
+            }
+            left -= cost;
+            page.push(envelope);
+        }
+        let vouched = kith_crdt::log::page_end(id, &page);
+        page.truncate(vouched);
+        page.iter().map(Envelope::to_bytes).collect()
+    }
+
+    fn fork(&self, log: &LogId) -> Option<Vec<u8>> {
+        self.channel.logs.get(log)?.fork?;
+        let id = &self.channel.id;
+        let proofs = self.view.forks(id).into_iter().filter(|(segment, _)| *segment == log.segment);
+        proofs.map(|(_, proof)| proof).find(|proof| {
+            Fork::parse(proof).is_ok_and(|fork| fork.verify(id).is_ok_and(|place| place.log == *log))
+        })
+    }
+
+    fn beacon_times(&self) -> Vec<BeaconTime> {
+        self.channel
+            .beacons
+            .iter()
+            .filter(|(_, known)| known.signed.is_some())
+            .map(|(device, known)| BeaconTime { device: *device, hlc: known.hlc })
+            .collect()
+    }
+
+    fn beacon(&self, device: &DeviceId) -> Option<Signed> {
+        self.channel.beacons.get(device)?.signed.clone()
+    }
+}

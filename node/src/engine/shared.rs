@@ -1,0 +1,120 @@
+//! What readers see of the engine's state: one consistent picture of each channel, replaced as a
+//! whole after a turn is durable. Readers never wait for a turn.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use kith_crdt::control::Roster;
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId, TransportKey};
+use kith_crdt::keyring::Keyring;
+use kith_crdt::time::Millis;
+
+use super::channel::{Channel, Standing};
+use super::holds::Holds;
+use super::peers::Connected;
+
+/// One channel as readers see it.
+#[derive(Debug, Clone)]
+pub struct ChannelView {
+    /// Its id.
+    pub id: ChannelId,
+    /// Its name, or the link's while a join is under way.
+    pub name: String,
+    /// How this node stands to it.
+    pub standing: Standing,
+    /// Who belongs to it.
+    pub roster: Arc<Roster>,
+    /// The keys that open it.
+    pub keys: Arc<Keyring>,
+    /// What each device holds of it.
+    pub holds: Holds,
+    /// Messages of others that this account has not read.
+    pub unread: u64,
+    /// Messages in all.
+    pub messages: u64,
+    /// The time of the newest message.
+    pub last_activity: Option<Millis>,
+    /// Equal on nodes that hold the same.
+    pub digest: [u8; 32],
+    /// Own messages that no other device has.
+    pub pending: u64,
+    /// Devices found equal since they last differed.
+    pub in_step: Vec<DeviceId>,
+    /// Envelopes that others are known to hold and this node does not.
+    pub missing: u64,
+}
+
+impl ChannelView {
+    /// A picture of a channel as it is now.
+    pub(super) fn of(channel: &mut Channel, me: &AccountId, device: &DeviceId) -> Self {
+        let pending = channel
+            .logs
+            .iter()
+            .filter(|(log_id, _)| log_id.writer.device == *device)
+            .map(|(log_id, log)| pending_of(channel, log_id, &log.messages))
+            .sum();
+        Self {
+            id: channel.id,
+            name: channel.name().to_owned(),
+            standing: channel.standing(me),
+            roster: Arc::clone(&channel.roster),
+            keys: Arc::clone(&channel.keys),
+            holds: channel.holds.clone(),
+            unread: channel.unread,
+            messages: channel.messages,
+            last_activity: channel.last_activity,
+            digest: channel.digest(),
+            pending,
+            in_step: channel.in_step.keys().copied().collect(),
+            missing: channel.ahead.values().copied().max().unwrap_or(0),
+        }
+    }
+}
+
+fn pending_of(channel: &Channel, log_id: &LogId, messages: &kith_crdt::ranges::Ranges) -> u64 {
+    let sent = channel.reaches.get(log_id).map_or(0, |reach| reach.sent);
+    messages.above(sent)
+}
+
+/// Everything that readers share with the engine.
+#[derive(Debug, Default)]
+pub struct Shared {
+    channels: RwLock<BTreeMap<ChannelId, Arc<ChannelView>>>,
+    peers: RwLock<BTreeMap<TransportKey, Connected>>,
+}
+
+impl Shared {
+    /// One channel.
+    pub fn channel(&self, id: &ChannelId) -> Option<Arc<ChannelView>> {
+        self.read(&self.channels).get(id).cloned()
+    }
+
+    /// All channels.
+    pub fn channels(&self) -> Vec<Arc<ChannelView>> {
+        self.read(&self.channels).values().cloned().collect()
+    }
+
+    /// The connected nodes.
+    pub fn peers(&self) -> BTreeMap<TransportKey, Connected> {
+        self.read(&self.peers).clone()
+    }
+
+    pub(super) fn put(&self, view: ChannelView) {
+        let mut channels = self.channels.write().expect("no reader panics while it holds the lock");
+        channels.insert(view.id, Arc::new(view));
+    }
+
+    pub(super) fn remove(&self, id: &ChannelId) {
+        let mut channels = self.channels.write().expect("no reader panics while it holds the lock");
+        channels.remove(id);
+    }
+
+    pub(super) fn put_peers(&self, table: BTreeMap<TransportKey, Connected>) {
+        *self.peers.write().expect("no reader panics while it holds the lock") = table;
+    }
+
+    #[expect(clippy::unused_self, reason = "keeps the one reason for the lock's health in one place")]
+    fn read<'a, T>(&self, lock: &'a RwLock<T>) -> std::sync::RwLockReadGuard<'a, T> {
+        lock.read().expect("the engine does not panic while it holds the lock")
+    }
+}

@@ -1,0 +1,66 @@
+//! What a turn has decided and not yet released: records for one commit, and the effects that
+//! wait for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kith_crdt::ids::{AccountId, ChannelId, LogId, SegmentId};
+use kith_crdt::projection::SeenBy;
+use kith_store::Batch;
+
+use super::effect::{Effects, Moment, Outcome, Refusal};
+use crate::network;
+use crate::record::Happening;
+
+/// The work of one turn.
+#[derive(Debug)]
+pub(super) struct Stage {
+    /// Records to be written in one go.
+    pub(super) batch: Batch,
+    /// What waits for that.
+    pub(super) effects: Effects,
+    /// Logs whose record has to be written at the end of the turn, once for all their envelopes.
+    pub(super) logs: BTreeSet<(ChannelId, LogId)>,
+    /// Receipts of this turn, on top of what is stored.
+    pub(super) seen: BTreeMap<(ChannelId, SegmentId, AccountId), SeenBy>,
+    /// Own envelopes to be gossiped, a channel's together.
+    pub(super) outgoing: BTreeMap<ChannelId, Vec<Vec<u8>>>,
+    /// Channels whose shared view has to be made anew.
+    pub(super) touched: BTreeSet<ChannelId>,
+    /// Idempotency keys first used in this turn.
+    pub(super) keys: BTreeMap<String, Outcome>,
+}
+
+impl Stage {
+    /// An empty turn.
+    pub(super) fn new(batch: Batch) -> Self {
+        Self {
+            batch,
+            effects: Effects::default(),
+            logs: BTreeSet::new(),
+            seen: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            keys: BTreeMap::new(),
+        }
+    }
+
+    /// Answers a command once the turn is durable.
+    pub(super) fn answer(&mut self, token: u64, answer: Result<Outcome, Refusal>) {
+        self.effects.answers.push((token, answer));
+    }
+
+    /// Hands something to the network once the turn is durable.
+    pub(super) fn send(&mut self, command: network::Command) {
+        self.effects.network.push(command);
+    }
+
+    /// Tells what is worth telling but not worth keeping.
+    pub(super) fn tell(&mut self, moment: Moment) {
+        self.effects.moments.push(moment);
+    }
+
+    /// Records a durable event.
+    pub(super) fn record(&mut self, happening: &Happening) {
+        self.batch.append_event(happening.to_bytes());
+    }
+}

@@ -1,0 +1,183 @@
+//! Sync at work: when a session starts, how its steps are carried, and how requests of others
+//! are answered.
+
+use kith_crdt::ids::{ChannelId, ChannelTag, TransportKey};
+use kith_crdt::sync::{self, Answer, End, Next, Outcome, Received, Refusal, Request, Session};
+use kith_crdt::time::Millis;
+
+use super::effect::Moment;
+use super::outstanding::Purpose;
+use super::replica::Served;
+use super::{Engine, Timer};
+use crate::network::Command;
+
+/// Points for a message that an honest node does not send; a hundred end the connection.
+const MALFORMED_COST: u32 = 20;
+/// Milliseconds between comparisons of a channel with some member, before jitter.
+const PERIOD_MS: u64 = 30_000;
+/// Milliseconds of jitter on top.
+const JITTER_MS: u64 = 10_000;
+/// Members with whom a channel is compared each period.
+const MEMBERS_PER_PERIOD: usize = 3;
+
+impl Engine {
+    /// Compares a channel with a few connected members, and sets the next time.
+    pub(super) fn sync_period(&mut self, now: Millis, id: ChannelId) {
+        let mut members = self.connected_members(id);
+        for _ in 0..MEMBERS_PER_PERIOD {
+            let Some(pick) = self.pick(members.len()) else { break };
+            let (peer, _) = members.swap_remove(pick);
+            self.sync_with(now, id, peer);
+        }
+        let jitter = self.jitter(JITTER_MS);
+        self.timers.set(Timer::Sync(id), now.plus(PERIOD_MS + jitter));
+    }
+
+    /// Compares a channel with a member as soon as this turn is done.
+    pub(super) fn sync_soon(&mut self, now: Millis, id: ChannelId) {
+        self.timers.set_by(Timer::Sync(id), now);
+    }
+
+    /// Starts a session with a peer, unless one is under way.
+    pub(super) fn sync_with(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
+        let Some(channel) = self.channels.get(&id) else { return };
+        let shared = channel.roster.by_transport(&peer).is_some() && channel.roster.role(&self.me).is_some();
+        if !shared || !self.peers.is_connected(&peer) || !self.outstanding.may_start(&id, &peer) {
+            return;
+        }
+        let reader = self.store.reader();
+        let view = reader.view();
+        let channel = &self.channels[&id];
+        let (session, request) = Session::start(&Served { channel, view: &view });
+        self.ask(now, peer, Purpose::Session { channel: id, session: Box::new(session) }, &request);
+    }
+
+    /// Sends a request and remembers what it is for.
+    pub(super) fn ask(&mut self, now: Millis, peer: TransportKey, purpose: Purpose, request: &Request) {
+        let id = self.outstanding.add(now, peer, purpose);
+        self.stage.send(Command::Request { id, peer, bytes: request.to_bytes() });
+    }
+
+    /// Takes the answer of a peer.
+    pub(super) fn take_answer(&mut self, now: Millis, request: u64, peer: TransportKey, bytes: &[u8]) {
+        let Some(purpose) = self.outstanding.take(request, &peer) else { return };
+        let Ok(answer) = Answer::parse(bytes) else {
+            self.stage.send(Command::Penalise { peer, cost: MALFORMED_COST });
+            self.failed(now, peer, purpose);
+            return;
+        };
+        match purpose {
+            Purpose::Session { channel, session } => self.step(now, channel, peer, session, answer),
+            Purpose::Keys { channel, pending } => match answer {
+                Answer::Keys(answer) => self.take_keys(now, channel, *pending, &answer),
+                _ => self.timers.set_by(Timer::Keys(channel), now.plus(1_000)),
+            },
+            Purpose::Prove { channel } => self.take_proven(now, channel, peer, answer),
+            Purpose::Offer { channel } => self.take_offered(now, channel, peer, &answer),
+        }
+    }
+
+    /// Draws the consequence of a request that will not be answered.
+    pub(super) fn failed(&mut self, now: Millis, peer: TransportKey, purpose: Purpose) {
+        match purpose {
+            Purpose::Session { .. } => self.start_waiting(now, peer),
+            Purpose::Keys { channel, .. } | Purpose::Prove { channel } | Purpose::Offer { channel } => {
+                self.timers.set_by(Timer::Keys(channel), now.plus(1_000));
+            }
+        }
+    }
+
+    /// Applies what a step of a session brought and asks for the next.
+    fn step(&mut self, now: Millis, id: ChannelId, peer: TransportKey, mut session: Box<Session>, answer: Answer) {
+        if !self.channels.contains_key(&id) {
+            return;
+        }
+        let received = session.take(answer);
+        self.take_received(now, id, &mut session, received);
+        let reader = self.store.reader();
+        let view = reader.view();
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        channel.digests.settle();
+        match session.next(&Served { channel, view: &view }) {
+            Next::Ask(request) => self.ask(now, peer, Purpose::Session { channel: id, session }, &request),
+            Next::Done(outcome) => {
+                self.session_done(now, id, peer, &outcome);
+                self.start_waiting(now, peer);
+            }
+        }
+    }
+
+    fn take_received(&mut self, now: Millis, id: ChannelId, session: &mut Session, received: Received) {
+        if !received.ops.is_empty() {
+            self.insert_ops(now, id, received.ops);
+        }
+        for fork in &received.forks {
+            self.keep_fork(id, fork);
+        }
+        for part in received.envelopes {
+            if self.receive_page(now, id, part.log, part.envelopes).is_none() {
+                session.skip(&part.log);
+            }
+        }
+        for (beacon, signed) in received.beacons {
+            self.receive_beacon(now, id, &beacon, signed, None);
+        }
+    }
+
+    fn session_done(&mut self, now: Millis, id: ChannelId, peer: TransportKey, outcome: &Outcome) {
+        if outcome.faults > 0 {
+            self.stage.send(Command::Penalise { peer, cost: MALFORMED_COST });
+        }
+        match outcome.end {
+            End::Same => self.note_equal(now, id, peer),
+            End::Complete if outcome.ops + outcome.envelopes > 0 => self.sync_with(now, id, peer),
+            End::Paused => self.sync_with(now, id, peer),
+            End::Refused(Refusal::NotForYou) => self.offer_join(now, id, peer),
+            End::Complete | End::Refused(_) | End::Unexpected | End::Stalled => {}
+        }
+        self.stage.touched.insert(id);
+        self.stage.tell(Moment::Sync { channel: id });
+    }
+
+    fn start_waiting(&mut self, now: Millis, peer: TransportKey) {
+        if let Some(channel) = self.outstanding.next_waiting(&peer) {
+            self.sync_with(now, channel, peer);
+        }
+    }
+
+    /// Answers a request of a peer.
+    pub(super) fn serve(&mut self, now: Millis, peer: TransportKey, bytes: &[u8]) -> Answer {
+        let Ok(request) = Request::parse(bytes) else {
+            self.stage.send(Command::Penalise { peer, cost: MALFORMED_COST });
+            return Answer::Refused(Refusal::Malformed);
+        };
+        let Some(id) = request.tag().and_then(|tag| self.channel_of(&tag)) else {
+            return Answer::Refused(Refusal::NotForYou);
+        };
+        match &request {
+            Request::Keys(signed) => return self.answer_keys(id, peer, signed),
+            Request::Prove { invite, signature, have, .. } => {
+                return self.answer_proof(now, id, peer, invite, signature, have);
+            }
+            Request::Offer { ops, .. } => return self.answer_offer(now, id, peer, ops),
+            _ => {}
+        }
+        let reader = self.store.reader();
+        let view = reader.view();
+        let Some(channel) = self.channels.get_mut(&id) else { return Answer::Refused(Refusal::NotForYou) };
+        channel.digests.settle();
+        let Some(served) = sync::serve(&Served { channel, view: &view }, &peer, &request) else {
+            return Answer::Refused(Refusal::Malformed);
+        };
+        match (&request, &served.answer) {
+            (Request::Summary { .. }, Answer::Same) => self.note_equal(now, id, peer),
+            _ if served.differs => self.sync_with(now, id, peer),
+            _ => {}
+        }
+        served.answer
+    }
+
+    fn channel_of(&self, tag: &ChannelTag) -> Option<ChannelId> {
+        self.tags.get(tag).copied()
+    }
+}

@@ -1,0 +1,162 @@
+//! Writing: an entry of this device's, from the wish to the sealed envelope in the log.
+
+use kith_crdt::control::Right;
+use kith_crdt::envelope::{self, Envelope, Position};
+use kith_crdt::ids::{ChannelId, LogId, MessageId, Place};
+use kith_crdt::limits::TEXT_MAX_CHARS;
+use kith_crdt::segment::{Entry, Message};
+use kith_crdt::time::{Hlc, Millis};
+
+use super::effect::{Outcome, Refusal};
+use super::{Engine, storage};
+
+/// An entry that is in the log and will be durable when the turn is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    pub(super) place: Place,
+    pub(super) hlc: Hlc,
+}
+
+impl Engine {
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the text is out of bounds, the account may not write, or what it answers is
+    /// not here.
+    pub(super) fn send_message(
+        &mut self,
+        now: Millis,
+        channel: ChannelId,
+        text: &str,
+        reply_to: Option<MessageId>,
+        thread: Option<MessageId>,
+    ) -> Result<Outcome, Refusal> {
+        check_message_text(text)?;
+        for target in reply_to.iter().chain(&thread) {
+            self.check_target_in(channel, target)?;
+        }
+        let entry = Entry::Message(Message { form: 0, thread, reply_to, expires_at: None });
+        let written = self.write(now, channel, Right::Write, &entry, Some(text.as_bytes()))?;
+        Ok(Outcome::Written {
+            message: written.place.message_id(&channel),
+            at: written.hlc.millis(),
+        })
+    }
+
+    /// Seals an entry into this device's log of the current segment and applies it here.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the account may not, or the channel has no key yet.
+    pub(super) fn write(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        right: Right,
+        entry: &Entry,
+        body: Option<&[u8]>,
+    ) -> Result<Written, Refusal> {
+        self.check_right(id, right)?;
+        self.write_entry(now, id, entry, body)
+    }
+
+    /// Seals an entry that every member may write, as what it has read.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the channel has no key yet.
+    pub(super) fn write_entry(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        entry: &Entry,
+        body: Option<&[u8]>,
+    ) -> Result<Written, Refusal> {
+        let hlc = self.hlc.tick(now);
+        let epoch = self.ensure_epoch(now, id, hlc)?;
+        let writer = self.writer;
+        let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
+        let unit_hours = channel.roster.epochs.get(&epoch).map_or(24, |epoch| epoch.unit_hours);
+        let window = hlc.window(unit_hours);
+        let window_key = channel
+            .keys
+            .window_key(&epoch, window)
+            .ok_or_else(|| Refusal::Unreachable("the channel's key for today has not arrived yet: stay connected to a member and try again".into()))?;
+        let log_id = LogId { segment: channel.segment_for(window, &writer), writer };
+        let log = channel.log_mut(log_id);
+        let seq = log.head + 1;
+        let prev = log.link;
+
+        let change = self.branches.write(&self.store, channel, log_id, seq, entry).map_err(storage)?;
+        let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
+        let position = Position { place: log_id.place(seq), prev, hlc, epoch };
+        let sealed = envelope::seal(&id, &self.secrets.signing, &position, &window_key, &change, body, &mut self.rng);
+        self.hlc = hlc;
+        channel.log_mut(log_id).append(&sealed);
+        channel.grew(log_id, 1);
+        let bytes = sealed.to_bytes();
+        self.stage.outgoing.entry(id).or_default().push(bytes);
+        self.keep(id, &sealed);
+        self.project(now, id, position.place, hlc, entry);
+        Ok(Written { place: position.place, hlc })
+    }
+
+    /// Stages the records of an envelope that has just been appended to its log.
+    pub(super) fn keep(&mut self, channel: ChannelId, envelope: &Envelope) {
+        let place = envelope.place();
+        self.stage.batch.put_envelope(&channel, &place, envelope.to_stored());
+        self.stage.logs.insert((channel, place.log));
+        self.stage.touched.insert(channel);
+        self.timers.set_by(super::Timer::Beacon(channel), self.beacon_due(channel));
+    }
+
+    /// Checks that this account may do something in a channel.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] naming what would be needed, [`Refusal::Unreachable`] while a join is
+    /// under way.
+    pub(super) fn check_right(&self, id: ChannelId, right: Right) -> Result<(), Refusal> {
+        let channel = self.channels.get(&id).ok_or_else(no_channel)?;
+        if channel.joining.is_some() {
+            return Err(Refusal::Unreachable(
+                "the join has not completed: nobody of the channel could be reached yet; it goes on by itself".into(),
+            ));
+        }
+        let Some(role) = channel.roster.role(&self.me) else {
+            return Err(Refusal::Denied("you are not a member of this channel: ask for an invite".into()));
+        };
+        if channel.roster.can(&self.me, right) {
+            Ok(())
+        } else {
+            Err(Refusal::Denied(format!("as {role} you may not {right} here: ask an admin of the channel")))
+        }
+    }
+
+    fn check_target_in(&self, channel: ChannelId, target: &MessageId) -> Result<(), Refusal> {
+        match self.store.reader().view().message(target) {
+            Some((found, _)) if found == channel => Ok(()),
+            Some(_) => Err(Refusal::Usage(format!("message {target} is in another channel"))),
+            None => Err(Refusal::NotFound(format!("no message {target} here"))),
+        }
+    }
+}
+
+/// Checks the text of a message or an edit.
+///
+/// # Errors
+/// [`Refusal::Usage`] if it is empty, [`Refusal::Limit`] if it is too long.
+pub(super) fn check_message_text(text: &str) -> Result<(), Refusal> {
+    let chars = text.chars().count();
+    if text.trim().is_empty() {
+        return Err(Refusal::Usage("a message needs some text".into()));
+    }
+    if chars > TEXT_MAX_CHARS {
+        return Err(Refusal::Limit(format!(
+            "the text has {chars} characters, the most is {TEXT_MAX_CHARS}: send it in parts"
+        )));
+    }
+    Ok(())
+}
+
+/// The refusal for a channel that this node does not have.
+pub(super) fn no_channel() -> Refusal {
+    Refusal::NotFound("no such channel here: `kith channel list` shows those there are".into())
+}

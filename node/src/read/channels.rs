@@ -1,0 +1,104 @@
+//! Channels and the node itself as they are shown.
+
+use kith_api::channel::{
+    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo, Retention, SyncState,
+};
+use kith_api::status::PeerStatus;
+use kith_crdt::control::Member;
+use kith_crdt::ids::TransportKey;
+
+use super::{Reading, roles};
+use crate::engine::{ChannelView, Connected, Standing};
+
+impl Reading<'_> {
+    /// All channels, in the order of their names.
+    pub(crate) fn channels(&self) -> Vec<ChannelSummary> {
+        let mut channels: Vec<ChannelSummary> =
+            self.shared.channels().iter().map(|channel| self.summary(channel)).collect();
+        channels.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
+        channels
+    }
+
+    /// A line of the list.
+    pub(crate) fn summary(&self, channel: &ChannelView) -> ChannelSummary {
+        ChannelSummary { facts: self.facts(channel), members: channel.roster.active().count() as u64 }
+    }
+
+    /// Everything about one channel.
+    pub(crate) fn detail(&self, channel: &ChannelView) -> ChannelDetail {
+        ChannelDetail {
+            facts: self.facts(channel),
+            members: channel.roster.members.values().map(|member| member_info(channel, member)).collect(),
+            sync: self.sync_state(channel),
+            digest: kith_crdt::ids::base32(&channel.digest),
+        }
+    }
+
+    /// Whether this node has everything that those who are connected have.
+    pub(crate) fn sync_state(&self, channel: &ChannelView) -> SyncState {
+        let peers = self.shared.peers();
+        let connected = |device| {
+            channel.roster.devices.get(device).is_some_and(|known| peers.contains_key(&known.transport))
+        };
+        SyncState {
+            up_to_date: channel.missing == 0 && channel.standing != Standing::Joining,
+            with: channel.in_step.iter().filter(|device| connected(device)).map(|device| (*device).into()).collect(),
+            missing: channel.missing,
+        }
+    }
+
+    /// The connected nodes.
+    pub(crate) fn peers(&self) -> Vec<PeerStatus> {
+        let channels = self.shared.channels();
+        let show = |(transport, connected): (&TransportKey, &Connected)| {
+            let known = channels.iter().find_map(|channel| {
+                let (device, known) = channel.roster.by_transport(transport)?;
+                let name = channel.roster.members.get(&known.account)?.name.clone();
+                Some((device, known.account, name))
+            });
+            PeerStatus {
+                device: known.as_ref().map(|(device, _, _)| (*device).into()),
+                account: known.as_ref().map(|(_, account, _)| (*account).into()),
+                name: known.map(|(_, _, name)| name),
+                address: connected.address.clone(),
+                since: connected.since.into(),
+            }
+        };
+        self.shared.peers().iter().map(show).collect()
+    }
+
+    /// Own messages that no other device has yet.
+    pub(crate) fn pending(&self) -> u64 {
+        self.shared.channels().iter().map(|channel| channel.pending).sum()
+    }
+
+    fn facts(&self, channel: &ChannelView) -> ChannelFacts {
+        ChannelFacts {
+            channel: channel.id.into(),
+            name: channel.name.clone(),
+            topic: channel.roster.topic.clone(),
+            kind: ChannelKind::Group,
+            role: channel.roster.role(&self.me).map(roles::shown),
+            retention: Retention::Forever,
+            unread: channel.unread,
+            messages: channel.messages,
+            last_activity: channel.last_activity.map(Into::into),
+            state: match channel.standing {
+                Standing::Joining => ChannelState::Joining,
+                Standing::Active => ChannelState::Active,
+                Standing::Left => ChannelState::Left,
+            },
+        }
+    }
+}
+
+fn member_info(channel: &ChannelView, member: &Member) -> MemberInfo {
+    let devices = channel.roster.devices.values().filter(|known| known.active && known.account == member.account).count();
+    MemberInfo {
+        account: member.account.into(),
+        name: member.name.clone(),
+        role: roles::shown(member.role),
+        status: roles::status(member.status),
+        devices: devices as u64,
+    }
+}

@@ -1,0 +1,136 @@
+//! Durable events as they are told: the reference that was kept, filled with what it is about as
+//! it is now.
+
+use kith_api::channel::Retention;
+use kith_api::event::{Event, Happened};
+use kith_api::message::DeliveryState;
+use kith_crdt::ids::{AccountId, ChannelId, MessageId, Place};
+use kith_crdt::encoding;
+use kith_crdt::projection::{Claim, ClaimKind};
+
+use super::messages::CLAIM_MAX;
+use super::{Reading, roles};
+use crate::engine::{ChannelView, Moment};
+use crate::record::{Arrival, Happening, What};
+
+impl Reading<'_> {
+    /// Durable events after a cursor, and the cursor to go on from. What cannot be shown any more
+    /// is passed over.
+    pub(crate) fn events(&self, since: u64, most: usize, only: Option<&ChannelId>) -> (Vec<Event>, u64) {
+        let kept = self.view.events_since(since, most);
+        let next = kept.last().map_or(since, |(cursor, _)| *cursor);
+        let events = kept
+            .iter()
+            .filter_map(|(cursor, bytes)| {
+                let happening = Happening::from_bytes(bytes).ok()?;
+                if only.is_some_and(|only| *only != happening.channel) {
+                    return None;
+                }
+                Some(Event { cursor: Some(*cursor), what: self.happened(&happening)? })
+            })
+            .collect();
+        (events, next)
+    }
+
+    /// The cursor of the newest durable event.
+    pub(crate) fn newest_cursor(&self) -> u64 {
+        self.view.newest_cursor().unwrap_or(0)
+    }
+
+    fn happened(&self, happening: &Happening) -> Option<Happened> {
+        let channel = self.shared.channel(&happening.channel)?;
+        let id = channel.id.into();
+        let at = happening.at.into();
+        let name_of = |account| channel.roster.members.get(account).map(|member| member.name.clone()).unwrap_or_default();
+        Some(match &happening.what {
+            What::Message(message) => Happened::Message { channel: id, message: self.told(&channel, message)? },
+            What::Edited(message) => Happened::MessageEdited { channel: id, message: self.told(&channel, message)? },
+            What::Deleted(message) => Happened::MessageDeleted { channel: id, message: self.told(&channel, message)? },
+            What::Reaction(message, place) => {
+                let (emoji, added) = self.reaction_at(message, *place)?;
+                let account = channel.roster.account_of(&place.log.writer.device)?;
+                Happened::Reaction { channel: id, id: (*message).into(), account: account.into(), name: name_of(&account), emoji, added, at }
+            }
+            What::Read(account, messages) => Happened::Read {
+                channel: id,
+                account: (*account).into(),
+                name: name_of(account),
+                ids: messages.iter().map(|message| (*message).into()).collect(),
+                at,
+            },
+            What::Arrived(message, arrival) => Happened::State {
+                channel: id,
+                id: (*message).into(),
+                state: match arrival {
+                    Arrival::Sent => DeliveryState::Sent,
+                    Arrival::Delivered => DeliveryState::Delivered,
+                    Arrival::Read => DeliveryState::Read,
+                },
+                at,
+            },
+            What::Member(account) => {
+                let member = channel.roster.members.get(account)?;
+                Happened::Member {
+                    channel: id,
+                    account: (*account).into(),
+                    name: member.name.clone(),
+                    role: roles::shown(member.role),
+                    status: roles::status(member.status),
+                }
+            }
+            What::Policy => Happened::Policy {
+                channel: id,
+                name: channel.name.clone(),
+                topic: channel.roster.topic.clone(),
+                retention: Retention::Forever,
+            },
+        })
+    }
+
+    /// An event of the moment.
+    pub(crate) fn moment(&self, moment: &Moment) -> Option<Event> {
+        let name_in =
+            |channel: &ChannelView, account: &AccountId| Some(channel.roster.members.get(account)?.name.clone());
+        let what = match moment {
+            Moment::Typing { channel, account } => {
+                let view = self.shared.channel(channel)?;
+                Happened::Typing { channel: (*channel).into(), account: (*account).into(), name: name_in(&view, account)? }
+            }
+            Moment::Presence { channel, account, device, present } => {
+                let view = self.shared.channel(channel)?;
+                Happened::Presence { account: (*account).into(), name: name_in(&view, account)?, device: (*device).into(), online: *present }
+            }
+            Moment::Peer { device, account, address, connected } => {
+                let name = account.and_then(|account| {
+                    self.shared.channels().iter().find_map(|channel| name_in(channel, &account))
+                });
+                Happened::Peer {
+                    device: device.map(Into::into),
+                    account: account.map(Into::into),
+                    name,
+                    address: address.clone(),
+                    connected: *connected,
+                }
+            }
+            Moment::Sync { channel } => {
+                let view = self.shared.channel(channel)?;
+                Happened::Sync { channel: (*channel).into(), sync: self.sync_state(&view) }
+            }
+        };
+        Some(Event { cursor: None, what })
+    }
+
+    fn told(&self, channel: &ChannelView, message: &MessageId) -> Option<Box<kith_api::message::Message>> {
+        let (_, place) = self.view.message(message)?;
+        self.message(channel, place).map(Box::new)
+    }
+
+    fn reaction_at(&self, message: &MessageId, place: Place) -> Option<(String, bool)> {
+        let claims = self.view.claims(message);
+        let mut claims = claims.iter().filter_map(|bytes| encoding::decode::<Claim>(bytes, CLAIM_MAX).ok());
+        match claims.find(|claim| claim.at == place)?.kind {
+            ClaimKind::Reaction { emoji, on } => Some((emoji, on)),
+            ClaimKind::Edit | ClaimKind::Deletion => None,
+        }
+    }
+}

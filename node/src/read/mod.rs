@@ -1,0 +1,29 @@
+//! Reading: pages, messages, channels and events, from a snapshot of the store and the engine's
+//! shared picture. Nothing here waits for the engine, and nothing here changes anything.
+
+mod channels;
+mod delivery;
+mod events;
+mod messages;
+mod references;
+pub(crate) mod roles;
+
+use kith_crdt::ids::{AccountId, DeviceId};
+use kith_store::{Reader, View};
+
+use crate::engine::Shared;
+
+/// A consistent view of the node for one call.
+pub(crate) struct Reading<'a> {
+    view: View<'a>,
+    shared: &'a Shared,
+    me: AccountId,
+    device: DeviceId,
+}
+
+impl<'a> Reading<'a> {
+    /// A view as of now.
+    pub(crate) fn new(reader: &'a Reader, shared: &'a Shared, me: AccountId, device: DeviceId) -> Self {
+        Self { view: reader.view(), shared, me, device }
+    }
+}

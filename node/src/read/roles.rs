@@ -1,0 +1,35 @@
+//! Roles and standings of the control log in the words of the local API, and back.
+
+use kith_api::channel::MemberStatus;
+use kith_api::role::Role as Shown;
+use kith_crdt::control::{Role, Status};
+
+/// A role as the API names it.
+pub(crate) const fn shown(role: Role) -> Shown {
+    match role {
+        Role::Reader => Shown::Reader,
+        Role::Member => Shown::Member,
+        Role::Moderator => Shown::Moderator,
+        Role::Admin => Shown::Admin,
+        Role::Owner => Shown::Owner,
+    }
+}
+
+/// The role that the API names.
+pub(crate) const fn meant(role: Shown) -> Role {
+    match role {
+        Shown::Reader => Role::Reader,
+        Shown::Member => Role::Member,
+        Shown::Moderator => Role::Moderator,
+        Shown::Admin => Role::Admin,
+        Shown::Owner => Role::Owner,
+    }
+}
+
+/// Whether somebody belongs, as the API says it. Whose join does not count is as one who left.
+pub(super) const fn status(status: Status) -> MemberStatus {
+    match status {
+        Status::Active => MemberStatus::Active,
+        Status::Left | Status::Expelled => MemberStatus::Left,
+    }
+}

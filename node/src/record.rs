@@ -1,0 +1,120 @@
+//! What the node keeps about channels and events in the store, in its own bytes.
+//!
+//! Events are kept by reference: what was said is looked up when an event is told, so that an
+//! event never outlives what it is about.
+
+use kith_crdt::encoding::{self, DecodeError};
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, MessageId, Place};
+use kith_crdt::time::{Hlc, Millis};
+use minicbor::{Decode, Encode};
+
+/// Bytes that one of these records may have.
+const RECORD_MAX: usize = 64 * 1024;
+
+/// How this node stands to a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ChannelRecord {
+    /// The channel.
+    #[n(0)]
+    pub channel: ChannelId,
+    /// The invite link of a join under way; none once the channel is joined.
+    #[n(1)]
+    pub joining: Option<String>,
+    /// The name it has until the control log has arrived.
+    #[n(2)]
+    pub name: String,
+}
+
+/// The newest beacon of a device, and everything it has ever said to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct BeaconRecord {
+    /// The device.
+    #[n(0)]
+    pub device: DeviceId,
+    /// The time of the newest beacon.
+    #[n(1)]
+    pub hlc: Hlc,
+    /// The newest beacon as signed, to be passed on; none where the device is known only from
+    /// direct comparison.
+    #[n(2)]
+    pub signed: Option<kith_crdt::crypto::sign::Signed>,
+    /// The highest number held of each log.
+    #[n(3)]
+    pub positions: Vec<Place>,
+}
+
+/// A delivery state that a message of ours has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Arrival {
+    /// On one other device.
+    #[n(1)]
+    Sent,
+    /// On one device of every member.
+    #[n(2)]
+    Delivered,
+    /// Read by every member.
+    #[n(3)]
+    Read,
+}
+
+/// A durable event.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Happening {
+    /// Where it happened.
+    #[n(0)]
+    pub channel: ChannelId,
+    /// When, by this node's clock or by the entry's.
+    #[n(1)]
+    pub at: Millis,
+    /// What happened.
+    #[n(2)]
+    pub what: What,
+}
+
+/// What a durable event is about, by reference.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum What {
+    /// A message arrived or was written here.
+    #[n(0)]
+    Message(#[n(0)] MessageId),
+    /// A message has another text.
+    #[n(1)]
+    Edited(#[n(0)] MessageId),
+    /// A message was deleted.
+    #[n(2)]
+    Deleted(#[n(0)] MessageId),
+    /// A reaction was added or removed by the entry at a place.
+    #[n(3)]
+    Reaction(#[n(0)] MessageId, #[n(1)] Place),
+    /// An account read messages.
+    #[n(4)]
+    Read(#[n(0)] AccountId, #[n(1)] Vec<MessageId>),
+    /// A message of ours got further.
+    #[n(5)]
+    Arrived(#[n(0)] MessageId, #[n(1)] Arrival),
+    /// Somebody joined, left or has another name or role.
+    #[n(6)]
+    Member(#[n(0)] AccountId),
+    /// The channel has another name or topic.
+    #[n(7)]
+    Policy,
+}
+
+impl Happening {
+    /// The bytes that are kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encoding::encode(self)
+    }
+
+    /// Reads what was kept.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if these are not the bytes of an event.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        encoding::decode(bytes, RECORD_MAX)
+    }
+}
