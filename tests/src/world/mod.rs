@@ -1,0 +1,265 @@
+//! A world of engines in one thread, under virtual time, on in-memory stores: no socket, no clock,
+//! no randomness but a seed's. What a network does to messages (delay, cuts, forgetful gossip) is
+//! decided here, so a seed replays everything.
+
+mod wire;
+
+use std::collections::BTreeMap;
+
+use kith_crdt::control::Role;
+use kith_crdt::crypto::phrase::Phrase;
+use kith_crdt::crypto::secret::Secret;
+use kith_crdt::identity::{DeviceSecrets, create_account};
+use kith_crdt::ids::{ChannelId, MessageId, TransportKey};
+use kith_crdt::link::InviteLink;
+use kith_crdt::time::Millis;
+use kith_node::engine::{Command, Effects, Engine, Event, Outcome, Refusal};
+use kith_store::{Medium, MemoryEnv, Store};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use wire::Wire;
+
+/// When every world begins: 2026-11-20, 12:00 UTC.
+const BEGINNING: Millis = Millis(1_795_176_000_000);
+/// Milliseconds that a world may take to come to rest before it counts as stuck.
+const PATIENCE_MS: u64 = 20 * 60_000;
+
+/// A node: its disk, its secrets, and its engine while it runs.
+struct Node {
+    secrets: DeviceSecrets,
+    master: Secret,
+    disk: MemoryEnv,
+    engine: Option<Engine>,
+}
+
+/// Engines and the network between them.
+pub struct World {
+    rng: ChaCha20Rng,
+    now: Millis,
+    nodes: Vec<Node>,
+    wire: Wire,
+    answers: BTreeMap<u64, Result<Outcome, Refusal>>,
+    next_token: u64,
+}
+
+impl World {
+    /// A world of `people`, one device each, all running and connected.
+    pub fn new(people: usize, seed: u64) -> Self {
+        let mut world = Self {
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            now: BEGINNING,
+            nodes: Vec::new(),
+            wire: Wire::default(),
+            answers: BTreeMap::new(),
+            next_token: 1,
+        };
+        for number in 0..people {
+            world.add(&format!("person {number}"));
+        }
+        for number in 0..people {
+            world.start(number);
+        }
+        world
+    }
+
+    fn add(&mut self, name: &str) {
+        let phrase = Phrase::random(&mut self.rng);
+        let secrets = create_account(&phrase, name, "device", &mut self.rng).expect("names of the world are short");
+        let master = Secret::random(&mut self.rng);
+        let disk = MemoryEnv::new().expect("memory can be had");
+        self.nodes.push(Node { secrets, master, disk, engine: None });
+    }
+
+    /// The time in this world.
+    pub const fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// Starts a node on what its disk holds, and connects it to whoever it can reach.
+    pub fn start(&mut self, number: usize) {
+        let node = &mut self.nodes[number];
+        let store = Store::open(std::path::Path::new("/home"), &node.master, Medium::Memory(node.disk.clone()))
+            .expect("a store in memory opens");
+        let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        let engine = Engine::new(node.secrets.clone(), store, rng, Vec::new(), self.now).expect("a store in memory can be read");
+        node.engine = Some(engine);
+        self.wire.up(number, node.secrets.transport_key());
+        self.connect_all();
+        self.turn(number, Event::Tick);
+    }
+
+    /// Stops a node without a word, as a crash does.
+    pub fn crash(&mut self, number: usize) {
+        self.nodes[number].engine = None;
+        for (at, event) in self.wire.down(number) {
+            self.turn(at, event);
+        }
+    }
+
+    /// Cuts or mends the line between two nodes.
+    pub fn link(&mut self, a: usize, b: usize, open: bool) {
+        for (at, event) in self.wire.set(a, b, open) {
+            self.turn(at, event);
+        }
+        self.connect_all();
+    }
+
+    /// How many gossip frames of a thousand get lost.
+    pub const fn lose_gossip(&mut self, per_mille: u64) {
+        self.wire.lost_per_mille = per_mille;
+    }
+
+    fn connect_all(&mut self) {
+        for (at, event) in self.wire.connect_all() {
+            self.turn(at, event);
+        }
+    }
+
+    /// Asks an engine for something and waits until it answers.
+    ///
+    /// # Errors
+    /// The engine's refusal.
+    pub fn ask(&mut self, number: usize, command: Command) -> Result<Outcome, Refusal> {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.turn(number, Event::Command { token, key: None, command });
+        let give_up = self.now.plus(PATIENCE_MS);
+        while self.now < give_up {
+            if let Some(answer) = self.answers.remove(&token) {
+                return answer;
+            }
+            if !self.step() {
+                break;
+            }
+        }
+        panic!("node {number} never answered");
+    }
+
+    /// Makes a channel of the first node's, joined by all others.
+    pub fn channel(&mut self, name: &str) -> ChannelId {
+        let Ok(Outcome::Channel { channel, .. }) =
+            self.ask(0, Command::CreateChannel { name: name.into(), topic: String::new() })
+        else {
+            panic!("a channel can be made")
+        };
+        for number in 1..self.nodes.len() {
+            self.join(0, number, channel).expect("an open invite lets one in");
+        }
+        channel
+    }
+
+    /// Has one node invite another.
+    ///
+    /// # Errors
+    /// The refusal of either.
+    pub fn join(&mut self, host: usize, guest: usize, channel: ChannelId) -> Result<Outcome, Refusal> {
+        let expires_at = self.now.plus(86_400_000);
+        let link = self.invite(host, channel, 1, expires_at)?;
+        self.ask(guest, Command::Join { link })
+    }
+
+    /// Has a node make an invite.
+    ///
+    /// # Errors
+    /// Its refusal.
+    pub fn invite(&mut self, host: usize, channel: ChannelId, uses: u32, expires_at: Millis) -> Result<InviteLink, Refusal> {
+        match self.ask(host, Command::Invite { channel, role: Role::Member, uses, expires_at })? {
+            Outcome::Invited { link, .. } => Ok(link.parse().expect("an engine's link parses")),
+            other => panic!("an invite was asked for, {other:?} came"),
+        }
+    }
+
+    /// Sends a message and returns its id.
+    pub fn say(&mut self, number: usize, channel: ChannelId, text: &str) -> MessageId {
+        let command = Command::Send { channel, text: text.into(), reply_to: None, thread: None };
+        match self.ask(number, command) {
+            Ok(Outcome::Written { message, .. }) => message,
+            other => panic!("a member can write, but {other:?}"),
+        }
+    }
+
+    /// The digest of a channel at a node.
+    pub fn digest(&self, number: usize, channel: &ChannelId) -> Option<[u8; 32]> {
+        let engine = self.nodes[number].engine.as_ref()?;
+        engine.shared().channel(channel).map(|view| view.digest)
+    }
+
+    /// How many messages a node holds of a channel.
+    pub fn messages(&self, number: usize, channel: &ChannelId) -> u64 {
+        let engine = self.nodes[number].engine.as_ref().expect("the node runs");
+        engine.shared().channel(channel).map_or(0, |view| view.messages)
+    }
+
+    /// A running node's engine.
+    pub fn engine(&self, number: usize) -> &Engine {
+        self.nodes[number].engine.as_ref().expect("the node runs")
+    }
+
+    /// Hands an event of the test's own to a node.
+    pub fn inject(&mut self, number: usize, event: Event) {
+        self.turn(number, event);
+    }
+
+    /// The key that a node is known by on the network.
+    pub fn transport(&self, number: usize) -> TransportKey {
+        self.nodes[number].secrets.transport_key()
+    }
+
+    /// The secrets of a node: for a test that plays a hostile one.
+    pub fn secrets(&self, number: usize) -> &DeviceSecrets {
+        &self.nodes[number].secrets
+    }
+
+    /// Lets time pass until a condition holds.
+    ///
+    /// # Panics
+    /// If it does not within twenty minutes of virtual time.
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let give_up = self.now.plus(PATIENCE_MS);
+        while !holds(self) {
+            assert!(self.now < give_up && self.step(), "never came true: {what}");
+        }
+    }
+
+    /// Lets so many milliseconds pass.
+    pub fn pass(&mut self, ms: u64) {
+        let end = self.now.plus(ms);
+        while self.next().is_some_and(|at| at <= end) && self.step() {}
+        self.now = end;
+    }
+
+    /// Lets the next thing happen. Returns whether there was any.
+    pub fn step(&mut self) -> bool {
+        let Some(at) = self.next() else { return false };
+        self.now = self.now.max(at);
+        if let Some((number, event)) = self.wire.deliver(self.now) {
+            self.turn(number, event);
+            return true;
+        }
+        let due: Vec<usize> = (0..self.nodes.len()).filter(|number| self.deadline(*number).is_some_and(|at| at <= self.now)).collect();
+        for number in due {
+            self.turn(number, Event::Tick);
+        }
+        true
+    }
+
+    fn next(&self) -> Option<Millis> {
+        let deadlines = (0..self.nodes.len()).filter_map(|number| self.deadline(number));
+        deadlines.chain(self.wire.next()).min()
+    }
+
+    fn deadline(&self, number: usize) -> Option<Millis> {
+        // A dial that cannot succeed here would be due for ever.
+        self.nodes[number].engine.as_ref()?.next_deadline().map(|at| at.max(self.now.plus(1)))
+    }
+
+    fn turn(&mut self, number: usize, event: Event) {
+        let Some(engine) = self.nodes[number].engine.as_mut() else { return };
+        let Effects { network, answers, .. } = engine.handle(self.now, event);
+        self.answers.extend(answers);
+        for command in network {
+            self.wire.carry(self.now, number, command, &mut self.rng);
+        }
+    }
+}
