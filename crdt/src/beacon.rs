@@ -90,7 +90,8 @@ impl Beacon {
     /// Signs the beacon. What is over the bounds is left out: addresses from the end, positions
     /// from the oldest segments.
     pub fn sign(mut self, channel: &ChannelId, signing: &SecretKey) -> Signed {
-        self.addresses.retain(|address| check_address(address).is_ok());
+        self.addresses
+            .retain(|address| check_address(address).is_ok());
         self.addresses.truncate(ADDRESSES_MAX);
         let mut room = BEACON_POSITIONS;
         for holding in &mut self.holds {
@@ -112,7 +113,11 @@ impl Beacon {
     }
 
     fn into_wire(self) -> Wire {
-        let log = |(writer, seq): (Writer, u32)| WireLog { device: writer.device, incarnation: writer.incarnation, seq };
+        let log = |(writer, seq): (Writer, u32)| WireLog {
+            device: writer.device,
+            incarnation: writer.incarnation,
+            seq,
+        };
         let holding = |Holding { segment, logs }| WireHolding {
             window: segment.window,
             index: segment.index,
@@ -132,21 +137,41 @@ impl Beacon {
         if wire.addresses.len() > ADDRESSES_MAX {
             return Err(DecodeError::OutOfRange("addresses"));
         }
-        wire.addresses.iter().try_for_each(|address| check_address(address))?;
+        wire.addresses
+            .iter()
+            .try_for_each(|address| check_address(address))?;
         if wire.incarnation > INCARNATION_MAX {
             return Err(DecodeError::OutOfRange("incarnation"));
         }
-        let positions: usize = wire.holds.iter().map(|holding| holding.logs.len().max(1)).sum();
+        let positions: usize = wire
+            .holds
+            .iter()
+            .map(|holding| holding.logs.len().max(1))
+            .sum();
         if positions > BEACON_POSITIONS {
             return Err(DecodeError::OutOfRange("log positions"));
         }
-        let log = |log: WireLog| (Writer { device: log.device, incarnation: log.incarnation }, log.seq);
+        let log = |log: WireLog| {
+            (
+                Writer {
+                    device: log.device,
+                    incarnation: log.incarnation,
+                },
+                log.seq,
+            )
+        };
         let holding = |holding: WireHolding| Holding {
-            segment: SegmentId { window: holding.window, index: holding.index },
+            segment: SegmentId {
+                window: holding.window,
+                index: holding.index,
+            },
             logs: holding.logs.into_iter().map(log).collect(),
         };
         Ok(Self {
-            writer: Writer { device: wire.device, incarnation: wire.incarnation },
+            writer: Writer {
+                device: wire.device,
+                incarnation: wire.incarnation,
+            },
             hlc: wire.hlc,
             addresses: wire.addresses,
             holds: wire.holds.into_iter().map(holding).collect(),
@@ -171,9 +196,15 @@ mod tests {
     }
 
     fn beacon(segments: u16, logs: u32) -> Beacon {
-        let writer = |incarnation| Writer { device: DeviceId(key().public()), incarnation };
+        let writer = |incarnation| Writer {
+            device: DeviceId(key().public()),
+            incarnation,
+        };
         let holding = |index| Holding {
-            segment: SegmentId { window: Window(24), index },
+            segment: SegmentId {
+                window: Window(24),
+                index,
+            },
             logs: (0..logs).map(|n| (writer(n), 7)).collect(),
         };
         Beacon {
@@ -200,22 +231,36 @@ mod tests {
         large.addresses[0] = "x".repeat(ADDRESS_MAX + 1);
         let read = Beacon::verify(&CHANNEL, &large.sign(&CHANNEL, &key())).unwrap();
         assert_eq!(read.addresses.len(), ADDRESSES_MAX);
-        let counts: Vec<_> = read.holds.iter().map(|holding| holding.logs.len()).collect();
+        let counts: Vec<_> = read
+            .holds
+            .iter()
+            .map(|holding| holding.logs.len())
+            .collect();
         assert_eq!(counts, [100, 100, 100, 100, 100, 12]);
     }
 
     #[test]
     fn what_is_over_the_bounds_is_refused_where_it_is_read() {
-        let sign = |beacon: Beacon| Signed::new(&key(), "beacon", &CHANNEL.0, encode(&beacon.into_wire()));
+        let sign =
+            |beacon: Beacon| Signed::new(&key(), "beacon", &CHANNEL.0, encode(&beacon.into_wire()));
         let too_many = [
             beacon(6, 100),
             beacon(600, 0),
-            Beacon { addresses: vec!["a".into(); 9], ..beacon(1, 1) },
-            Beacon { addresses: vec!["a".repeat(257)], ..beacon(1, 1) },
+            Beacon {
+                addresses: vec!["a".into(); 9],
+                ..beacon(1, 1)
+            },
+            Beacon {
+                addresses: vec!["a".repeat(257)],
+                ..beacon(1, 1)
+            },
         ];
         for beacon in too_many {
             let read = Beacon::verify(&CHANNEL, &sign(beacon));
-            assert!(matches!(read, Err(BeaconError::Malformed(DecodeError::OutOfRange(_)))));
+            assert!(matches!(
+                read,
+                Err(BeaconError::Malformed(DecodeError::OutOfRange(_)))
+            ));
         }
     }
 }

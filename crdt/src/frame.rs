@@ -76,7 +76,10 @@ impl Content {
             Self::Moment(signed) => (4, encode(signed)),
             Self::Unknown(kind) => (*kind, Vec::new()),
         };
-        encode(&Wire { kind, body: body[..].into() })
+        encode(&Wire {
+            kind,
+            body: body[..].into(),
+        })
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
@@ -95,7 +98,12 @@ impl Content {
 pub fn seal_frame(keys: &EpochKeys, content: &Content, rng: &mut impl CryptoRng) -> Vec<u8> {
     let mut nonce = [0; NONCE_LEN];
     rng.fill_bytes(&mut nonce);
-    let sealed = aead::seal(&keys.frame_key, &nonce, &associated(&keys.topic()), &pad(&content.to_bytes()));
+    let sealed = aead::seal(
+        &keys.frame_key,
+        &nonce,
+        &associated(&keys.topic()),
+        &pad(&content.to_bytes()),
+    );
     [&[VERSION], &nonce[..], &sealed].concat()
 }
 
@@ -105,14 +113,21 @@ pub fn seal_frame(keys: &EpochKeys, content: &Content, rng: &mut impl CryptoRng)
 /// [`FrameError`]; nothing is opened of more than [`FRAME_SEALED_MAX`] bytes.
 pub fn open_frame(frame_key: &Secret, topic: &str, bytes: &[u8]) -> Result<Content, FrameError> {
     if bytes.len() > FRAME_SEALED_MAX {
-        return Err(DecodeError::TooLarge { len: bytes.len(), max: FRAME_SEALED_MAX }.into());
+        return Err(DecodeError::TooLarge {
+            len: bytes.len(),
+            max: FRAME_SEALED_MAX,
+        }
+        .into());
     }
     let (&version, rest) = bytes.split_first().ok_or(FrameError::Sealed)?;
     if version != VERSION {
         return Err(FrameError::Unknown(version));
     }
-    let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>().ok_or(FrameError::Sealed)?;
-    let padded = aead::open(frame_key, nonce, &associated(topic), sealed).map_err(|_| FrameError::Sealed)?;
+    let (nonce, sealed) = rest
+        .split_first_chunk::<NONCE_LEN>()
+        .ok_or(FrameError::Sealed)?;
+    let padded =
+        aead::open(frame_key, nonce, &associated(topic), sealed).map_err(|_| FrameError::Sealed)?;
     let content = unpad(padded).ok_or(DecodeError::OutOfRange("padding"))?;
     Ok(Content::parse(&content)?)
 }
@@ -122,7 +137,12 @@ fn associated(topic: &str) -> Vec<u8> {
 }
 
 fn encode_items(items: &[Vec<u8>]) -> Vec<u8> {
-    encode(&items.iter().map(|item| <&ByteSlice>::from(&item[..])).collect::<Vec<_>>())
+    encode(
+        &items
+            .iter()
+            .map(|item| <&ByteSlice>::from(&item[..]))
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn decode_items(body: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
@@ -174,7 +194,10 @@ mod tests {
 
     #[test]
     fn every_kind_comes_through() {
-        let signed = Signed { payload: vec![1, 2], signature: [3; 64] };
+        let signed = Signed {
+            payload: vec![1, 2],
+            signature: [3; 64],
+        };
         let contents = [
             Content::Envelopes(vec![vec![1; 300], vec![]]),
             Content::Ops(vec![vec![2; 30]]),
@@ -190,8 +213,14 @@ mod tests {
     #[test]
     fn a_frame_belongs_to_its_topic_and_key() {
         let mut frame = sealed(&Content::Unknown(9));
-        assert_eq!(open_frame(&keys().frame_key, "elsewhere", &frame), Err(FrameError::Sealed));
-        assert_eq!(open_frame(&keys().topic_key, &keys().topic(), &frame), Err(FrameError::Sealed));
+        assert_eq!(
+            open_frame(&keys().frame_key, "elsewhere", &frame),
+            Err(FrameError::Sealed)
+        );
+        assert_eq!(
+            open_frame(&keys().topic_key, &keys().topic(), &frame),
+            Err(FrameError::Sealed)
+        );
         frame[0] = 2;
         assert_eq!(open(&frame), Err(FrameError::Unknown(2)));
     }
@@ -201,18 +230,37 @@ mod tests {
         let largest = sealed(&Content::Envelopes(vec![vec![1; ENVELOPE_MAX]]));
         assert!(largest.len() <= FRAME_SEALED_MAX && open(&largest).is_ok());
         let refused = open(&vec![1; FRAME_SEALED_MAX + 1]);
-        assert!(matches!(refused, Err(FrameError::Malformed(DecodeError::TooLarge { .. }))));
-        assert_eq!([open(&[]), open(&[1; 20])], [Err(FrameError::Sealed), Err(FrameError::Sealed)]);
+        assert!(matches!(
+            refused,
+            Err(FrameError::Malformed(DecodeError::TooLarge { .. }))
+        ));
+        assert_eq!(
+            [open(&[]), open(&[1; 20])],
+            [Err(FrameError::Sealed), Err(FrameError::Sealed)]
+        );
+    }
+
+    #[test]
+    fn more_items_than_a_frame_may_have_are_refused() {
+        let many = sealed(&Content::Ops(vec![vec![1]; FRAME_ITEMS + 1]));
+        let refused = DecodeError::OutOfRange("items in a frame");
+        assert_eq!(open(&many), Err(FrameError::Malformed(refused)));
     }
 
     #[test]
     fn batches_keep_to_the_bounds_and_the_order() {
-        let items: Vec<Vec<u8>> = (0..200u8).map(|n| vec![n; 10 + usize::from(n % 7) * 900]).collect();
+        let items: Vec<Vec<u8>> = (0..200u8)
+            .map(|n| vec![n; 10 + usize::from(n % 7) * 900])
+            .collect();
         let contents = Content::envelopes(items.clone());
         let mut seen = Vec::new();
         for content in contents {
-            let Content::Envelopes(run) = content else { panic!("not envelopes") };
-            assert!(run.len() <= FRAME_ITEMS && run.iter().map(Vec::len).sum::<usize>() <= FRAME_MAX);
+            let Content::Envelopes(run) = content else {
+                panic!("not envelopes")
+            };
+            assert!(
+                run.len() <= FRAME_ITEMS && run.iter().map(Vec::len).sum::<usize>() <= FRAME_MAX
+            );
             seen.extend(run);
         }
         assert_eq!(seen, items);

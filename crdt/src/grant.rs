@@ -114,7 +114,10 @@ impl KeyRequest {
         rng: &mut impl CryptoRng,
     ) -> Result<KeyAnswer, GrantError> {
         let mut grants = Vec::new();
-        for keys in keys.into_iter().filter(|keys| self.epochs.contains(&keys.epoch)) {
+        for keys in keys
+            .into_iter()
+            .filter(|keys| self.epochs.contains(&keys.epoch))
+        {
             let info = info(&self.channel, &keys.epoch, &self.device);
             let plain = zeroize::Zeroizing::new(encode(keys));
             let (encapsulated, sealed) =
@@ -126,7 +129,10 @@ impl KeyRequest {
                 sealed: sealed.into(),
             });
         }
-        Ok(KeyAnswer { suite: SUITE, grants })
+        Ok(KeyAnswer {
+            suite: SUITE,
+            grants,
+        })
     }
 }
 
@@ -195,7 +201,16 @@ pub fn request(
         nonce: nonce.into(),
     });
     let signed = Signed::new(signing, "key-request", &channel.0, payload);
-    (PendingKeyRequest { channel: *channel, device, epochs, key, nonce }, signed)
+    (
+        PendingKeyRequest {
+            channel: *channel,
+            device,
+            epochs,
+            key,
+            nonce,
+        },
+        signed,
+    )
 }
 
 impl PendingKeyRequest {
@@ -216,7 +231,11 @@ impl PendingKeyRequest {
         if answer.grants.len() > self.epochs.len() {
             return Err(DecodeError::OutOfRange("epochs granted").into());
         }
-        answer.grants.iter().map(|grant| self.open_one(grant)).collect()
+        answer
+            .grants
+            .iter()
+            .map(|grant| self.open_one(grant))
+            .collect()
     }
 
     fn open_one(&self, grant: &SealedGrant) -> Result<EpochKeys, GrantError> {
@@ -234,12 +253,22 @@ impl PendingKeyRequest {
             .map_err(|_| GrantError::Sealed)?;
         let keys: EpochKeys = decode(&plain, GRANT_MAX)?;
         keys.check()?;
-        if keys.epoch == grant.epoch { Ok(keys) } else { Err(GrantError::Unasked(keys.epoch)) }
+        if keys.epoch == grant.epoch {
+            Ok(keys)
+        } else {
+            Err(GrantError::Unasked(keys.epoch))
+        }
     }
 }
 
 fn info(channel: &ChannelId, epoch: &EpochId, device: &DeviceId) -> Vec<u8> {
-    [b"kith/epoch-grant/v1\0", &channel.0[..], &epoch.0, &device.0].concat()
+    [
+        b"kith/epoch-grant/v1\0",
+        &channel.0[..],
+        &epoch.0,
+        &device.0,
+    ]
+    .concat()
 }
 
 #[cfg(test)]
@@ -256,7 +285,11 @@ mod tests {
 
     fn world() -> (ChaCha20Rng, SecretKey, EpochKeys) {
         let keys = EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, Window(240), 24);
-        (ChaCha20Rng::seed_from_u64(1), SecretKey::from_seed(&Secret::new([2; 32])), keys)
+        (
+            ChaCha20Rng::seed_from_u64(1),
+            SecretKey::from_seed(&Secret::new([2; 32])),
+            keys,
+        )
     }
 
     #[test]
@@ -273,7 +306,10 @@ mod tests {
         let (mut rng, device, keys) = world();
         let (pending, _) = request(&CHANNEL, &device, &[keys.epoch], &mut rng);
         let (_, other) = request(&CHANNEL, &device, &[keys.epoch], &mut rng);
-        let answer = KeyRequest::verify(&CHANNEL, &other).unwrap().answer([&keys], &mut rng).unwrap();
+        let answer = KeyRequest::verify(&CHANNEL, &other)
+            .unwrap()
+            .answer([&keys], &mut rng)
+            .unwrap();
         assert_eq!(pending.open(&answer), Err(GrantError::Sealed));
     }
 
@@ -289,12 +325,40 @@ mod tests {
     }
 
     #[test]
+    fn a_grant_of_another_epoch_under_the_name_of_one_asked_for_is_not_taken() {
+        let (mut rng, device, mut keys) = world();
+        let asked_for = EpochId([7; 16]);
+        let (pending, signed) = request(&CHANNEL, &device, &[asked_for], &mut rng);
+        let request = KeyRequest::verify(&CHANNEL, &signed).unwrap();
+        let mut seal_as_asked = |keys: &EpochKeys| {
+            let info = info(&CHANNEL, &asked_for, &request.device);
+            let plain = encode(keys);
+            let (encapsulated, sealed) =
+                kem::seal(&request.kem_public, &info, &request.nonce, &plain, &mut rng).unwrap();
+            let (encapsulated, sealed) = (encapsulated.into(), sealed.into());
+            SealedGrant {
+                epoch: asked_for,
+                encapsulated,
+                sealed,
+            }
+        };
+        let other = pending.open_one(&seal_as_asked(&keys));
+        assert_eq!(other, Err(GrantError::Unasked(keys.epoch)));
+        keys.unit_hours = 7;
+        let odd_unit = pending.open_one(&seal_as_asked(&keys));
+        assert_eq!(odd_unit, Err(DecodeError::OutOfRange("window unit").into()));
+    }
+
+    #[test]
     fn a_request_counts_in_its_channel_and_with_its_signature() {
         let (mut rng, device, keys) = world();
         let (_, mut signed) = request(&CHANNEL, &device, &[keys.epoch], &mut rng);
         let elsewhere = KeyRequest::verify(&ChannelId([8; 32]), &signed);
         assert_eq!(elsewhere, Err(GrantError::OtherChannel));
         *signed.payload.last_mut().unwrap() ^= 1;
-        assert_eq!(KeyRequest::verify(&CHANNEL, &signed), Err(GrantError::Signature(BadSignature)));
+        assert_eq!(
+            KeyRequest::verify(&CHANNEL, &signed),
+            Err(GrantError::Signature(BadSignature))
+        );
     }
 }

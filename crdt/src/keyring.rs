@@ -31,10 +31,19 @@ impl Keyring {
     /// Adds an epoch and tells whether that changed anything. Of two grants of one epoch the one
     /// that reaches further back is kept.
     pub fn insert(&mut self, keys: EpochKeys) -> bool {
-        if self.get(&keys.epoch).is_some_and(|held| held.window <= keys.window) {
+        if self
+            .get(&keys.epoch)
+            .is_some_and(|held| held.window <= keys.window)
+        {
             return false;
         }
-        self.epochs.insert(keys.epoch, Epoch { keys, walked: BTreeMap::new() });
+        self.epochs.insert(
+            keys.epoch,
+            Epoch {
+                keys,
+                walked: BTreeMap::new(),
+            },
+        );
         true
     }
 
@@ -71,13 +80,18 @@ impl Keyring {
     /// The key of a window in an epoch: none if the epoch is not held, begins later, or the
     /// window is not one of its windows.
     pub fn window_key(&self, epoch: &EpochId, window: Window) -> Option<Secret> {
-        Some(window_key(&self.epochs.get(epoch)?.chain_at(window)?, window))
+        Some(window_key(
+            &self.epochs.get(epoch)?.chain_at(window)?,
+            window,
+        ))
     }
 
     /// Remembers the chain at a window, so that [`Self::window_key`] for it and what comes after
     /// it is one short walk. At most [`CHAIN_CACHE`] windows of an epoch are remembered.
     pub fn warm(&mut self, epoch: &EpochId, window: Window) {
-        let Some(held) = self.epochs.get_mut(epoch) else { return };
+        let Some(held) = self.epochs.get_mut(epoch) else {
+            return;
+        };
         if let Some(chain) = held.chain_at(window) {
             held.walked.insert(window, chain);
             if held.walked.len() > CHAIN_CACHE {
@@ -90,11 +104,15 @@ impl Keyring {
     /// chain moved. What was stored of the epoch has to be replaced by what [`Self::get`] then
     /// returns.
     pub fn advance(&mut self, epoch: &EpochId, window: Window) -> bool {
-        let Some(held) = self.epochs.get_mut(epoch) else { return false };
+        let Some(held) = self.epochs.get_mut(epoch) else {
+            return false;
+        };
         if window <= held.keys.window {
             return false;
         }
-        let Some(chain) = held.chain_at(window) else { return false };
+        let Some(chain) = held.chain_at(window) else {
+            return false;
+        };
         held.keys.chain = chain;
         held.keys.window = window;
         held.walked = held.walked.split_off(&window);
@@ -108,7 +126,9 @@ impl Epoch {
             .walked
             .range(..=window)
             .next_back()
-            .map_or((self.keys.window, &self.keys.chain), |(from, chain)| (*from, chain));
+            .map_or((self.keys.window, &self.keys.chain), |(from, chain)| {
+                (*from, chain)
+            });
         walk(chain, from, window, self.keys.unit_hours)
     }
 }
@@ -132,9 +152,14 @@ mod tests {
     fn a_remembered_walk_gives_the_same_keys() {
         let (cold, epoch) = ring(240);
         let mut warm = cold.clone();
-        (240..24 * 200).step_by(24).for_each(|window| warm.warm(&epoch, Window(window)));
+        (240..24 * 200)
+            .step_by(24)
+            .for_each(|window| warm.warm(&epoch, Window(window)));
         for window in [240, 264, 24 * 150, 24 * 300] {
-            assert_eq!(cold.window_key(&epoch, Window(window)), warm.window_key(&epoch, Window(window)));
+            assert_eq!(
+                cold.window_key(&epoch, Window(window)),
+                warm.window_key(&epoch, Window(window))
+            );
         }
         assert!(cold.window_key(&epoch, Window(216)).is_none());
     }

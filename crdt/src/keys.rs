@@ -159,7 +159,13 @@ mod tests {
         let far = 240 + 24 * (CHAIN_STEPS_MAX + 1);
         assert!(!keys(240, 24).advance(Window(far)));
         assert!(!keys(240, 24).advance(Window(250)));
-        assert!(!EpochKeys { unit_hours: 0, ..keys(240, 24) }.advance(Window(264)));
+        assert!(
+            !EpochKeys {
+                unit_hours: 0,
+                ..keys(240, 24)
+            }
+            .advance(Window(264))
+        );
         assert!(keys(240, 1).advance(Window(250)));
     }
 

@@ -9,15 +9,14 @@ use std::str::FromStr;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
+use crate::control::{Body, Role};
 use crate::crypto::hash;
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{self, BadSignature, SIGNATURE_LEN, SecretKey};
 use crate::encoding::{self, DecodeError, check_text};
-use crate::identity::Certified;
+use crate::identity::{Certificate, CertificateError, Certified};
 use crate::ids::{ChannelId, InviteId, TransportKey, base32, from_base32};
-use crate::limits::{
-    ADDRESS_MAX, ADDRESSES_MAX, LINK_HOSTS_MAX, LINK_MAX, NAME_MAX_CHARS,
-};
+use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, LINK_HOSTS_MAX, LINK_MAX, NAME_MAX_CHARS};
 use crate::time::Millis;
 
 const SCHEME: &str = "kith:";
@@ -73,12 +72,38 @@ impl InviteLink {
 
     /// Proves to `answerer` that `asker` holds the link, before anything of the channel is told.
     pub fn prove(&self, asker: &TransportKey, answerer: &TransportKey) -> [u8; SIGNATURE_LEN] {
-        self.key().sign("prove", self.channel.as_bytes(), &pair(asker, answerer))
+        self.key()
+            .sign("prove", self.channel.as_bytes(), &pair(asker, answerer))
     }
 
     /// Admits an account with exactly these devices: the countersignature of its Join.
     pub fn countersign(&self, joiner: &Certified) -> [u8; SIGNATURE_LEN] {
-        self.key().sign("join", self.channel.as_bytes(), &join_payload(joiner))
+        self.key()
+            .sign("join", self.channel.as_bytes(), &join_payload(joiner))
+    }
+
+    /// The op body that opens the invite.
+    pub fn opening(&self, role: Role, uses: u32) -> Body {
+        Body::Invite {
+            invite: self.invite(),
+            role,
+            uses,
+            expires_at: self.expires_at,
+        }
+    }
+
+    /// The op body with which the account of this certificate joins.
+    ///
+    /// # Errors
+    /// [`CertificateError`] if the certificate does not hold.
+    pub fn joining(&self, certificate: &Certificate) -> Result<Body, CertificateError> {
+        let countersignature = self.countersign(&certificate.verify()?);
+        let certificate = certificate.clone();
+        Ok(Body::Join {
+            invite: self.invite(),
+            certificate,
+            countersignature,
+        })
     }
 
     fn key(&self) -> SecretKey {
@@ -92,7 +117,10 @@ impl InviteLink {
                 && addresses.iter().all(|address| address.len() <= ADDRESS_MAX)
         };
         if self.hosts.len() <= LINK_HOSTS_MAX
-            && self.hosts.iter().all(|(_, addresses)| addresses_fit(addresses))
+            && self
+                .hosts
+                .iter()
+                .all(|(_, addresses)| addresses_fit(addresses))
         {
             Ok(())
         } else {
@@ -112,7 +140,13 @@ pub fn verify_proof(
     answerer: &TransportKey,
     proof: &[u8; SIGNATURE_LEN],
 ) -> Result<(), BadSignature> {
-    sign::verify(invite.as_bytes(), "prove", channel.as_bytes(), &pair(asker, answerer), proof)
+    sign::verify(
+        invite.as_bytes(),
+        "prove",
+        channel.as_bytes(),
+        &pair(asker, answerer),
+        proof,
+    )
 }
 
 /// Checks what [`InviteLink::countersign`] made.
@@ -123,7 +157,13 @@ pub(crate) fn verify_countersignature(
     countersignature: &[u8; SIGNATURE_LEN],
 ) -> Result<(), BadSignature> {
     let payload = join_payload(joiner);
-    sign::verify(invite.as_bytes(), "join", channel.as_bytes(), &payload, countersignature)
+    sign::verify(
+        invite.as_bytes(),
+        "join",
+        channel.as_bytes(),
+        &payload,
+        countersignature,
+    )
 }
 
 fn join_payload(joiner: &Certified) -> Vec<u8> {
@@ -149,7 +189,9 @@ impl FromStr for InviteLink {
 
     fn from_str(text: &str) -> Result<Self, LinkError> {
         let text = text.trim();
-        let is_ours = text.get(..SCHEME.len()).is_some_and(|s| s.eq_ignore_ascii_case(SCHEME));
+        let is_ours = text
+            .get(..SCHEME.len())
+            .is_some_and(|s| s.eq_ignore_ascii_case(SCHEME));
         if !is_ours {
             return Err(LinkError::NotALink);
         }
@@ -157,13 +199,17 @@ impl FromStr for InviteLink {
         if coded.len() > LINK_MAX.div_ceil(5) * 8 {
             return Err(LinkError::Altered);
         }
-        if !coded.bytes().all(|c| c.is_ascii_alphabetic() || (b'2'..=b'7').contains(&c)) {
+        if !coded
+            .bytes()
+            .all(|c| c.is_ascii_alphabetic() || (b'2'..=b'7').contains(&c))
+        {
             return Err(LinkError::Altered);
         }
         // With every character a good one, only a wrong length is left to be wrong.
         let bytes = Zeroizing::new(from_base32(coded).ok_or(LinkError::CutShort)?);
-        let (covered, check) =
-            bytes.split_last_chunk::<CHECK_LEN>().ok_or(LinkError::CutShort)?;
+        let (covered, check) = bytes
+            .split_last_chunk::<CHECK_LEN>()
+            .ok_or(LinkError::CutShort)?;
         if check_bytes(covered) != *check {
             return Err(broken(&bytes));
         }

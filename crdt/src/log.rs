@@ -3,12 +3,13 @@
 //! Acceptance looks at number, link, time and signature, never at what is inside, so every node
 //! accepts alike. Whether the content counts is decided afterwards and stops no log.
 //!
+//! **Signatures.** Every envelope in a log is signed by itself, however it came. A link vouches
+//! for the bytes before it, but if an envelope were accepted on that word alone, nodes could hold
+//! different beginnings of one log without two signed headers to prove the fork between them.
+//!
 //! **Forks.** Two signed envelopes of one writer at one place with different links prove that
-//! the writer equivocates (or that a copied home writes twice). The log then ends at the last
-//! envelope below the smallest number at which a fork is known whose own signature holds. The
-//! second half of the rule matters because a link vouches for what lies before it: an envelope
-//! with a broken signature can be held, but can prove nothing, so nothing may end on it.
-//! Whatever a node saw first, it ends with the same log.
+//! the writer equivocates (or that a copied home writes twice). The log then ends before the
+//! smallest number at which a fork is known. Whatever a node saw first, it ends with the same log.
 
 mod fork;
 
@@ -86,12 +87,12 @@ pub enum Acceptance {
 }
 
 /// Why a page of a log is refused as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     /// An envelope of another log.
     #[error("the page mixes logs")]
     OtherLog,
-    /// The last envelope that follows is not signed, so nothing vouches for those before it.
+    /// An envelope that its writer did not sign.
     #[error(transparent)]
     Signature(#[from] BadSignature),
 }
@@ -99,7 +100,8 @@ pub enum PageError {
 /// What of a page may be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The envelopes to append, in order; the last one's signature holds.
+    /// The envelopes to append, in order. Those before them are held already; whether they are
+    /// the same, only the store can tell.
     pub accepted: Range<usize>,
     /// The first envelope after them that may not be appended now, and why.
     pub stopped: Option<(usize, Acceptance)>,
@@ -121,8 +123,16 @@ impl Log {
 
     /// Says what is to be done with an envelope of this log. The signature is not looked at.
     pub fn check(&self, envelope: &Envelope, now: Millis) -> Acceptance {
-        debug_assert_eq!(envelope.log_id(), self.id, "an envelope is held against its own log");
-        Tip { head: self.head, link: self.link }.check(self.fork, envelope, now)
+        debug_assert_eq!(
+            envelope.log_id(),
+            self.id,
+            "an envelope is held against its own log"
+        );
+        Tip {
+            head: self.head,
+            link: self.link,
+        }
+        .check(self.fork, envelope, now)
     }
 
     /// Appends an envelope that [`Self::check`] found to be the next.
@@ -133,29 +143,36 @@ impl Log {
         self.link = envelope.link();
     }
 
-    /// Holds a page of envelopes of this log, in order, against it. What is already held is
-    /// passed over; only the last signature is checked, and it vouches for all before it.
+    /// Holds a page of envelopes of this log, in order, against it. Signatures are not looked at:
+    /// it is for envelopes whose signatures hold, as sync hands them out.
     ///
     /// # Errors
-    /// [`PageError`] if the page is not of this log or its last signature does not hold.
-    pub fn verify_page(
-        &self,
-        channel: &ChannelId,
-        envelopes: &[Envelope],
-        now: Millis,
-    ) -> Result<Page, PageError> {
-        if envelopes.iter().any(|envelope| envelope.log_id() != self.id) {
+    /// [`PageError::OtherLog`] if the page is not of this log.
+    pub fn check_page(&self, envelopes: &[Envelope], now: Millis) -> Result<Page, PageError> {
+        if envelopes
+            .iter()
+            .any(|envelope| envelope.log_id() != self.id)
+        {
             return Err(PageError::OtherLog);
         }
-        let mut tip = Tip { head: self.head, link: self.link };
+        let mut tip = Tip {
+            head: self.head,
+            link: self.link,
+        };
         let held = |envelope: &&Envelope| {
-            matches!(self.check(envelope, now), Acceptance::Known | Acceptance::Behind)
+            matches!(
+                self.check(envelope, now),
+                Acceptance::Known | Acceptance::Behind
+            )
         };
         let start = envelopes.iter().take_while(held).count();
-        let mut page = Page { accepted: start..start, stopped: None };
+        let mut page = Page {
+            accepted: start..start,
+            stopped: None,
+        };
         for (at, envelope) in envelopes.iter().enumerate().skip(start) {
             match tip.check(self.fork, envelope, now) {
-                Acceptance::Next => tip = Tip { head: tip.head + 1, link: envelope.link() },
+                Acceptance::Next => tip.advance(envelope),
                 other => {
                     page.stopped = Some((at, other));
                     break;
@@ -163,16 +180,32 @@ impl Log {
             }
             page.accepted.end = at + 1;
         }
-        if let Some(last) = envelopes[page.accepted.clone()].last() {
-            last.verify(channel)?;
-        }
         Ok(page)
     }
 
-    /// Ends the log because of a fork at `seq`. `last` is the envelope with the largest number
-    /// below it whose own signature holds (see [`page_end`]), if there is one. Tells whether that
-    /// changed the log; what lies behind the new head is then to be taken out of the store.
+    /// Holds a page of envelopes of this log against it, as [`Self::check_page`] does, and checks
+    /// the signature of each one that is to be appended.
+    ///
+    /// # Errors
+    /// [`PageError`] if the page is not of this log or one of those is not signed.
+    pub fn verify_page(
+        &self,
+        channel: &ChannelId,
+        envelopes: &[Envelope],
+        now: Millis,
+    ) -> Result<Page, PageError> {
+        let page = self.check_page(envelopes, now)?;
+        envelopes[page.accepted.clone()]
+            .iter()
+            .try_for_each(|envelope| envelope.verify(channel))?;
+        Ok(page)
+    }
+
+    /// Ends the log because of a fork at `seq`. `last` is the envelope held with the largest
+    /// number below it, if there is one. Tells whether that changed the log; what lies behind the
+    /// new head is then to be taken out of the store.
     pub fn close(&mut self, seq: u32, last: Option<&Envelope>) -> bool {
+        debug_assert!(last.is_none_or(|last| last.log_id() == self.id && last.place().seq < seq));
         if self.fork.is_some_and(|known| known <= seq) {
             return false;
         }
@@ -180,7 +213,11 @@ impl Log {
         if self.head >= seq {
             self.head = last.map_or(0, |last| last.place().seq);
             self.link = last.map_or([0; 32], Envelope::link);
-            for ranges in [&mut self.messages, &mut self.unopened, &mut self.quarantined] {
+            for ranges in [
+                &mut self.messages,
+                &mut self.unopened,
+                &mut self.quarantined,
+            ] {
                 ranges.truncate(self.head + 1);
             }
         }
@@ -188,8 +225,8 @@ impl Log {
     }
 }
 
-/// How many envelopes from the front of a run of one log may be served, so that the last one's
-/// signature holds and vouches for the rest.
+/// How many envelopes from the front of a run of one log end with one whose signature holds. That
+/// is all of them, unless the store gave back something else than was put into it.
 pub fn page_end(channel: &ChannelId, envelopes: &[Envelope]) -> usize {
     let good = |envelope: &Envelope| envelope.verify(channel).is_ok();
     envelopes.iter().rposition(good).map_or(0, |at| at + 1)
@@ -202,6 +239,11 @@ struct Tip {
 }
 
 impl Tip {
+    fn advance(&mut self, envelope: &Envelope) {
+        self.head = envelope.place().seq;
+        self.link = envelope.link();
+    }
+
     fn check(&self, fork: Option<u32>, envelope: &Envelope, now: Millis) -> Acceptance {
         let seq = envelope.place().seq;
         if let Some(fork) = fork.filter(|&fork| seq >= fork) {
@@ -212,7 +254,11 @@ impl Tip {
         }
         if seq == self.head {
             let same = envelope.link() == self.link;
-            return if same { Acceptance::Known } else { Acceptance::ForkSuspected };
+            return if same {
+                Acceptance::Known
+            } else {
+                Acceptance::ForkSuspected
+            };
         }
         if seq > LOG_ENVELOPES {
             return Acceptance::Full;
@@ -242,9 +288,13 @@ fn in_widest_window(hlc: Hlc, window: Window) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rand_chacha::rand_core::SeedableRng;
+
     use super::*;
     use crate::encoding::{decode, encode};
-    use crate::envelope::fixtures::{CHANNEL, NOON, WINDOW, chain, envelope, log_id, position, signing, window_key};
+    use crate::envelope::fixtures::{
+        CHANNEL, NOON, WINDOW, chain, envelope, log_id, position, signing, window_key,
+    };
     use crate::envelope::seal;
 
     fn held(chain: &[Envelope]) -> Log {
@@ -267,7 +317,10 @@ mod tests {
         let log = held(&chain[..2]);
         let checks = [0, 1, 2, 3].map(|at| log.check(&chain[at], NOON));
         let gap = Acceptance::Gap { have: 2 };
-        assert_eq!(checks, [Acceptance::Behind, Acceptance::Known, Acceptance::Next, gap]);
+        assert_eq!(
+            checks,
+            [Acceptance::Behind, Acceptance::Known, Acceptance::Next, gap]
+        );
         assert_eq!(decode::<Log>(&encode(&log), 1024), Ok(log));
     }
 
@@ -278,7 +331,10 @@ mod tests {
         assert_eq!(log.check(&other_head, NOON), Acceptance::ForkSuspected);
         let next = envelope(3, other_head.link(), b"change", None);
         assert_eq!(log.check(&next, NOON), Acceptance::BadLink);
-        assert_eq!(log.check(&unsigned(chain(2)[1].clone()), NOON), Acceptance::ForkSuspected);
+        assert_eq!(
+            log.check(&unsigned(chain(2)[1].clone()), NOON),
+            Acceptance::ForkSuspected
+        );
     }
 
     #[test]
@@ -286,7 +342,9 @@ mod tests {
         let first = &chain(1)[0];
         let early = Millis(NOON.0 - CLOCK_SKEW_MAX_MS - 1);
         let log = Log::new(log_id());
-        let Acceptance::TooFarAhead(when) = log.check(first, early) else { panic!("accepted early") };
+        let Acceptance::TooFarAhead(when) = log.check(first, early) else {
+            panic!("accepted early")
+        };
         assert_eq!(when, Millis(NOON.0 - CLOCK_SKEW_MAX_MS));
         assert_eq!(log.check(first, when), Acceptance::Next);
     }
@@ -296,23 +354,55 @@ mod tests {
         let mut rng = rand_chacha::ChaCha20Rng::from_seed([1; 32]);
         let mut late = position(1, [0; 32]);
         late.hlc = Hlc::at(Millis(u64::from(WINDOW.0 + 24) * HOUR_MS));
-        let late = seal(&CHANNEL, &signing(), &late, &window_key(), b"", None, &mut rng);
-        assert_eq!(Log::new(log_id()).check(&late, late.header.hlc.millis()), Acceptance::WrongWindow);
-        let full = Log { head: LOG_ENVELOPES, ..Log::new(log_id()) };
-        assert_eq!(full.check(&envelope(LOG_ENVELOPES + 1, [0; 32], b"", None), NOON), Acceptance::Full);
+        let late = seal(
+            &CHANNEL,
+            &signing(),
+            &late,
+            &window_key(),
+            b"",
+            None,
+            &mut rng,
+        );
+        assert_eq!(
+            Log::new(log_id()).check(&late, late.header.hlc.millis()),
+            Acceptance::WrongWindow
+        );
+        let full = Log {
+            head: LOG_ENVELOPES,
+            ..Log::new(log_id())
+        };
+        assert_eq!(
+            full.check(&envelope(LOG_ENVELOPES + 1, [0; 32], b"", None), NOON),
+            Acceptance::Full
+        );
     }
 
     #[test]
-    fn the_last_signature_vouches_for_the_page() {
+    fn every_envelope_of_a_page_has_to_be_signed() {
         let mut chain = chain(2);
         chain[1] = unsigned(chain[1].clone());
         chain.push(envelope(3, chain[1].link(), b"change", None));
         let log = held(&chain[..1]);
-        let page = Page { accepted: 1..3, stopped: None };
-        assert_eq!(log.verify_page(&CHANNEL, &chain, NOON), Ok(page));
-        let cut = log.verify_page(&CHANNEL, &chain[..2], NOON);
-        assert_eq!(cut, Err(PageError::Signature(BadSignature)));
+        let page = Page {
+            accepted: 1..3,
+            stopped: None,
+        };
+        assert_eq!(log.check_page(&chain, NOON), Ok(page));
+        let verified = log.verify_page(&CHANNEL, &chain, NOON);
+        assert_eq!(verified, Err(PageError::Signature(BadSignature)));
         assert_eq!([3, 2].map(|len| page_end(&CHANNEL, &chain[..len])), [3, 1]);
+    }
+
+    #[test]
+    fn a_page_goes_no_further_than_the_fork() {
+        let chain = chain(4);
+        let mut log = Log::new(log_id());
+        log.close(3, None);
+        let page = log.check_page(&chain, NOON).unwrap();
+        let closed = Some((2, Acceptance::Closed(3)));
+        assert_eq!((page.accepted, page.stopped), (0..2, closed));
+        log.id.segment.index += 1;
+        assert_eq!(log.check_page(&chain, NOON), Err(PageError::OtherLog));
     }
 
     #[test]
@@ -320,8 +410,14 @@ mod tests {
         let mut chain = chain(3);
         chain[2].header.prev = [7; 32];
         let log = Log::new(log_id());
-        let page = log.verify_page(&CHANNEL, &chain, NOON).unwrap();
-        assert_eq!(page, Page { accepted: 0..2, stopped: Some((2, Acceptance::BadLink)) });
+        let page = log.check_page(&chain, NOON).unwrap();
+        assert_eq!(
+            page,
+            Page {
+                accepted: 0..2,
+                stopped: Some((2, Acceptance::BadLink))
+            }
+        );
         let ahead = log.verify_page(&CHANNEL, &chain[1..], NOON).unwrap();
         assert_eq!(ahead.stopped, Some((0, Acceptance::Gap { have: 0 })));
     }
@@ -332,11 +428,12 @@ mod tests {
         let mut log = held(&chain);
         log.messages.insert_range(1, 5);
         assert!(log.close(4, Some(&chain[2])) && !log.close(5, Some(&chain[3])));
-        assert_eq!((log.head, log.link, log.messages.last()), (3, chain[2].link(), Some(3)));
+        assert_eq!(
+            (log.head, log.link, log.messages.last()),
+            (3, chain[2].link(), Some(3))
+        );
         assert_eq!(log.check(&chain[3], NOON), Acceptance::Closed(4));
         assert!(log.close(2, Some(&chain[0])));
         assert_eq!((log.head, log.fork), (1, Some(2)));
     }
-
-    use rand_chacha::rand_core::SeedableRng;
 }

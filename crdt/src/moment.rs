@@ -71,8 +71,21 @@ impl Moment {
             MomentKind::Away => 3,
             MomentKind::Unknown(kind) => kind,
         };
-        let Writer { device, incarnation } = self.writer;
-        Signed::new(signing, "moment", &channel.0, encode(&Wire { device, incarnation, hlc: self.hlc, kind }))
+        let Writer {
+            device,
+            incarnation,
+        } = self.writer;
+        Signed::new(
+            signing,
+            "moment",
+            &channel.0,
+            encode(&Wire {
+                device,
+                incarnation,
+                hlc: self.hlc,
+                kind,
+            }),
+        )
     }
 
     /// Parses a moment and checks that it is of now and signed by the device it names.
@@ -94,8 +107,15 @@ impl Moment {
             3 => MomentKind::Away,
             other => MomentKind::Unknown(other),
         };
-        let writer = Writer { device: wire.device, incarnation: wire.incarnation };
-        Ok(Self { writer, hlc: wire.hlc, kind })
+        let writer = Writer {
+            device: wire.device,
+            incarnation: wire.incarnation,
+        };
+        Ok(Self {
+            writer,
+            hlc: wire.hlc,
+            kind,
+        })
     }
 }
 
@@ -109,14 +129,26 @@ mod tests {
 
     fn moment(kind: MomentKind) -> (Moment, Signed) {
         let key = SecretKey::from_seed(&Secret::new([2; 32]));
-        let writer = Writer { device: DeviceId(key.public()), incarnation: 1 };
-        let moment = Moment { writer, hlc: Hlc::at(NOW), kind };
+        let writer = Writer {
+            device: DeviceId(key.public()),
+            incarnation: 1,
+        };
+        let moment = Moment {
+            writer,
+            hlc: Hlc::at(NOW),
+            kind,
+        };
         (moment, moment.sign(&CHANNEL, &key))
     }
 
     #[test]
     fn every_kind_comes_through() {
-        for kind in [MomentKind::Typing, MomentKind::Present, MomentKind::Away, MomentKind::Unknown(9)] {
+        for kind in [
+            MomentKind::Typing,
+            MomentKind::Present,
+            MomentKind::Away,
+            MomentKind::Unknown(9),
+        ] {
             let (moment, signed) = moment(kind);
             assert_eq!(Moment::verify(&CHANNEL, &signed, NOW), Ok(moment));
         }
@@ -125,8 +157,14 @@ mod tests {
     #[test]
     fn a_moment_passes_and_belongs_to_its_channel() {
         let (_, signed) = moment(MomentKind::Typing);
-        for off in [NOW.0 - MOMENT_SKEW_MAX_MS - 1, NOW.0 + MOMENT_SKEW_MAX_MS + 1] {
-            assert_eq!(Moment::verify(&CHANNEL, &signed, Millis(off)), Err(MomentError::Over));
+        for off in [
+            NOW.0 - MOMENT_SKEW_MAX_MS - 1,
+            NOW.0 + MOMENT_SKEW_MAX_MS + 1,
+        ] {
+            assert_eq!(
+                Moment::verify(&CHANNEL, &signed, Millis(off)),
+                Err(MomentError::Over)
+            );
         }
         let elsewhere = Moment::verify(&ChannelId([8; 32]), &signed, NOW);
         assert_eq!(elsewhere, Err(MomentError::Signature(BadSignature)));

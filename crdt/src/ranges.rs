@@ -29,11 +29,17 @@ impl Ranges {
             return;
         }
         // Everything that overlaps or touches the new range melts into it.
-        let from = self.0.partition_point(|&(_, end)| end.checked_add(1).is_some_and(|next| next < first));
-        let to = self.0.partition_point(|&(start, _)| last.checked_add(1).is_none_or(|next| start <= next));
+        let from = self
+            .0
+            .partition_point(|&(_, end)| end.checked_add(1).is_some_and(|next| next < first));
+        let to = self
+            .0
+            .partition_point(|&(start, _)| last.checked_add(1).is_none_or(|next| start <= next));
         let merged = self.0[from..to]
             .iter()
-            .fold((first, last), |(a, b), &(start, end)| (a.min(start), b.max(end)));
+            .fold((first, last), |(a, b), &(start, end)| {
+                (a.min(start), b.max(end))
+            });
         self.0.splice(from..to, [merged]);
     }
 
@@ -65,7 +71,10 @@ impl Ranges {
 
     /// How many numbers are in the set.
     pub fn len(&self) -> u64 {
-        self.0.iter().map(|&(start, end)| u64::from(end - start) + 1).sum()
+        self.0
+            .iter()
+            .map(|&(start, end)| u64::from(end - start) + 1)
+            .sum()
     }
 
     /// Whether the set is empty.
@@ -100,7 +109,9 @@ impl Ranges {
         for &(start, end) in &self.0 {
             let mut from = Some(start);
             while let Some(&(hole_start, hole_end)) = holes.peek() {
-                let Some(at) = from.filter(|_| hole_start <= end) else { break };
+                let Some(at) = from.filter(|_| hole_start <= end) else {
+                    break;
+                };
                 if at < hole_start {
                     rest.push((at, hole_start - 1));
                 }
@@ -127,7 +138,9 @@ impl Ranges {
     /// How many numbers are larger than `number`.
     pub fn above(&self, number: u32) -> u64 {
         let beyond = self.0.iter().filter(|(_, end)| *end > number);
-        beyond.map(|&(start, end)| u64::from(end - start.max(number.saturating_add(1))) + 1).sum()
+        beyond
+            .map(|&(start, end)| u64::from(end - start.max(number.saturating_add(1))) + 1)
+            .sum()
     }
 
     /// Adds everything that is in `other`.
@@ -170,7 +183,10 @@ impl<'b, C> Decode<'b, C> for Ranges {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
         let at = d.position();
         let wrong = || decode::Error::message("ranges out of order").at(at);
-        let count = d.array()?.filter(|count| count % 2 == 0).ok_or_else(wrong)?;
+        let count = d
+            .array()?
+            .filter(|count| count % 2 == 0)
+            .ok_or_else(wrong)?;
         let mut ranges: Vec<(u32, u32)> = Vec::new();
         for _ in 0..count / 2 {
             let (start, end) = (d.u32()?, d.u32()?);
@@ -240,8 +256,16 @@ mod tests {
 
     #[test]
     fn ranges_out_of_order_or_touching_are_refused() {
-        for bytes in [&[0x84, 5, 6, 1, 2][..], &[0x84, 1, 2, 3, 4], &[0x82, 2, 1], &[0x81, 1]] {
-            assert!(matches!(decode::<Ranges>(bytes, 64), Err(DecodeError::Malformed(_))));
+        for bytes in [
+            &[0x84, 5, 6, 1, 2][..],
+            &[0x84, 1, 2, 3, 4],
+            &[0x82, 2, 1],
+            &[0x81, 1],
+        ] {
+            assert!(matches!(
+                decode::<Ranges>(bytes, 64),
+                Err(DecodeError::Malformed(_))
+            ));
         }
     }
 }

@@ -208,6 +208,18 @@ impl Dialer {
         }
     }
 
+    /// Brings forward what was set before the clock fell back: no dial waits longer than the
+    /// longest backoff.
+    pub fn clock_fell_back(&mut self, now: Millis) {
+        for peer in self.peers.values_mut() {
+            match &mut peer.link {
+                Link::Connected(_) => {}
+                Link::Dialling(until) => *until = (*until).min(now.plus(DIAL_TIMEOUT_MS)),
+                Link::Down(next) => *next = (*next).min(now.plus(BACKOFF_MAX_MS)),
+            }
+        }
+    }
+
     fn dialling(&self, now: Millis) -> usize {
         let under_way = |peer: &&Peer| matches!(peer.link, Link::Dialling(until) if until > now);
         self.peers.values().filter(under_way).count()

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use home::{CHANNEL, Home, OTHER, hlc, log, master, place, writer};
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::ids::{AccountId, DeviceId, EpochId, InviteId, MessageId, OpId, TransportKey, Window};
+use kith_crdt::ids::{
+    AccountId, DeviceId, EpochId, InviteId, MessageId, OpId, TransportKey, Window,
+};
 use kith_store::{Batch, EVENTS_KEPT, Line, Medium, MemoryEnv, Store, StoreError, View};
 
 const DAY: u32 = 480_000;
@@ -40,23 +42,45 @@ fn check_everything(view: &View<'_>) {
     assert_eq!(view.channel(&CHANNEL).unwrap().unwrap(), b"channel");
     assert_eq!(view.ops(&CHANNEL), [(OpId([3; 32]), b"op".to_vec())]);
     assert_eq!(view.envelope(&CHANNEL, &here).unwrap(), b"envelope");
-    assert_eq!(view.envelopes(&CHANNEL, &here.log, 1, 9, 99), [(1, b"envelope".to_vec())]);
-    assert_eq!(view.multi_envelopes(&CHANNEL, &[place(DAY, 1, 2), here]), [None, Some(b"envelope".to_vec())]);
+    assert_eq!(
+        view.envelopes(&CHANNEL, &here.log, 1, 9, 99),
+        [(1, b"envelope".to_vec())]
+    );
+    assert_eq!(
+        view.multi_envelopes(&CHANNEL, &[place(DAY, 1, 2), here]),
+        [None, Some(b"envelope".to_vec())]
+    );
     assert_eq!(view.logs(&CHANNEL), [(segment, b"log".to_vec())]);
     assert_eq!(view.log(&CHANNEL, &here.log).unwrap().unwrap(), b"log");
     assert_eq!(view.forks(&CHANNEL), [(segment, b"fork".to_vec())]);
     assert_eq!(view.claims(&message), [b"claim"]);
-    assert_eq!(view.seen(&CHANNEL, &segment), [(AccountId([4; 32]), b"seen".to_vec())]);
-    assert_eq!(view.seen_by(&CHANNEL, &segment, &AccountId([4; 32])).unwrap(), b"seen");
+    assert_eq!(
+        view.seen(&CHANNEL, &segment),
+        [(AccountId([4; 32]), b"seen".to_vec())]
+    );
+    assert_eq!(
+        view.seen_by(&CHANNEL, &segment, &AccountId([4; 32]))
+            .unwrap(),
+        b"seen"
+    );
     assert_eq!(view.message(&message), Some((CHANNEL, here)));
     assert_eq!(view.page(Line::main(&CHANNEL), None, 9)[0].place, here);
     assert_eq!(view.count(Line::main(&CHANNEL), None), 1);
     assert_eq!(view.snapshot(&CHANNEL, &here.log).unwrap(), b"snapshot");
-    assert_eq!(view.beacons(&CHANNEL), [(DeviceId([5; 32]), b"beacon".to_vec())]);
+    assert_eq!(
+        view.beacons(&CHANNEL),
+        [(DeviceId([5; 32]), b"beacon".to_vec())]
+    );
     assert_eq!(view.peers(), [(TransportKey([6; 32]), b"peer".to_vec())]);
     assert_eq!(view.idempotency("request").unwrap(), b"answer");
-    assert_eq!(view.invites(&CHANNEL), [(InviteId([7; 32]), b"invite".to_vec())]);
-    assert_eq!(view.invite(&CHANNEL, &InviteId([7; 32])).unwrap(), b"invite");
+    assert_eq!(
+        view.invites(&CHANNEL),
+        [(InviteId([7; 32]), b"invite".to_vec())]
+    );
+    assert_eq!(
+        view.invite(&CHANNEL, &InviteId([7; 32])).unwrap(),
+        b"invite"
+    );
     assert_eq!(view.events_since(0, 9), [(1, b"event".to_vec())]);
 }
 
@@ -122,11 +146,18 @@ fn a_home_in_memory_can_be_opened_again_and_needs_no_disk() {
     let mut batch = store.batch();
     write_everything(&mut batch);
     store.commit(batch).unwrap();
-    store.put_epoch(&CHANNEL, &EpochId([1; 16]), b"epoch").unwrap();
+    store
+        .put_epoch(&CHANNEL, &EpochId([1; 16]), b"epoch")
+        .unwrap();
     drop(store);
     check_everything(&open().reader().view());
     assert_eq!(open().epochs(&CHANNEL)[0].as_slice(), b"epoch");
-    let empty = Store::open(nowhere, &master(), Medium::Memory(MemoryEnv::new().unwrap())).unwrap();
+    let empty = Store::open(
+        nowhere,
+        &master(),
+        Medium::Memory(MemoryEnv::new().unwrap()),
+    )
+    .unwrap();
     assert!(empty.reader().view().channels().is_empty());
 }
 
@@ -162,7 +193,10 @@ fn another_master_reads_nothing() {
     store.commit(batch).unwrap();
     drop(store);
     let store = Store::open(home.path(), &Secret::new([43; 32]), Medium::Disk).unwrap();
-    assert!(matches!(store.reader().view().meta("clock"), Err(StoreError::Damaged { .. })));
+    assert!(matches!(
+        store.reader().view().meta("clock"),
+        Err(StoreError::Damaged { .. })
+    ));
     assert!(store.reader().view().channels().is_empty());
 }
 
@@ -177,7 +211,10 @@ fn a_log_is_read_in_pages_and_cut_short() {
     batch.put_envelope(&CHANNEL, &place(DAY, 2, 1), *b"another log's");
     store.commit(batch).unwrap();
     let read = |store: &Store, from, items, bytes| {
-        let found = store.reader().view().envelopes(&CHANNEL, &log(DAY, 1), from, items, bytes);
+        let found = store
+            .reader()
+            .view()
+            .envelopes(&CHANNEL, &log(DAY, 1), from, items, bytes);
         found.into_iter().map(|(seq, _)| seq).collect::<Vec<_>>()
     };
     assert_eq!(read(&store, 299, 9, 99), [299, 300]);
@@ -189,7 +226,13 @@ fn a_log_is_read_in_pages_and_cut_short() {
     batch.truncate_log(&CHANNEL, &log(DAY, 1), 10);
     store.commit(batch).unwrap();
     assert_eq!(read(&store, 8, 9, 99), [8, 9]);
-    assert!(store.reader().view().envelope(&CHANNEL, &place(DAY, 2, 1)).is_some());
+    assert!(
+        store
+            .reader()
+            .view()
+            .envelope(&CHANNEL, &place(DAY, 2, 1))
+            .is_some()
+    );
 }
 
 #[test]
@@ -204,7 +247,14 @@ fn claims_are_of_their_own_message() {
     store.commit(batch).unwrap();
     let reader = store.reader();
     let claims = reader.view().multi_claims(&[two, none, one]);
-    assert_eq!(claims, [vec![b"c".to_vec()], vec![], vec![b"a".to_vec(), b"b".to_vec()]]);
+    assert_eq!(
+        claims,
+        [
+            vec![b"c".to_vec()],
+            vec![],
+            vec![b"a".to_vec(), b"b".to_vec()]
+        ]
+    );
 }
 
 #[test]
@@ -219,9 +269,15 @@ fn messages_are_found_by_the_start_of_their_id() {
     store.commit(batch).unwrap();
     let reader = store.reader();
     let view = reader.view();
-    let both = [(id(1), CHANNEL, place(DAY, 1, 1)), (id(2), OTHER, place(DAY + 24, 1, 2))];
+    let both = [
+        (id(1), CHANNEL, place(DAY, 1, 1)),
+        (id(2), OTHER, place(DAY + 24, 1, 2)),
+    ];
     assert_eq!(view.messages_with_prefix(&id(1).to_string()[..6], 9), both);
-    assert_eq!(view.messages_with_prefix(&id(1).to_string()[..6], 1), both[..1]);
+    assert_eq!(
+        view.messages_with_prefix(&id(1).to_string()[..6], 1),
+        both[..1]
+    );
     assert_eq!(view.messages_with_prefix(&id(2).to_string(), 9), both[1..]);
     assert!(view.messages_with_prefix("nope!", 9).is_empty());
     assert_eq!(view.messages_with_prefix("", 9).len(), 3);
@@ -243,15 +299,26 @@ fn events_keep_their_cursors_and_their_number_is_bounded() {
     assert_eq!((info.first, info.cursor), (4, 5));
     let reader = store.reader();
     let cursors = |since, limit| {
-        reader.view().events_since(since, limit).into_iter().map(|(cursor, _)| cursor).collect::<Vec<_>>()
+        reader
+            .view()
+            .events_since(since, limit)
+            .into_iter()
+            .map(|(cursor, _)| cursor)
+            .collect::<Vec<_>>()
     };
     assert_eq!(cursors(0, 9), [1, 2, 3, 4, 5]);
     assert_eq!(cursors(2, 2), [3, 4]);
     assert!(cursors(5, 9).is_empty() && cursors(99, 9).is_empty());
 
-    let newest = (0..80).map(|_| commit(&mut store, 1_000).cursor).last().unwrap();
+    let newest = (0..80)
+        .map(|_| commit(&mut store, 1_000).cursor)
+        .last()
+        .unwrap();
     assert_eq!(reader.view().newest_cursor(), Some(newest));
-    assert_eq!(reader.view().oldest_cursor(), Some(newest - EVENTS_KEPT + 1));
+    assert_eq!(
+        reader.view().oldest_cursor(),
+        Some(newest - EVENTS_KEPT + 1)
+    );
     assert_eq!(cursors(0, 1), [newest - EVENTS_KEPT + 1]);
     assert_eq!(cursors(0, usize::MAX).len() as u64, EVENTS_KEPT);
 }
@@ -274,7 +341,11 @@ fn a_shredded_window_is_gone_for_everyone_and_the_sweep_removes_the_rest() {
     write_everything(&mut batch);
     let later = place(DAY + 24, 1, 1);
     batch.put_envelope(&CHANNEL, &later, *b"later");
-    batch.insert_timeline(Line::thread(&CHANNEL, &MessageId([9; 10])), hlc(DAY, 9), place(DAY, 1, 2));
+    batch.insert_timeline(
+        Line::thread(&CHANNEL, &MessageId([9; 10])),
+        hlc(DAY, 9),
+        place(DAY, 1, 2),
+    );
     store.commit(batch).unwrap();
     let reader = store.reader();
     let held = reader.view();
@@ -284,7 +355,9 @@ fn a_shredded_window_is_gone_for_everyone_and_the_sweep_removes_the_rest() {
     assert!(held.envelope(&CHANNEL, &place(DAY, 1, 1)).is_none());
     drop(held);
     let view = reader.view();
-    assert!(view.message(&MessageId([9; 10])).is_none() && view.claims(&MessageId([9; 10])).is_empty());
+    assert!(
+        view.message(&MessageId([9; 10])).is_none() && view.claims(&MessageId([9; 10])).is_empty()
+    );
     assert!(view.logs(&CHANNEL).is_empty() && view.page(Line::main(&CHANNEL), None, 9).is_empty());
     assert_eq!(view.envelope(&CHANNEL, &later).unwrap(), b"later");
     assert_eq!(store.windows(&CHANNEL), [Window(DAY + 24)]);
@@ -333,10 +406,17 @@ fn epochs_are_of_their_channel_and_can_be_replaced_and_deleted() {
     store.put_epoch(&CHANNEL, &one, b"moved on").unwrap();
     drop(store);
     let mut store = home.open();
-    let epochs: Vec<_> = store.epochs(&CHANNEL).iter().map(|epoch| epoch.to_vec()).collect();
+    let epochs: Vec<_> = store
+        .epochs(&CHANNEL)
+        .iter()
+        .map(|epoch| epoch.to_vec())
+        .collect();
     assert_eq!(epochs, [b"moved on".to_vec(), b"second".to_vec()]);
     store.delete_epoch(&CHANNEL, &two).unwrap();
-    assert_eq!((store.epochs(&CHANNEL).len(), store.epochs(&OTHER).len()), (1, 1));
+    assert_eq!(
+        (store.epochs(&CHANNEL).len(), store.epochs(&OTHER).len()),
+        (1, 1)
+    );
 }
 
 #[test]

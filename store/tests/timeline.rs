@@ -14,13 +14,27 @@ use proptest::prelude::*;
 const DAY: u32 = 480_000;
 
 fn entry(window: u32, hlc: Hlc, device: u8, seq: u32) -> TimelineEntry {
-    let writer = Writer { device: DeviceId([device; 32]), incarnation: 0 };
-    let segment = SegmentId { window: Window(window), index: 0 };
-    TimelineEntry { hlc, place: LogId { segment, writer }.place(seq) }
+    let writer = Writer {
+        device: DeviceId([device; 32]),
+        incarnation: 0,
+    };
+    let segment = SegmentId {
+        window: Window(window),
+        index: 0,
+    };
+    TimelineEntry {
+        hlc,
+        place: LogId { segment, writer }.place(seq),
+    }
 }
 
 fn in_memory() -> Store {
-    Store::open(std::path::Path::new("/home"), &master(), Medium::Memory(MemoryEnv::new().unwrap())).unwrap()
+    Store::open(
+        std::path::Path::new("/home"),
+        &master(),
+        Medium::Memory(MemoryEnv::new().unwrap()),
+    )
+    .unwrap()
 }
 
 fn commit(store: &mut Store, line: Line, changes: &[(TimelineEntry, bool)]) {
@@ -60,7 +74,8 @@ fn any_entry() -> impl Strategy<Value = TimelineEntry> {
         3 => (0_u32..72).prop_map(|hour| DAY + hour),
     ];
     let ms = prop_oneof![Just(5_u64), 0_u64..30, 0_u64..3_600_000, 0_u64..200_000_000];
-    (window, ms, 0_u8..4, 1_u32..400).prop_map(|(window, ms, device, seq)| entry(window, hlc(window, ms), device, seq))
+    (window, ms, 0_u8..4, 1_u32..400)
+        .prop_map(|(window, ms, device, seq)| entry(window, hlc(window, ms), device, seq))
 }
 
 proptest! {
@@ -97,7 +112,9 @@ proptest! {
 #[test]
 fn thousands_of_entries_of_one_instant_are_split_and_paged() {
     let (mut store, line) = (in_memory(), Line::main(&CHANNEL));
-    let entries: Vec<_> = (1..=2_000).map(|seq| (entry(DAY, hlc(DAY, 7), (seq % 7) as u8, seq), true)).collect();
+    let entries: Vec<_> = (1..=2_000)
+        .map(|seq| (entry(DAY, hlc(DAY, 7), (seq % 7) as u8, seq), true))
+        .collect();
     for changes in entries.chunks(90) {
         commit(&mut store, line, changes);
     }
@@ -112,8 +129,9 @@ fn thousands_of_entries_of_one_instant_are_split_and_paged() {
 #[test]
 fn history_that_arrives_newest_first_is_in_order() {
     let (mut store, line) = (in_memory(), Line::main(&CHANNEL));
-    let entries: Vec<_> =
-        (1..=3_000).map(|seq| (entry(DAY, hlc(DAY, u64::from(seq) * 20_000), 1, seq), true)).collect();
+    let entries: Vec<_> = (1..=3_000)
+        .map(|seq| (entry(DAY, hlc(DAY, u64::from(seq) * 20_000), 1, seq), true))
+        .collect();
     for changes in entries.rchunks(256) {
         commit(&mut store, line, changes);
     }
@@ -124,12 +142,18 @@ fn history_that_arrives_newest_first_is_in_order() {
 #[test]
 fn lines_do_not_mix_and_survive_a_restart() {
     let home = Home::new();
-    let (main, thread) = (Line::main(&CHANNEL), Line::thread(&CHANNEL, &MessageId([1; 10])));
+    let (main, thread) = (
+        Line::main(&CHANNEL),
+        Line::thread(&CHANNEL, &MessageId([1; 10])),
+    );
     let (one, two) = (entry(DAY, hlc(DAY, 1), 1, 1), entry(DAY, hlc(DAY, 2), 1, 2));
     let mut store = home.open();
     commit(&mut store, main, &[(one, true)]);
     commit(&mut store, thread, &[(two, true)]);
     drop(store);
     let store = home.open();
-    assert_eq!((read_all(&store, main, 9), read_all(&store, thread, 9)), (vec![one], vec![two]));
+    assert_eq!(
+        (read_all(&store, main, 9), read_all(&store, thread, 9)),
+        (vec![one], vec![two])
+    );
 }

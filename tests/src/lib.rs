@@ -1,9 +1,11 @@
-//! The harness of the end-to-end tests and of the benchmark: throw-away homes,
-//! real daemons, and what is needed to watch them.
+//! The harnesses of the tests that need more than one node, and of the benchmark.
 //!
-//! Tests speak to a daemon only through the `kith` command with `--json`, as a
-//! script would. Nothing here reaches into a node, and nothing here is needed to
-//! build Kith.
+//! End to end: throw-away homes, real daemons, and what is needed to watch them.
+//! Those tests speak to a daemon only through the `kith` command with `--json`,
+//! as a script would. The other harness is [`world`]: many engines in one thread
+//! under virtual time, without sockets.
+//!
+//! Nothing here is needed to build Kith.
 
 mod agreement;
 mod binary;
@@ -14,6 +16,7 @@ mod relay;
 mod tail;
 mod transcript;
 mod wait;
+pub mod world;
 
 pub use agreement::{befriend, digest, ids, texts, until_agreed, until_seen};
 pub use binary::{kith, workspace};

@@ -10,9 +10,12 @@ use std::thread;
 /// A relay to one node. It lives as long as the test.
 pub struct Relay {
     address: String,
-    recorded: Arc<Mutex<Vec<u8>>>,
+    recorded: Arc<Recorded>,
     open: Arc<Mutex<Vec<TcpStream>>>,
 }
+
+/// What has passed towards the target, and what has passed back.
+type Recorded = [Mutex<Vec<u8>>; 2];
 
 impl Relay {
     /// Listens on loopback and passes everything on to `target`, a multiaddress
@@ -46,14 +49,15 @@ impl Relay {
         &self.address
     }
 
-    /// Returns every byte that has passed, both ways, in the order of passing.
-    pub fn recorded(&self) -> Vec<u8> {
-        lock(&self.recorded).clone()
+    /// Returns every byte that has passed: those towards the target, then those
+    /// back.
+    pub fn recorded(&self) -> [Vec<u8>; 2] {
+        self.recorded.each_ref().map(|way| lock(way).clone())
     }
 
-    /// Returns how many bytes have passed, both ways.
-    pub fn passed(&self) -> usize {
-        lock(&self.recorded).len()
+    /// Returns how many bytes have passed: towards the target, and back.
+    pub fn passed(&self) -> [usize; 2] {
+        self.recorded.each_ref().map(|way| lock(way).len())
     }
 
     /// Cuts every connection that is open; new ones are accepted again.
@@ -67,16 +71,16 @@ impl Relay {
 fn splice(
     near: TcpStream,
     port: u16,
-    recorded: &Arc<Mutex<Vec<u8>>>,
+    recorded: &Arc<Recorded>,
     open: &Mutex<Vec<TcpStream>>,
 ) -> io::Result<()> {
     let far = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
-    for (from, to) in [(&near, &far), (&far, &near)] {
+    for (way, (from, to)) in [(&near, &far), (&far, &near)].into_iter().enumerate() {
         let (from, to) = (from.try_clone()?, to.try_clone()?);
         let recorded = Arc::clone(recorded);
-        thread::spawn(move || pass(from, to, &recorded));
+        thread::spawn(move || pass(from, to, &recorded[way]));
     }
     lock(open).extend([near, far]);
     Ok(())
@@ -137,7 +141,7 @@ mod tests {
         stream.read_exact(&mut answer).unwrap();
 
         assert_eq!((&echo.join().unwrap(), &answer), (b"asked", b"answer"));
-        assert_eq!(relay.recorded(), b"askedanswer");
+        assert_eq!(relay.recorded(), [b"asked".to_vec(), b"answer".to_vec()]);
         assert!(relay.address().ends_with("/p2p/12D3"));
     }
 }

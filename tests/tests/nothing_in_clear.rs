@@ -66,7 +66,7 @@ fn neither_disk_nor_log_nor_wire_has_anything_to_read() {
     let channel = ana.field(&["channel", "create", CHANNEL, "--topic", TOPIC], "channel");
     let link = ana.field(&["invite", CHANNEL], "link");
     ben.json(&["join", &link]);
-    let before = relay.passed();
+    let before = relay.passed().iter().sum::<usize>();
     let message = ana.field(&["send", CHANNEL, TEXT], "id");
     until_seen(&ben, &message);
     ben.json(&["react", &message, EMOJI]);
@@ -79,10 +79,12 @@ fn neither_disk_nor_log_nor_wire_has_anything_to_read() {
     // Once while it runs, and once after all is flushed.
     let needles = needles(&[&ana, &ben], &channel, &message, &link);
     assert!(
-        relay.passed() > before + 1_000,
+        relay.passed().iter().sum::<usize>() > before + 2_000,
         "the relay heard the conversation"
     );
-    assert_eq!(find_in_bytes(&relay.recorded(), &needles), [""; 0]);
+    for way in relay.recorded() {
+        assert_eq!(find_in_bytes(&way, &needles), [""; 0]);
+    }
     for home in [&ana, &ben] {
         assert_eq!(find_in(home.path(), &needles), []);
     }

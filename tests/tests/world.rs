@@ -1,8 +1,9 @@
 //! Several engines in one thread under virtual time: what must hold whatever the network does.
 
-use kith_crdt::time::Millis;
-use kith_node::engine::{Command, Refusal};
+use kith_node::engine::{Command, Outcome, Refusal};
 use kith_tests::world::World;
+
+const DAY_MS: u64 = 86_400_000;
 
 #[test]
 fn what_one_writes_the_other_gets() {
@@ -10,24 +11,30 @@ fn what_one_writes_the_other_gets() {
     let channel = world.channel("general");
     world.say(0, channel, "hello");
     world.say(1, channel, "hello yourself");
-    world.until("both have both", |world| world.messages(0, &channel) == 2 && world.messages(1, &channel) == 2);
-    world.until("both agree", |world| world.digest(0, &channel) == world.digest(1, &channel));
+    world.until("both have both", |world| {
+        (0..2).all(|n| world.messages(n, &channel) == 2)
+    });
+    world.until_agreed(&[0, 1], &channel);
 }
 
 #[test]
 fn what_was_written_while_one_was_off_comes_through_a_third() {
     let mut world = World::new(3, 2);
     let channel = world.channel("general");
-    world.until("all agree", |world| (1..3).all(|n| world.digest(0, &channel) == world.digest(n, &channel)));
+    world.until_agreed(&[0, 1, 2], &channel);
     world.crash(1);
     for number in 0..50 {
         world.say(0, channel, &format!("message {number}"));
     }
-    world.until("the third has them", |world| world.messages(2, &channel) == 50);
+    world.until("the third has them", |world| {
+        world.messages(2, &channel) == 50
+    });
     world.crash(0);
     world.start(1);
-    world.until("the second has them", |world| world.messages(1, &channel) == 50);
-    world.until("they agree", |world| world.digest(1, &channel) == world.digest(2, &channel));
+    world.until("the second has them", |world| {
+        world.messages(1, &channel) == 50
+    });
+    world.until_agreed(&[1, 2], &channel);
 }
 
 #[test]
@@ -38,34 +45,201 @@ fn sync_brings_what_gossip_loses() {
     for number in 0..30 {
         world.say(number % 3, channel, "lost on the way");
     }
-    world.until("all have all", |world| (0..3).all(|n| world.messages(n, &channel) == 30));
-    world.until("all agree", |world| (1..3).all(|n| world.digest(0, &channel) == world.digest(n, &channel)));
+    world.until("all have all", |world| {
+        (0..3).all(|n| world.messages(n, &channel) == 30)
+    });
+    world.until_agreed(&[0, 1, 2], &channel);
 }
 
 #[test]
 fn a_join_that_finds_nobody_completes_when_somebody_appears() {
-    let mut world = World::new(3, 4);
-    let channel = world.channel("general");
-    let link = world.invite(0, channel, 1, world.now().plus(86_400_000)).unwrap();
-    let other = world.channel("another");
-    assert_ne!(channel, other);
-    world.link(0, 2, false);
-    world.link(1, 2, false);
-    drop(link);
-    world.say(0, channel, "while the third was away");
-    world.link(0, 2, true);
-    world.until("the third has it", |world| world.messages(2, &channel) == 1);
+    let mut world = World::new(2, 4);
+    let channel = world.make(0, "general");
+    let link = world
+        .invite(0, channel, 1, world.now().plus(DAY_MS))
+        .unwrap();
+    world.link(0, 1, false);
+    let token = world.begin(1, Command::Join { link });
+    world.pass(60_000);
+    assert!(
+        world.answer(token).is_none(),
+        "there is nobody to let it in"
+    );
+    world.link(0, 1, true);
+    world.until("it is in", |world| world.is_member(0, 1, &channel));
+    world.pass(5_000);
+    assert!(matches!(
+        world.answer(token),
+        Some(Ok(Outcome::Channel { .. }))
+    ));
 }
 
 #[test]
-fn an_invite_says_why_it_lets_nobody_in() {
+fn a_join_survives_a_restart() {
     let mut world = World::new(2, 5);
-    let channel = world.channel("general");
-    let expired = world.invite(0, channel, 1, world.now().plus(1_000)).unwrap();
+    let channel = world.make(0, "general");
+    let link = world
+        .invite(0, channel, 1, world.now().plus(DAY_MS))
+        .unwrap();
+    world.link(0, 1, false);
+    world.begin(1, Command::Join { link });
+    world.crash(1);
+    world.start(1);
+    world.link(0, 1, true);
+    world.until("it is in", |world| world.is_member(0, 1, &channel));
+}
+
+#[test]
+fn an_invite_that_does_not_hold_says_why() {
+    let mut world = World::new(3, 6);
+    let channel = world.make(0, "general");
+    let refused = |world: &mut World, guest, link, why: &str| match world
+        .ask(guest, Command::Join { link })
+    {
+        Err(Refusal::Denied(said)) => assert!(said.contains(why), "{said:?} does not say {why:?}"),
+        other => panic!("{why}: {other:?}"),
+    };
+    let expired = world
+        .invite(0, channel, 1, world.now().plus(1_000))
+        .unwrap();
     world.pass(2_000);
-    let refusal = world.ask(1, Command::Join { link: expired });
-    assert!(refusal.is_ok(), "who is a member already need not join: {refusal:?}");
-    let elsewhere = world.ask(0, Command::Rename { channel, name: String::new() });
-    assert!(matches!(elsewhere, Err(Refusal::Usage(_))), "{elsewhere:?}");
-    let _ = Millis(0);
+    refused(&mut world, 1, expired, "expired");
+    let revoked = world
+        .invite(0, channel, 1, world.now().plus(DAY_MS))
+        .unwrap();
+    world
+        .ask(
+            0,
+            Command::RevokeInvite {
+                channel,
+                invite: revoked.invite(),
+            },
+        )
+        .unwrap();
+    refused(&mut world, 1, revoked, "revoked");
+    let single = world
+        .invite(0, channel, 1, world.now().plus(DAY_MS))
+        .unwrap();
+    world
+        .ask(
+            1,
+            Command::Join {
+                link: single.clone(),
+            },
+        )
+        .unwrap();
+    refused(&mut world, 2, single, "used up");
+}
+
+#[test]
+fn who_left_reads_no_more_and_the_rest_goes_on_under_a_new_epoch() {
+    let mut world = World::new(3, 7);
+    let channel = world.channel("general");
+    world.say(0, channel, "with everybody");
+    world.until("all have it", |world| {
+        (0..3).all(|n| world.messages(n, &channel) == 1)
+    });
+    world.ask(2, Command::Leave { channel }).unwrap();
+    world.until("all know", |world| {
+        (0..3).all(|n| !world.is_member(n, 2, &channel))
+    });
+    world.say(1, channel, "without the one who left");
+    world.until("the other has it", |world| world.messages(0, &channel) == 2);
+    world.pass(120_000);
+    assert_eq!(world.messages(2, &channel), 1);
+    assert!(matches!(
+        world.try_say(2, channel, "still here?"),
+        Err(Refusal::Denied(_))
+    ));
+}
+
+#[test]
+fn who_left_may_come_back_by_a_new_invite() {
+    let mut world = World::new(2, 8);
+    let channel = world.channel("general");
+    world.ask(1, Command::Leave { channel }).unwrap();
+    world.until("both know", |world| !world.is_member(0, 1, &channel));
+    world.say(0, channel, "alone");
+    world.join(0, 1, channel).unwrap();
+    world.until("it has what was said meanwhile", |world| {
+        world.messages(1, &channel) == 1
+    });
+    world.say(1, channel, "back");
+    world.until("the other has it", |world| world.messages(0, &channel) == 2);
+}
+
+#[test]
+fn receipts_reach_the_author() {
+    let mut world = World::new(3, 9);
+    let channel = world.channel("general");
+    world.say(0, channel, "read me");
+    world.until("all have it", |world| {
+        (0..3).all(|n| world.messages(n, &channel) == 1)
+    });
+    assert_eq!(world.unread(1, &channel), 1);
+    let marked = world.ask(
+        1,
+        Command::Mark {
+            channel,
+            messages: None,
+        },
+    );
+    assert_eq!(marked, Ok(Outcome::Marked(1)));
+    assert_eq!(
+        (world.unread(1, &channel), world.unread(2, &channel)),
+        (0, 1)
+    );
+    world.until_agreed(&[0, 1, 2], &channel);
+}
+
+#[test]
+fn a_clock_set_back_loses_nothing_and_stops_nothing() {
+    let mut world = World::new(2, 10);
+    let channel = world.channel("general");
+    world.say(0, channel, "before");
+    world.until("both have it", |world| {
+        (0..2).all(|n| world.messages(n, &channel) == 1)
+    });
+    world.set_back(3 * DAY_MS);
+    world.say(0, channel, "after");
+    world.say(1, channel, "me too");
+    world.until("both have all", |world| {
+        (0..2).all(|n| world.messages(n, &channel) == 3)
+    });
+    world.until_agreed(&[0, 1], &channel);
+}
+
+#[test]
+fn the_same_key_sends_once() {
+    let mut world = World::new(1, 11);
+    let channel = world.make(0, "general");
+    let send = Command::Send {
+        channel,
+        text: "once".into(),
+        reply_to: None,
+        thread: None,
+    };
+    let first = world.ask_with_key(0, "retry-1", send.clone());
+    let second = world.ask_with_key(0, "retry-1", send);
+    assert_eq!(first, second);
+    assert_eq!(world.messages(0, &channel), 1);
+}
+
+#[test]
+fn any_seed_ends_with_everybody_agreed() {
+    let seeds = std::env::var("KITH_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(24);
+    for seed in 0..seeds {
+        let mut world = World::new(4, 1_000 + seed);
+        world.lose_gossip(100);
+        let channel = world.channel("general");
+        let written = world.live(&channel, 120);
+        world.heal();
+        world.until("everybody has everything that was acknowledged", |world| {
+            (0..4).all(|n| world.messages(n, &channel) == written)
+        });
+        world.until_agreed(&[0, 1, 2, 3], &channel);
+    }
 }

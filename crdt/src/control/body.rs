@@ -12,9 +12,7 @@ use crate::crypto::sign::SIGNATURE_LEN;
 use crate::encoding::{self, DecodeError, check_text};
 use crate::identity::Certificate;
 use crate::ids::{EpochId, InviteId, Window};
-use crate::limits::{
-    EPOCH_REPLACES_MAX, INVITE_USES_MAX, NAME_MAX_CHARS, OP_MAX, TOPIC_MAX_CHARS,
-};
+use crate::limits::{EPOCH_REPLACES_MAX, INVITE_USES_MAX, NAME_MAX_CHARS, OP_MAX, TOPIC_MAX_CHARS};
 use crate::time::Millis;
 
 /// The kind of a channel in its Create op.
@@ -140,17 +138,39 @@ impl Body {
     /// The bytes of the body.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self.clone() {
-            Self::Create { nonce, name, kind, certificate } => {
-                encoding::encode(&CreateWire { nonce, name, kind, certificate })
-            }
+            Self::Create {
+                nonce,
+                name,
+                kind,
+                certificate,
+            } => encoding::encode(&CreateWire {
+                nonce,
+                name,
+                kind,
+                certificate,
+            }),
             Self::Devices { certificate } => encoding::encode(&DevicesWire { certificate }),
-            Self::Invite { invite, role, uses, expires_at } => {
-                encoding::encode(&InviteWire { invite, role, uses, expires_at })
-            }
+            Self::Invite {
+                invite,
+                role,
+                uses,
+                expires_at,
+            } => encoding::encode(&InviteWire {
+                invite,
+                role,
+                uses,
+                expires_at,
+            }),
             Self::RevokeInvite { invite } => encoding::encode(&RevokeInviteWire { invite }),
-            Self::Join { invite, certificate, countersignature } => {
-                encoding::encode(&JoinWire { invite, certificate, countersignature })
-            }
+            Self::Join {
+                invite,
+                certificate,
+                countersignature,
+            } => encoding::encode(&JoinWire {
+                invite,
+                certificate,
+                countersignature,
+            }),
             Self::Leave => encoding::encode(&LeaveWire {}),
             Self::Policy(Policy::Name(name)) => policy_bytes(POLICY_NAME, &name),
             Self::Policy(Policy::Topic(topic)) => policy_bytes(POLICY_TOPIC, &topic),
@@ -164,30 +184,61 @@ impl Body {
         Self::read_known(kind, bytes)
             .ok()
             .flatten()
-            .unwrap_or_else(|| Self::Unknown { kind, body: bytes.to_vec() })
+            .unwrap_or_else(|| Self::Unknown {
+                kind,
+                body: bytes.to_vec(),
+            })
     }
 
     fn read_known(kind: u16, bytes: &[u8]) -> Result<Option<Self>, DecodeError> {
         let body = match kind {
             CREATE => {
-                let CreateWire { nonce, name, kind, certificate } = decode(bytes)?;
-                Self::Create { nonce, name, kind, certificate }
+                let CreateWire {
+                    nonce,
+                    name,
+                    kind,
+                    certificate,
+                } = decode(bytes)?;
+                Self::Create {
+                    nonce,
+                    name,
+                    kind,
+                    certificate,
+                }
             }
             DEVICES => {
                 let DevicesWire { certificate } = decode(bytes)?;
                 Self::Devices { certificate }
             }
             INVITE => {
-                let InviteWire { invite, role, uses, expires_at } = decode(bytes)?;
-                Self::Invite { invite, role, uses, expires_at }
+                let InviteWire {
+                    invite,
+                    role,
+                    uses,
+                    expires_at,
+                } = decode(bytes)?;
+                Self::Invite {
+                    invite,
+                    role,
+                    uses,
+                    expires_at,
+                }
             }
             REVOKE_INVITE => {
                 let RevokeInviteWire { invite } = decode(bytes)?;
                 Self::RevokeInvite { invite }
             }
             JOIN => {
-                let JoinWire { invite, certificate, countersignature } = decode(bytes)?;
-                Self::Join { invite, certificate, countersignature }
+                let JoinWire {
+                    invite,
+                    certificate,
+                    countersignature,
+                } = decode(bytes)?;
+                Self::Join {
+                    invite,
+                    certificate,
+                    countersignature,
+                }
             }
             LEAVE => {
                 let LeaveWire {} = decode(bytes)?;
@@ -211,7 +262,11 @@ impl Body {
     /// Holds the body against its bounds.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
         let in_range = |holds: bool, what: &'static str| {
-            if holds { Ok(()) } else { Err(DecodeError::OutOfRange(what)) }
+            if holds {
+                Ok(())
+            } else {
+                Err(DecodeError::OutOfRange(what))
+            }
         };
         match self {
             Self::Create { name, kind, .. } => {
@@ -224,9 +279,15 @@ impl Body {
             Self::Policy(Policy::Name(name)) => check_text(name, NAME_MAX_CHARS, "channel name"),
             Self::Policy(Policy::Topic(topic)) => check_text(topic, TOPIC_MAX_CHARS, "topic"),
             Self::Epoch(epoch) => {
-                in_range(epoch.replaces.len() <= EPOCH_REPLACES_MAX, "epochs replaced")?;
+                in_range(
+                    epoch.replaces.len() <= EPOCH_REPLACES_MAX,
+                    "epochs replaced",
+                )?;
                 in_range(matches!(epoch.unit_hours, 1 | 24), "hours of a window")?;
-                let starts = epoch.first_window.0.is_multiple_of(u32::from(epoch.unit_hours));
+                let starts = epoch
+                    .first_window
+                    .0
+                    .is_multiple_of(u32::from(epoch.unit_hours));
                 in_range(starts, "first window")
             }
             _ => Ok(()),
@@ -239,7 +300,10 @@ fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, DecodeError> {
 }
 
 fn policy_bytes(field: u8, value: &str) -> Vec<u8> {
-    encoding::encode(&PolicyWire { field, value: encoding::encode(&value).into() })
+    encoding::encode(&PolicyWire {
+        field,
+        value: encoding::encode(&value).into(),
+    })
 }
 
 #[derive(Encode, Decode)]

@@ -114,7 +114,9 @@ impl Graph {
             Some(cut) => Bound::Excluded(self.op(cut).order()),
             None => Bound::Unbounded,
         };
-        self.by_order.range((from, Bound::Unbounded)).map(|(_, index)| *index)
+        self.by_order
+            .range((from, Bound::Unbounded))
+            .map(|(_, index)| *index)
     }
 
     /// Puts an op in whose parents are all here.
@@ -123,7 +125,12 @@ impl Graph {
     /// [`Misfit`]; the graph is as it was.
     pub(super) fn add(&mut self, op: Arc<VerifiedOp>) -> Result<Index, Misfit> {
         let parents = self.known_parents(&op)?;
-        let lamport = parents.iter().map(|parent| self.op(*parent).order().0).max().unwrap_or(0) + 1;
+        let lamport = parents
+            .iter()
+            .map(|parent| self.op(*parent).order().0)
+            .max()
+            .unwrap_or(0)
+            + 1;
         if op.order().0 != lamport {
             return Err(Misfit::Lamport);
         }
@@ -146,7 +153,13 @@ impl Graph {
         self.by_order.insert(op.order(), index);
         self.clock_entries += fresh_entries;
         self.bytes += size;
-        self.nodes.push(Node { op, parents, chain, place, past });
+        self.nodes.push(Node {
+            op,
+            parents,
+            chain,
+            place,
+            past,
+        });
         Ok(index)
     }
 
@@ -161,7 +174,10 @@ impl Graph {
             .filter_map(|id| Some((self.index(id)?, true)))
             .chain(self.heads.iter().map(|head| (*head, false)));
         for (index, is_held) in starts {
-            if held.insert(index, is_held || held.get(&index) == Some(&true)).is_none() {
+            if held
+                .insert(index, is_held || held.get(&index) == Some(&true))
+                .is_none()
+            {
                 queue.push((self.op(index).order(), index));
             }
         }
@@ -209,8 +225,11 @@ impl Graph {
     }
 
     fn without_redundant(&self, parents: Vec<Index>) -> Vec<Index> {
-        let redundant =
-            |parent: &Index| parents.iter().any(|other| self.is_ancestor(*parent, *other));
+        let redundant = |parent: &Index| {
+            parents
+                .iter()
+                .any(|other| self.is_ancestor(*parent, *other))
+        };
         let mut kept: Vec<Index> = parents.iter().copied().filter(|p| !redundant(p)).collect();
         kept.sort_unstable();
         kept
@@ -246,8 +265,10 @@ impl Graph {
     ) -> (u32, u32, Arc<Vec<(u32, u32)>>) {
         let is_tail = |&&(chain, place): &&(u32, u32)| self.tails[chain as usize] == place;
         let of_parents: Vec<(u32, u32)> = parents.iter().map(|p| self.position(*p)).collect();
-        let Some(&(chain, tail)) =
-            of_parents.iter().find(is_tail).or_else(|| past.iter().find(is_tail))
+        let Some(&(chain, tail)) = of_parents
+            .iter()
+            .find(is_tail)
+            .or_else(|| past.iter().find(is_tail))
         else {
             let chain = u32::try_from(self.tails.len()).expect("fewer chains than ops");
             self.tails.push(0);
@@ -265,6 +286,3 @@ impl Graph {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -79,7 +79,9 @@ fn grounds(op: &VerifiedOp, roster: &Roster) -> Result<Grounds, Rule> {
         (Body::Create { .. }, _) => founding(op, roster),
         (Body::Join { invite, .. }, Some(certified)) => joining(op, invite, certified, roster),
         _ => {
-            let member = roster.active_member(&op.op().author).ok_or(Rule::NotAMember)?;
+            let member = roster
+                .active_member(&op.op().author)
+                .ok_or(Rule::NotAMember)?;
             // A certificate that lists its device vouches for it: a recovered account has no
             // other device left to bring the news.
             let vouched = certified.is_some_and(|new| new.devices.contains_key(&op.op().device));
@@ -131,7 +133,10 @@ fn joining(
             return Err(Rule::OldCertificate);
         }
     }
-    if roster.account_of(&op.op().device).is_some_and(|account| account != certified.account) {
+    if roster
+        .account_of(&op.op().device)
+        .is_some_and(|account| account != certified.account)
+    {
         return Err(Rule::NotTheirDevice);
     }
     if roster.active().count() >= ACCOUNTS_PER_CHANNEL {
@@ -168,7 +173,10 @@ fn acting(
         Body::Invite { invite, role, .. } => {
             require(author, Right::Invite)?;
             if *role > author.role {
-                return Err(Rule::RoleAboveOwn { granted: *role, own: author.role });
+                return Err(Rule::RoleAboveOwn {
+                    granted: *role,
+                    own: author.role,
+                });
             }
             if roster.invites.contains_key(invite) {
                 return Err(Rule::MadeBefore);
@@ -180,7 +188,11 @@ fn acting(
         Body::Policy(Policy::Topic(_)) => require(author, Right::SetTopic)?,
         Body::Epoch(epoch) => {
             require(author, Right::Rekey)?;
-            if roster.epochs.get(&epoch.epoch).is_some_and(|known| known.authorised) {
+            if roster
+                .epochs
+                .get(&epoch.epoch)
+                .is_some_and(|known| known.authorised)
+            {
                 return Err(Rule::MadeBefore);
             }
             grounds.expelled = Arc::clone(&roster.expelled);
@@ -195,7 +207,10 @@ fn require(author: &Member, right: Right) -> Result<(), Rule> {
     if author.role.has(right) {
         Ok(())
     } else {
-        Err(Rule::RoleTooLow { right, role: author.role })
+        Err(Rule::RoleTooLow {
+            right,
+            role: author.role,
+        })
     }
 }
 
@@ -213,7 +228,11 @@ fn may_revoke(author: &Member, invite: &InviteId, roster: &Roster) -> Result<(),
     let stands_above = roster
         .active_member(&state.inviter)
         .is_none_or(|inviter| author.standing() > inviter.standing());
-    if stands_above { Ok(()) } else { Err(Rule::InviteOfAnother) }
+    if stands_above {
+        Ok(())
+    } else {
+        Err(Rule::InviteOfAnother)
+    }
 }
 
 fn owners_left_by(author: &Member, roster: &Roster) -> Result<Vec<(AccountId, OpId)>, Rule> {
@@ -225,5 +244,9 @@ fn owners_left_by(author: &Member, roster: &Roster) -> Result<Vec<(AccountId, Op
         .filter(|member| member.role == Role::Owner && member.account != author.account)
         .map(|member| (member.account, member.granted.1))
         .collect();
-    if others.is_empty() { Err(Rule::LastOwner) } else { Ok(others) }
+    if others.is_empty() {
+        Err(Rule::LastOwner)
+    } else {
+        Ok(others)
+    }
 }

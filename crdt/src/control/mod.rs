@@ -27,9 +27,7 @@ use rand_core::CryptoRng;
 pub use body::{Body, CHANNEL_GROUP, EpochOp, Policy};
 pub use op::{ControlOp, OpError, VerifiedOp};
 pub use role::{ParseRoleError, Right, Role, Standing};
-pub use roster::{
-    EpochState, InviteStanding, InviteState, Member, Roster, RosterDevice, Status,
-};
+pub use roster::{EpochState, InviteStanding, InviteState, Member, Roster, RosterDevice, Status};
 pub use verdict::{Rule, Verdict};
 
 use graph::{Graph, Index, Misfit};
@@ -182,7 +180,9 @@ impl ControlLog {
 
     /// All ops, ancestors first, in the order that is the same on every node.
     pub fn iter(&self) -> impl Iterator<Item = &VerifiedOp> {
-        self.graph.after(None).map(|index| self.graph.op(index).as_ref())
+        self.graph
+            .after(None)
+            .map(|index| self.graph.op(index).as_ref())
     }
 
     /// The ops that nothing builds on, sorted.
@@ -253,7 +253,10 @@ impl ControlLog {
         self.take_over_reading();
         self.settled.settle(&self.graph);
         let parents = self.parents_to_build_on();
-        let highest = parents.iter().map(|parent| self.graph.op(*parent).op().lamport).max();
+        let highest = parents
+            .iter()
+            .map(|parent| self.graph.op(*parent).op().lamport)
+            .max();
         let mut parent_ids = self.ids(&parents);
         parent_ids.sort_unstable();
         let op = ControlOp {
@@ -348,7 +351,10 @@ impl ControlLog {
     }
 
     fn ids<'a>(&self, indexes: impl IntoIterator<Item = &'a Index>) -> Vec<OpId> {
-        indexes.into_iter().map(|index| self.graph.op(*index).id()).collect()
+        indexes
+            .into_iter()
+            .map(|index| self.graph.op(*index).id())
+            .collect()
     }
 }
 

@@ -143,7 +143,10 @@ impl VerifiedOp {
     /// The verified certificate that the op carries, if it carries one, or why what it carries
     /// is not believed.
     pub(super) fn credentials(&self) -> Result<Option<&Arc<Certified>>, Rule> {
-        self.credentials.as_ref().map(Option::as_ref).map_err(|rule| *rule)
+        self.credentials
+            .as_ref()
+            .map(Option::as_ref)
+            .map_err(|rule| *rule)
     }
 
     /// Its place in the order of a log, which sorts every op behind its ancestors.
@@ -164,7 +167,12 @@ impl VerifiedOp {
             return Err(OpError::Create(*rule));
         }
         let id = OpId(hash::derive("op-id", &[&signed.payload]));
-        Ok(Self { id, op, signed, credentials })
+        Ok(Self {
+            id,
+            op,
+            signed,
+            credentials,
+        })
     }
 }
 
@@ -244,7 +252,15 @@ fn credentials(op: &ControlOp) -> Result<Option<Arc<Certified>>, Rule> {
     if must_list_author && !certified.devices.contains_key(&op.device) {
         return Err(Rule::NotTheirDevice);
     }
-    if let (Body::Join { invite, countersignature, .. }, Some(channel)) = (&op.body, &op.channel) {
+    if let (
+        Body::Join {
+            invite,
+            countersignature,
+            ..
+        },
+        Some(channel),
+    ) = (&op.body, &op.channel)
+    {
         verify_countersignature(channel, invite, &certified, countersignature)
             .map_err(|_| Rule::BadCountersignature)?;
     }

@@ -31,6 +31,8 @@
 //!    ancestors allow and these rules do not. Whoever was removed or expelled may have been given
 //!    the keys of any other.
 
+mod seats;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,7 +47,7 @@ use super::roster::{EpochState, Roster};
 use super::verdict::{Rule, Verdict};
 use crate::identity::Certified;
 use crate::ids::{AccountId, DeviceId, InviteId, OpId};
-use crate::limits::ACCOUNTS_PER_CHANNEL;
+use seats::Seats;
 
 /// Ops that were resolved together.
 pub(super) struct Resolved {
@@ -116,7 +118,11 @@ impl<'a> Contest<'a> {
             let op = graph.op(index).op();
             contest.by_author.entry(op.author).or_default().push(index);
             if let Body::Join { invite, .. } = &op.body {
-                contest.joins_by_invite.entry(*invite).or_default().push(index);
+                contest
+                    .joins_by_invite
+                    .entry(*invite)
+                    .or_default()
+                    .push(index);
             }
         }
         contest.revoked_devices = contest.revocations();
@@ -126,7 +132,9 @@ impl<'a> Contest<'a> {
     /// The ops whose authors could believe to be allowed them, ancestors first.
     fn allowed(&self) -> impl Iterator<Item = (Index, &'a Grounds)> + use<'a> {
         let judgments = self.judgments;
-        self.ops.iter().filter_map(|&op| Some((op, judgments[op as usize].grounds()?)))
+        self.ops
+            .iter()
+            .filter_map(|&op| Some((op, judgments[op as usize].grounds()?)))
     }
 
     /// Rule 7: goes through each account's certificates from the oldest to the newest; each
@@ -135,14 +143,21 @@ impl<'a> Contest<'a> {
         let mut brought: BTreeMap<AccountId, Vec<(Index, &Arc<Certified>)>> = BTreeMap::new();
         for (index, _) in self.allowed() {
             if let Ok(Some(certified)) = self.graph.op(index).credentials() {
-                brought.entry(certified.account).or_default().push((index, certified));
+                brought
+                    .entry(certified.account)
+                    .or_default()
+                    .push((index, certified));
             }
         }
         let mut revoked: BTreeMap<DeviceId, Vec<Index>> = BTreeMap::new();
         for (account, mut certificates) in brought {
             // A stable sort: of equal ones the first to be brought counts.
             certificates.sort_by(|(_, a), (_, b)| older_first(a, b));
-            let mut known = self.base.members.get(&account).map(|member| &member.certified);
+            let mut known = self
+                .base
+                .members
+                .get(&account)
+                .map(|member| &member.certified);
             for (index, certified) in certificates {
                 if known.is_some_and(|known| !certified.supersedes(known)) {
                     continue;
@@ -184,7 +199,9 @@ impl<'a> Contest<'a> {
             return Ok(());
         };
         let stays = |(account, grant): &(AccountId, OpId)| {
-            let leaves = self.withdrawals.concurrent(self.graph, Field::Account(*account), index);
+            let leaves = self
+                .withdrawals
+                .concurrent(self.graph, Field::Account(*account), index);
             leaves.is_none() && self.void_base(grant).is_none()
         };
         if other_owners.is_empty() || other_owners.iter().any(stays) {
@@ -197,7 +214,9 @@ impl<'a> Contest<'a> {
     /// Enters an op that stands, and says whether it can make others void.
     fn enter(&mut self, index: Index) -> bool {
         let op = self.graph.op(index);
-        let Some(field) = Field::of(op) else { return false };
+        let Some(field) = Field::of(op) else {
+            return false;
+        };
         self.lines.add(self.graph, field, index);
         let affected = match &op.op().body {
             Body::Leave => self.by_author.get(&op.op().author),
@@ -205,7 +224,10 @@ impl<'a> Contest<'a> {
             _ => return false,
         };
         self.withdrawals.add(self.graph, field, index);
-        affected.into_iter().flatten().any(|other| self.graph.concurrent(*other, index))
+        affected
+            .into_iter()
+            .flatten()
+            .any(|other| self.graph.concurrent(*other, index))
     }
 
     /// Goes through everything once, ancestors first, and finds what is void by what the order of
@@ -299,8 +321,12 @@ impl<'a> Contest<'a> {
         let is_usable = |epoch: &EpochState| match self.graph.index(&epoch.op) {
             Some(index) if fresh.contains(&index) => {
                 let covers = |removal| self.graph.reaches(index, removal);
-                removals.iter().all(|(chain, place)| covers((*chain, *place)))
-                    && self.grounds_of(index).is_some_and(|g| expelled.is_subset(&g.expelled))
+                removals
+                    .iter()
+                    .all(|(chain, place)| covers((*chain, *place)))
+                    && self
+                        .grounds_of(index)
+                        .is_some_and(|g| expelled.is_subset(&g.expelled))
             }
             _ => epoch.usable && removals.is_empty() && expelled == self.base.expelled,
         };
@@ -346,7 +372,10 @@ impl<'a> Contest<'a> {
 
     fn device_revoked(&self, device: DeviceId, index: Index) -> Option<Index> {
         let revocations = self.revoked_devices.get(&device)?;
-        revocations.iter().copied().find(|by| self.graph.concurrent(*by, index))
+        revocations
+            .iter()
+            .copied()
+            .find(|by| self.graph.concurrent(*by, index))
     }
 
     fn void_base(&self, base: &OpId) -> Option<&Rule> {
@@ -359,61 +388,6 @@ impl<'a> Contest<'a> {
 
     fn id(&self, index: Index) -> OpId {
         self.graph.op(index).id()
-    }
-}
-
-/// Rule 6: what is left to be taken, as the joins are gone through in order.
-struct Seats<'a> {
-    base: &'a Roster,
-    uses_left: BTreeMap<InviteId, u32>,
-    joined: BTreeMap<AccountId, Index>,
-    active: usize,
-}
-
-impl<'a> Seats<'a> {
-    fn new(base: &'a Roster) -> Self {
-        let active = base.active().count();
-        Self { base, uses_left: BTreeMap::new(), joined: BTreeMap::new(), active }
-    }
-
-    fn free(&self, graph: &Graph, join: Index, invite: &InviteId) -> Result<(), Rule> {
-        let before = self.joined.get(&graph.op(join).op().author);
-        if before.is_some_and(|before| graph.concurrent(*before, join)) {
-            return Err(Rule::AlreadyAMember);
-        }
-        if self.uses_left(invite) == 0 {
-            return Err(Rule::InviteUsedUp);
-        }
-        if self.active >= ACCOUNTS_PER_CHANNEL {
-            return Err(Rule::ChannelFull);
-        }
-        Ok(())
-    }
-
-    /// Takes note of an op that is not void.
-    fn take(&mut self, index: Index, op: &VerifiedOp) {
-        match &op.op().body {
-            Body::Create { .. } => self.active += 1,
-            Body::Invite { invite, uses, .. } => {
-                self.uses_left.insert(*invite, *uses);
-            }
-            Body::Join { invite, .. } => {
-                let left = self.uses_left(invite).saturating_sub(1);
-                self.uses_left.insert(*invite, left);
-                self.joined.insert(op.op().author, index);
-                self.active += 1;
-            }
-            Body::Leave => self.active = self.active.saturating_sub(1),
-            _ => {}
-        }
-    }
-
-    fn uses_left(&self, invite: &InviteId) -> u32 {
-        let in_base = || {
-            let state = self.base.invites.get(invite);
-            state.map_or(0, |state| state.uses.saturating_sub(state.used))
-        };
-        self.uses_left.get(invite).copied().unwrap_or_else(in_base)
     }
 }
 

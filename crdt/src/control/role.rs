@@ -26,8 +26,13 @@ pub enum Role {
 
 impl Role {
     /// All roles, lowest first.
-    pub const ALL: [Self; 5] =
-        [Self::Reader, Self::Member, Self::Moderator, Self::Admin, Self::Owner];
+    pub const ALL: [Self; 5] = [
+        Self::Reader,
+        Self::Member,
+        Self::Moderator,
+        Self::Admin,
+        Self::Owner,
+    ];
 
     /// The number of the role on the wire.
     pub const fn as_u8(self) -> u8 {
@@ -146,7 +151,10 @@ pub struct Standing {
 impl Standing {
     /// The standing of a role granted by this op.
     pub const fn new(role: Role, granted: (u64, OpId)) -> Self {
-        Self { role, granted: Reverse(granted) }
+        Self {
+            role,
+            granted: Reverse(granted),
+        }
     }
 }
 

@@ -81,18 +81,21 @@ impl Settled {
         }
     }
 
-    /// The roster of these heads alone. All of the log must have been gone through.
+    /// The roster of these heads alone, whose ancestors must have been judged.
     pub(super) fn view(&mut self, graph: &Graph, heads: &[Index]) -> Roster {
-        let known = self.views.iter().position(|view| view.heads == heads);
-        if let Some(view) = known.and_then(|at| self.views.remove(at)) {
-            return view.roster;
-        }
         let below = |op: Index| {
-            heads.iter().any(|head| op == *head || graph.is_ancestor(op, *head))
+            heads
+                .iter()
+                .any(|head| op == *head || graph.is_ancestor(op, *head))
         };
+        // What is built on these heads is concurrent with a cut that is not below them.
         if self.cut.is_some_and(|cut| !below(cut)) {
             self.cut = None;
             self.base = Roster::new(self.roster.channel);
+        }
+        let known = self.views.iter().position(|view| view.heads == heads);
+        if let Some(view) = known.and_then(|at| self.views.remove(at)) {
+            return view.roster;
         }
         let ops: Vec<Index> = graph.after(self.cut).filter(|op| below(*op)).collect();
         resolve(graph, &self.judgments, &self.base, &ops).roster
@@ -132,7 +135,10 @@ impl Settled {
             self.heads.remove(parent);
         }
         self.heads.insert(next);
-        self.keep_view(View { heads: vec![next], roster });
+        self.keep_view(View {
+            heads: vec![next],
+            roster,
+        });
     }
 
     /// Makes the roster, which is one of a branch now, a view; keeps the verdicts.
@@ -145,7 +151,10 @@ impl Settled {
         let emptied = Roster::new(self.roster.channel);
         let roster = std::mem::replace(&mut self.roster, emptied);
         self.roster.verdicts = verdicts;
-        self.keep_view(View { heads: self.heads.iter().copied().collect(), roster });
+        self.keep_view(View {
+            heads: self.heads.iter().copied().collect(),
+            roster,
+        });
     }
 
     fn keep_view(&mut self, view: View) {
@@ -189,8 +198,11 @@ fn index(position: usize) -> Index {
 /// is the only head of what precedes it, and no op behind it builds on one before it but through
 /// it.
 fn last_cut(graph: &Graph, ops: &[Index]) -> Option<usize> {
-    let places: BTreeMap<Index, usize> =
-        ops.iter().enumerate().map(|(place, op)| (*op, place)).collect();
+    let places: BTreeMap<Index, usize> = ops
+        .iter()
+        .enumerate()
+        .map(|(place, op)| (*op, place))
+        .collect();
     let mut heads: BTreeSet<Index> = BTreeSet::new();
     let mut only_head = Vec::with_capacity(ops.len());
     for &op in ops {

@@ -37,7 +37,9 @@ impl Waiting {
         self.by_missing.entry(missing).or_default().push(op.id());
         self.ops.insert(op.id(), (op, missing));
         while self.ops.len() > ORPHANS_PER_CHANNEL || self.bytes > ORPHAN_BYTES_PER_CHANNEL {
-            let Some(oldest) = self.arrivals.pop_front() else { break };
+            let Some(oldest) = self.arrivals.pop_front() else {
+                break;
+            };
             self.drop_op(&oldest);
         }
         if self.arrivals.len() > 2 * ORPHANS_PER_CHANNEL {
@@ -59,7 +61,9 @@ impl Waiting {
     }
 
     fn drop_op(&mut self, id: &OpId) {
-        let Some((op, missing)) = self.ops.remove(id) else { return };
+        let Some((op, missing)) = self.ops.remove(id) else {
+            return;
+        };
         self.bytes -= size(&op);
         if let Some(siblings) = self.by_missing.get_mut(&missing) {
             siblings.retain(|sibling| sibling != id);

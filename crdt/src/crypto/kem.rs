@@ -35,7 +35,10 @@ impl KemKey {
     /// Draws a fresh key pair.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         let (private, public) = XWing::gen_keypair_with_rng(rng);
-        Self { private, public: public.to_bytes().to_vec() }
+        Self {
+            private,
+            public: public.to_bytes().to_vec(),
+        }
     }
 
     /// The public half, [`PUBLIC_LEN`] bytes.
@@ -85,15 +88,11 @@ pub fn seal(
     rng: &mut impl CryptoRng,
 ) -> Result<(Vec<u8>, Vec<u8>), KemError> {
     let public = PublicKey::from_bytes(public).map_err(|_| KemError)?;
-    let (encapsulated, sealed) =
-        hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
-            &OpModeS::Base,
-            &public,
-            info,
-            plain,
-            associated,
-            rng,
-        )
-        .map_err(|_| KemError)?;
+    let (encapsulated, sealed) = hpke::single_shot_seal_with_rng::<
+        ChaCha20Poly1305,
+        HkdfSha256,
+        XWing,
+    >(&OpModeS::Base, &public, info, plain, associated, rng)
+    .map_err(|_| KemError)?;
     Ok((encapsulated.to_bytes().to_vec(), sealed))
 }

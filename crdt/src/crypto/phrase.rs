@@ -78,7 +78,10 @@ impl Phrase {
 
     /// The recovery key that the phrase stands for; its public half is the account id.
     pub fn recovery_key(&self) -> SecretKey {
-        SecretKey::from_seed(&Secret::new(hash::derive("recovery-key", &[self.0.expose()])))
+        SecretKey::from_seed(&Secret::new(hash::derive(
+            "recovery-key",
+            &[self.0.expose()],
+        )))
     }
 }
 
@@ -104,9 +107,15 @@ mod tests {
         let words = phrase().words();
         let mut list: Vec<&str> = words.split(' ').collect();
         list[6] = "kith";
-        assert_eq!(Phrase::parse(&list.join(" ")), Err(PhraseError::UnknownWord(7)));
+        assert_eq!(
+            Phrase::parse(&list.join(" ")),
+            Err(PhraseError::UnknownWord(7))
+        );
         list.pop();
-        assert_eq!(Phrase::parse(&list.join(" ")), Err(PhraseError::WordCount(23)));
+        assert_eq!(
+            Phrase::parse(&list.join(" ")),
+            Err(PhraseError::WordCount(23))
+        );
     }
 
     #[test]

@@ -10,7 +10,9 @@ use minicbor::{Decode, Encoder, encode as cbor};
 
 use super::EnvelopeError;
 use crate::encoding::{DecodeError, decode, encode};
-use crate::ids::{ChannelId, ChannelTag, DeviceId, EpochId, LogId, Place, SegmentId, Window, Writer};
+use crate::ids::{
+    ChannelId, ChannelTag, DeviceId, EpochId, LogId, Place, SegmentId, Window, Writer,
+};
 use crate::limits::{HEADER_MAX, INCARNATION_MAX, SEGMENT_INDEX_MAX};
 use crate::time::Hlc;
 
@@ -82,20 +84,31 @@ impl Header {
     /// another tag, [`EnvelopeError::Malformed`] for everything else.
     pub fn parse(bytes: &[u8], channel: &ChannelId) -> Result<Self, EnvelopeError> {
         if bytes.len() > HEADER_MAX {
-            return Err(DecodeError::TooLarge { len: bytes.len(), max: HEADER_MAX }.into());
+            return Err(DecodeError::TooLarge {
+                len: bytes.len(),
+                max: HEADER_MAX,
+            }
+            .into());
         }
         match version(bytes)? {
             VERSION => {}
             other => return Err(EnvelopeError::Unknown(other)),
         }
         let header = Self::from_wire(decode(bytes, HEADER_MAX)?)?;
-        if header.tag == channel.tag() { Ok(header) } else { Err(EnvelopeError::OtherChannel) }
+        if header.tag == channel.tag() {
+            Ok(header)
+        } else {
+            Err(EnvelopeError::OtherChannel)
+        }
     }
 
     /// The canonical encoding.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.fields(13 + u64::from(self.body_hash.is_some()));
-        for hash in [Some(self.change_hash), self.body_hash].into_iter().flatten() {
+        for hash in [Some(self.change_hash), self.body_hash]
+            .into_iter()
+            .flatten()
+        {
             bytes.extend(encode(&ByteArray::from(hash)));
         }
         bytes
@@ -119,7 +132,9 @@ impl Header {
         let mut write = || -> Result<(), cbor::Error<Infallible>> {
             e.array(count)?.u32(VERSION)?.bytes(&self.tag.0)?;
             e.u32(segment.window.0)?.u16(segment.index)?;
-            e.bytes(&writer.device.0)?.u32(writer.incarnation)?.u32(self.place.seq)?;
+            e.bytes(&writer.device.0)?
+                .u32(writer.incarnation)?
+                .u32(self.place.seq)?;
             e.bytes(&self.prev)?.u64(self.hlc.0)?.bytes(&self.epoch.0)?;
             e.bytes(&self.salt)?.bytes(&self.commitment)?.ok()
         };
@@ -137,8 +152,14 @@ impl Header {
         if wire.seq == 0 {
             return Err(DecodeError::OutOfRange("envelope number"));
         }
-        let segment = SegmentId { window: wire.window, index: wire.index };
-        let writer = Writer { device: wire.device, incarnation: wire.incarnation };
+        let segment = SegmentId {
+            window: wire.window,
+            index: wire.index,
+        };
+        let writer = Writer {
+            device: wire.device,
+            incarnation: wire.incarnation,
+        };
         Ok(Self {
             tag: wire.tag,
             place: LogId { segment, writer }.place(wire.seq),
@@ -160,4 +181,68 @@ fn version(bytes: &[u8]) -> Result<u32, DecodeError> {
         .array()
         .and_then(|_| decoder.u32())
         .map_err(|error| DecodeError::Malformed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::fixtures::{CHANNEL, envelope};
+
+    fn header() -> Header {
+        envelope(1, [0; 32], b"change", Some(b"body")).header
+    }
+
+    #[test]
+    fn a_header_reads_back_as_it_was_written() {
+        for body_hash in [None, Some([8; 32])] {
+            let header = Header {
+                body_hash,
+                ..header()
+            };
+            assert_eq!(Header::parse(&header.to_bytes(), &CHANNEL), Ok(header));
+        }
+    }
+
+    #[test]
+    fn fields_of_a_later_revision_are_passed_over() {
+        let mut bytes = header().to_bytes();
+        bytes[0] += 1;
+        bytes.extend([0x82, 1, 2]);
+        assert_eq!(Header::parse(&bytes, &CHANNEL), Ok(header()));
+    }
+
+    #[test]
+    fn every_field_has_its_bounds() {
+        let mut headers = [header(), header(), header()];
+        headers[0].place.seq = 0;
+        headers[1].place.log.segment.index = SEGMENT_INDEX_MAX + 1;
+        headers[2].place.log.writer.incarnation = INCARNATION_MAX + 1;
+        for header in headers {
+            let refused = Header::parse(&header.to_bytes(), &CHANNEL);
+            assert!(matches!(
+                refused,
+                Err(EnvelopeError::Malformed(DecodeError::OutOfRange(_)))
+            ));
+        }
+        let large = [header().to_bytes(), vec![0; HEADER_MAX]].concat();
+        let refused = Header::parse(&large, &CHANNEL);
+        assert!(matches!(
+            refused,
+            Err(EnvelopeError::Malformed(DecodeError::TooLarge { .. }))
+        ));
+    }
+
+    #[test]
+    fn a_header_belongs_to_one_channel() {
+        let elsewhere = Header::parse(&header().to_bytes(), &ChannelId([8; 32]));
+        assert_eq!(elsewhere, Err(EnvelopeError::OtherChannel));
+    }
+
+    #[test]
+    fn a_window_is_as_long_as_its_epoch_says() {
+        let mut header = header();
+        assert!(header.in_window(24) && !header.in_window(1));
+        header.place.log.segment.window.0 += 12;
+        assert!(header.in_window(1) && !header.in_window(24));
+    }
 }

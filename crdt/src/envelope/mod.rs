@@ -2,7 +2,7 @@
 //!
 //! An [`Envelope`] in hand is well formed, of the channel asked for, and its parts are the ones
 //! its header names. That its device signed it is what [`Envelope::verify`] says; where it may go
-//! is [`crate::log`]'s to decide; what is inside is believed only after [`crate::segment::gate`].
+//! is [`crate::log`]'s to decide; what is inside is believed only after [`crate::segment::read`].
 
 mod header;
 pub(crate) mod padding;
@@ -34,6 +34,9 @@ pub enum EnvelopeError {
     /// The tag names another channel.
     #[error("the envelope belongs to another channel")]
     OtherChannel,
+    /// A stored envelope says that it stands elsewhere than where it was found.
+    #[error("the envelope belongs to another place")]
+    OtherPlace,
     /// A part is not the one whose hash the header has.
     #[error("a part of the envelope is not the one its header names")]
     OtherPart,
@@ -107,7 +110,7 @@ impl Envelope {
     }
 
     /// What the next envelope of the log names as its previous. It covers the signature too, so
-    /// that one good signature at the end of a page vouches for every byte before it.
+    /// that equal links mean equal bytes.
     pub fn link(&self) -> [u8; 32] {
         link(&self.header_bytes, &self.signature)
     }
@@ -191,18 +194,45 @@ pub(crate) mod fixtures {
     }
 
     pub(crate) fn log_id() -> LogId {
-        let writer = Writer { device: DeviceId(signing().public()), incarnation: 1 };
-        LogId { segment: SegmentId { window: WINDOW, index: 0 }, writer }
+        let writer = Writer {
+            device: DeviceId(signing().public()),
+            incarnation: 1,
+        };
+        LogId {
+            segment: SegmentId {
+                window: WINDOW,
+                index: 0,
+            },
+            writer,
+        }
     }
 
     pub(crate) fn position(seq: u32, prev: [u8; 32]) -> Position {
         let hlc = Hlc(Hlc::at(NOON).0 + u64::from(seq));
-        Position { place: log_id().place(seq), prev, hlc, epoch: EpochId([4; 16]) }
+        Position {
+            place: log_id().place(seq),
+            prev,
+            hlc,
+            epoch: EpochId([4; 16]),
+        }
     }
 
-    pub(crate) fn envelope(seq: u32, prev: [u8; 32], change: &[u8], body: Option<&[u8]>) -> Envelope {
+    pub(crate) fn envelope(
+        seq: u32,
+        prev: [u8; 32],
+        change: &[u8],
+        body: Option<&[u8]>,
+    ) -> Envelope {
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(seq));
-        seal(&CHANNEL, &signing(), &position(seq, prev), &window_key(), change, body, &mut rng)
+        seal(
+            &CHANNEL,
+            &signing(),
+            &position(seq, prev),
+            &window_key(),
+            change,
+            body,
+            &mut rng,
+        )
     }
 
     /// The first `count` envelopes of the log.

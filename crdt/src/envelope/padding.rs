@@ -57,7 +57,10 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_the_paper() {
-        assert_eq!([0, 31, 32, 64, 99, 1_000].map(padded_len), [32, 32, 36, 72, 104, 1_024]);
+        assert_eq!(
+            [0, 31, 32, 64, 99, 1_000].map(padded_len),
+            [32, 32, 36, 72, 104, 1_024]
+        );
     }
 
     #[test]

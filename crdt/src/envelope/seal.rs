@@ -85,7 +85,11 @@ impl PartKeys {
             bytes.copy_from_slice(&keys[n * 32..][..32]);
             bytes
         };
-        Self { change: Secret::new(third(0)), body: Secret::new(third(1)), commitment: third(2) }
+        Self {
+            change: Secret::new(third(0)),
+            body: Secret::new(third(1)),
+            commitment: third(2),
+        }
     }
 }
 
@@ -124,7 +128,13 @@ pub fn seal(
     header.body_hash = body_ct.as_deref().map(hash_body);
     let header_bytes = header.to_bytes();
     let signature = signing.sign("envelope", &channel.0, &header_bytes);
-    Envelope { header_bytes, signature, change_ct, body_ct, header }
+    Envelope {
+        header_bytes,
+        signature,
+        change_ct,
+        body_ct,
+        header,
+    }
 }
 
 impl Envelope {
@@ -135,7 +145,14 @@ impl Envelope {
     pub fn open(&self, channel: &ChannelId, window_key: &Secret) -> Result<Opened, OpenError> {
         let keys = self.keys(window_key)?;
         let binding = self.header.binding();
-        let change = open_part(self, channel, Part::Change, &keys.change, &binding, &self.change_ct)?;
+        let change = open_part(
+            self,
+            channel,
+            Part::Change,
+            &keys.change,
+            &binding,
+            &self.change_ct,
+        )?;
         let body = self.body_ct.as_deref();
         let body = body
             .map(|sealed| open_part(self, channel, Part::Body, &keys.body, &binding, sealed))
@@ -147,9 +164,20 @@ impl Envelope {
     ///
     /// # Errors
     /// [`OpenError`], as for [`Self::open`].
-    pub fn open_change(&self, channel: &ChannelId, window_key: &Secret) -> Result<Vec<u8>, OpenError> {
+    pub fn open_change(
+        &self,
+        channel: &ChannelId,
+        window_key: &Secret,
+    ) -> Result<Vec<u8>, OpenError> {
         let key = self.keys(window_key)?.change;
-        open_part(self, channel, Part::Change, &key, &self.header.binding(), &self.change_ct)
+        open_part(
+            self,
+            channel,
+            Part::Change,
+            &key,
+            &self.header.binding(),
+            &self.change_ct,
+        )
     }
 
     /// Opens the body alone; none if there is none or it has been erased.
@@ -161,14 +189,28 @@ impl Envelope {
         channel: &ChannelId,
         window_key: &Secret,
     ) -> Result<Option<Vec<u8>>, OpenError> {
-        let Some(sealed) = &self.body_ct else { return Ok(None) };
+        let Some(sealed) = &self.body_ct else {
+            return Ok(None);
+        };
         let key = self.keys(window_key)?.body;
-        open_part(self, channel, Part::Body, &key, &self.header.binding(), sealed).map(Some)
+        open_part(
+            self,
+            channel,
+            Part::Body,
+            &key,
+            &self.header.binding(),
+            sealed,
+        )
+        .map(Some)
     }
 
     fn keys(&self, window_key: &Secret) -> Result<PartKeys, OpenError> {
         let keys = PartKeys::derive(window_key, &self.header.place, &self.header.salt);
-        if keys.commitment.ct_eq(&self.header.commitment).into() { Ok(keys) } else { Err(OpenError::OtherKey) }
+        if keys.commitment.ct_eq(&self.header.commitment).into() {
+            Ok(keys)
+        } else {
+            Err(OpenError::OtherKey)
+        }
     }
 }
 
@@ -200,17 +242,35 @@ mod tests {
     fn what_is_sealed_opens_with_its_key_alone() {
         let sealed = envelope(1, [0; 32], b"change", Some(b"body"));
         let parsed = Envelope::parse(&sealed.to_bytes(), &CHANNEL).unwrap();
-        let opened = Opened { change: b"change".to_vec(), body: Some(b"body".to_vec()) };
-        assert_eq!((parsed.open(&CHANNEL, &window_key()), parsed.verify(&CHANNEL)), (Ok(opened), Ok(())));
-        assert_eq!(parsed.open(&CHANNEL, &Secret::new([8; 32])), Err(OpenError::OtherKey));
-        assert_eq!(parsed.open(&ChannelId([8; 32]), &window_key()), Err(OpenError::Broken));
+        let opened = Opened {
+            change: b"change".to_vec(),
+            body: Some(b"body".to_vec()),
+        };
+        assert_eq!(
+            (
+                parsed.open(&CHANNEL, &window_key()),
+                parsed.verify(&CHANNEL)
+            ),
+            (Ok(opened), Ok(()))
+        );
+        assert_eq!(
+            parsed.open(&CHANNEL, &Secret::new([8; 32])),
+            Err(OpenError::OtherKey)
+        );
+        assert_eq!(
+            parsed.open(&ChannelId([8; 32]), &window_key()),
+            Err(OpenError::Broken)
+        );
     }
 
     #[test]
     fn the_parts_cannot_change_places() {
         let mut sealed = envelope(1, [0; 32], b"same", Some(b"same"));
         sealed.change_ct = sealed.body_ct.clone().unwrap();
-        assert_eq!(sealed.open_change(&CHANNEL, &window_key()), Err(OpenError::Broken));
+        assert_eq!(
+            sealed.open_change(&CHANNEL, &window_key()),
+            Err(OpenError::Broken)
+        );
     }
 
     #[test]
@@ -228,10 +288,16 @@ mod tests {
     fn a_part_the_header_does_not_name_is_refused() {
         let mut sealed = envelope(1, [0; 32], b"change", None);
         sealed.body_ct = Some(vec![1; 48]);
-        assert_eq!(Envelope::parse(&sealed.to_bytes(), &CHANNEL), Err(EnvelopeError::OtherPart));
+        assert_eq!(
+            Envelope::parse(&sealed.to_bytes(), &CHANNEL),
+            Err(EnvelopeError::OtherPart)
+        );
         sealed.body_ct = None;
         sealed.change_ct[0] ^= 1;
-        assert_eq!(Envelope::parse(&sealed.to_bytes(), &CHANNEL), Err(EnvelopeError::OtherPart));
+        assert_eq!(
+            Envelope::parse(&sealed.to_bytes(), &CHANNEL),
+            Err(EnvelopeError::OtherPart)
+        );
     }
 
     #[test]
@@ -239,7 +305,10 @@ mod tests {
         let mut sealed = envelope(1, [0; 32], b"change", None);
         assert_eq!(u32::from(sealed.header_bytes[1]), VERSION);
         sealed.header_bytes[1] = 2;
-        assert_eq!(Envelope::parse(&sealed.to_bytes(), &CHANNEL), Err(EnvelopeError::Unknown(2)));
+        assert_eq!(
+            Envelope::parse(&sealed.to_bytes(), &CHANNEL),
+            Err(EnvelopeError::Unknown(2))
+        );
         sealed.header_bytes.truncate(40);
         sealed.header_bytes[1] = 1;
         let refused = Envelope::parse(&sealed.to_bytes(), &CHANNEL);

@@ -41,7 +41,15 @@ struct Stored {
 impl Envelope {
     /// The form in which a node keeps it under its place.
     pub fn to_stored(&self) -> Vec<u8> {
-        let Header { prev, hlc, epoch, salt, commitment, body_hash, .. } = self.header;
+        let Header {
+            prev,
+            hlc,
+            epoch,
+            salt,
+            commitment,
+            body_hash,
+            ..
+        } = self.header;
         let canonical = self.header.to_bytes() == self.header_bytes;
         encode(&Stored {
             hlc,
@@ -61,7 +69,11 @@ impl Envelope {
     ///
     /// # Errors
     /// [`EnvelopeError`] if the record is damaged.
-    pub fn from_stored(bytes: &[u8], channel: &ChannelId, place: Place) -> Result<Self, EnvelopeError> {
+    pub fn from_stored(
+        bytes: &[u8],
+        channel: &ChannelId,
+        place: Place,
+    ) -> Result<Self, EnvelopeError> {
         let stored: Stored = decode(bytes, ENVELOPE_MAX + 512)?;
         let change_ct: Vec<u8> = stored.change_ct.into();
         let body_ct: Option<Vec<u8>> = stored.body_ct.map(Into::into);
@@ -87,7 +99,16 @@ impl Envelope {
             Some(kept) => (Header::parse(&kept, channel)?, kept.into()),
         };
         let signature = stored.signature.into();
-        let envelope = Self { header_bytes, signature, change_ct, body_ct, header };
+        let envelope = Self {
+            header_bytes,
+            signature,
+            change_ct,
+            body_ct,
+            header,
+        };
+        if envelope.place() != place {
+            return Err(EnvelopeError::OtherPlace);
+        }
         envelope.check_parts()?;
         Ok(envelope)
     }
@@ -98,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::envelope::fixtures::{CHANNEL, envelope};
+    use crate::envelope::fixtures::{CHANNEL, envelope, log_id};
 
     proptest! {
         #[test]
@@ -129,6 +150,18 @@ mod tests {
             prop_assert_eq!(read.to_bytes(), wire);
             prop_assert_eq!(read, received);
         }
+    }
+
+    #[test]
+    fn a_record_counts_at_its_own_place() {
+        let mut sealed = envelope(9, [3; 32], b"change", None);
+        let elsewhere = log_id().place(8);
+        let moved = Envelope::from_stored(&sealed.to_stored(), &CHANNEL, elsewhere).unwrap();
+        assert!(moved.verify(&CHANNEL).is_err());
+        sealed.header_bytes[0] += 2;
+        sealed.header_bytes.extend([0xf6, 7]);
+        let moved = Envelope::from_stored(&sealed.to_stored(), &CHANNEL, elsewhere);
+        assert_eq!(moved, Err(EnvelopeError::OtherPlace));
     }
 
     #[test]

@@ -11,9 +11,7 @@ use crate::crypto::hash;
 use crate::crypto::sign::{SecretKey, Signed};
 use crate::encoding::{self, DecodeError, check_text};
 use crate::ids::{AccountId, DeviceId, TransportKey};
-use crate::limits::{
-    CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, INCARNATION_MAX, NAME_MAX_CHARS,
-};
+use crate::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, INCARNATION_MAX, NAME_MAX_CHARS};
 
 const ACCOUNT_EPOCH: &str = "account-epoch";
 const DEVICE_LIST: &str = "device-list";
@@ -106,7 +104,9 @@ impl DeviceRecord {
         let record: Self = part(signed, "device record")?;
         check_text(&record.name, NAME_MAX_CHARS, "device name").map_err(CertificateError::Part)?;
         if record.incarnation > INCARNATION_MAX {
-            return Err(CertificateError::Part(DecodeError::OutOfRange("incarnation")));
+            return Err(CertificateError::Part(DecodeError::OutOfRange(
+                "incarnation",
+            )));
         }
         holds(signed, record.device.as_bytes(), DEVICE_RECORD)?;
         Ok(record)
@@ -192,7 +192,11 @@ impl Certified {
     /// that of any set of certificates every node picks the same.
     pub fn supersedes(&self, other: &Self) -> bool {
         let rank = |certified: &Self| {
-            (certified.epoch, certified.version, std::cmp::Reverse(certified.list_hash))
+            (
+                certified.epoch,
+                certified.version,
+                std::cmp::Reverse(certified.list_hash),
+            )
         };
         rank(self) > rank(other)
     }
@@ -216,7 +220,9 @@ pub enum CertificateError {
 }
 
 fn holds(signed: &Signed, key: &[u8; 32], what: &'static str) -> Result<(), CertificateError> {
-    signed.verify(key, what, &[]).map_err(|_| CertificateError::BadSignature(what))
+    signed
+        .verify(key, what, &[])
+        .map_err(|_| CertificateError::BadSignature(what))
 }
 
 fn part<'b, T: Decode<'b, ()>>(
@@ -239,7 +245,9 @@ fn check_list(list: &DeviceList) -> Result<(), CertificateError> {
     if list.devices.is_sorted_by(|a, b| a < b) {
         Ok(())
     } else {
-        Err(CertificateError::Part(DecodeError::OutOfRange("devices: sorted, each once")))
+        Err(CertificateError::Part(DecodeError::OutOfRange(
+            "devices: sorted, each once",
+        )))
     }
 }
 

@@ -66,7 +66,10 @@ impl DeviceSecrets {
 
     /// The writer that this device's envelopes are by.
     pub fn writer(&self) -> Writer {
-        Writer { device: self.device(), incarnation: self.incarnation }
+        Writer {
+            device: self.device(),
+            incarnation: self.incarnation,
+        }
     }
 
     /// The public half of the transport key.
@@ -128,11 +131,23 @@ impl DeviceSecrets {
     }
 
     fn certify(&self, records: Vec<Signed>) -> Result<Certificate, IdentityError> {
-        let management = self.management.as_ref().ok_or(IdentityError::NoManagementKey)?;
+        let management = self
+            .management
+            .as_ref()
+            .ok_or(IdentityError::NoManagementKey)?;
         let current = self.certificate.verify()?;
-        let version = current.version.checked_add(1).ok_or(IdentityError::Exhausted)?;
+        let version = current
+            .version
+            .checked_add(1)
+            .ok_or(IdentityError::Exhausted)?;
         let numbers = (self.account, current.epoch, version);
-        issue(&self.certificate.account_epoch, management, numbers, &current.name, records)
+        issue(
+            &self.certificate.account_epoch,
+            management,
+            numbers,
+            &current.name,
+            records,
+        )
     }
 }
 
@@ -166,7 +181,12 @@ impl NewDevice {
             name: name.to_owned(),
             incarnation: 0,
         };
-        Ok(Self { record: record.sign(&signing), account, signing, transport })
+        Ok(Self {
+            record: record.sign(&signing),
+            account,
+            signing,
+            transport,
+        })
     }
 
     /// Makes the device's secrets complete with the certificate that lists it.
@@ -182,7 +202,10 @@ impl NewDevice {
         if certified.account != self.account {
             return Err(IdentityError::OtherAccount);
         }
-        if !certified.devices.contains_key(&DeviceId(self.signing.public())) {
+        if !certified
+            .devices
+            .contains_key(&DeviceId(self.signing.public()))
+        {
             return Err(IdentityError::NotListed);
         }
         Ok(DeviceSecrets {
@@ -239,9 +262,19 @@ fn take_account(
     let account = AccountId(recovery.public());
     let management = SecretKey::random(rng);
     let device = NewDevice::generate(account, device_name, rng)?;
-    let account_epoch = AccountEpoch { account, n, management: management.public() }.sign(&recovery);
-    let certificate =
-        issue(&account_epoch, &management, (account, n, 1), name, vec![device.record.clone()])?;
+    let account_epoch = AccountEpoch {
+        account,
+        n,
+        management: management.public(),
+    }
+    .sign(&recovery);
+    let certificate = issue(
+        &account_epoch,
+        &management,
+        (account, n, 1),
+        name,
+        vec![device.record.clone()],
+    )?;
     device.certified(certificate, Some(management))
 }
 
@@ -323,7 +356,9 @@ impl<'b, C> Decode<'b, C> for DeviceSecrets {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
         let kept = Kept::decode(d, ctx)?;
         if kept.version != KEPT_VERSION {
-            return Err(decode::Error::message("device secrets of another version of Kith"));
+            return Err(decode::Error::message(
+                "device secrets of another version of Kith",
+            ));
         }
         Ok(Self {
             account: kept.account,

@@ -43,7 +43,11 @@ impl Fork {
     /// The proof that two envelopes of `channel` contradict each other; none if they do not, or
     /// if one of them is not signed.
     pub fn prove(channel: &ChannelId, one: &Envelope, other: &Envelope) -> Option<Self> {
-        let (a, b) = if one.link() <= other.link() { (one, other) } else { (other, one) };
+        let (a, b) = if one.link() <= other.link() {
+            (one, other)
+        } else {
+            (other, one)
+        };
         let fork = Self {
             a_header: a.header_bytes.clone().into(),
             a_signature: a.signature.into(),

@@ -22,6 +22,7 @@ use crate::time::Hlc;
 
 /// What an entry claims about its target.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
 pub enum ClaimKind {
     /// A new text; it is in the envelope's body.
     #[n(0)]
@@ -47,7 +48,10 @@ impl ClaimKind {
         match entry {
             Entry::Edit { .. } => Some(Self::Edit),
             Entry::Deletion { .. } => Some(Self::Deletion),
-            Entry::Reaction { emoji, on, .. } => Some(Self::Reaction { emoji: emoji.clone(), on: *on }),
+            Entry::Reaction { emoji, on, .. } => Some(Self::Reaction {
+                emoji: emoji.clone(),
+                on: *on,
+            }),
             Entry::Message(_) | Entry::Seen(_) | Entry::Unknown { .. } => None,
         }
     }
@@ -131,7 +135,11 @@ pub fn render(
         .filter_map(|claim| Some((account_of(&claim.at.log.writer.device)?, claim)))
         .map(|(account, claim)| (Position::new(claim.hlc, claim.at), (account, claim)))
         .collect();
-    let mut rendered = Rendered { versions: vec![original.place], deleted: None, reactions: Vec::new() };
+    let mut rendered = Rendered {
+        versions: vec![original.place],
+        deleted: None,
+        reactions: Vec::new(),
+    };
     let mut reactions = BTreeMap::new();
     for (&position, (account, claim)) in &authored {
         match &claim.kind {
@@ -155,7 +163,9 @@ pub fn render(
 fn by_first_use(held: BTreeMap<(AccountId, &'static str), (Position, bool)>) -> Vec<Reaction> {
     let mut emoji: BTreeMap<&'static str, (Position, BTreeSet<AccountId>)> = BTreeMap::new();
     for ((account, name), (position, _)) in held.into_iter().filter(|(_, (_, on))| *on) {
-        let (first, accounts) = emoji.entry(name).or_insert_with(|| (position, BTreeSet::new()));
+        let (first, accounts) = emoji
+            .entry(name)
+            .or_insert_with(|| (position, BTreeSet::new()));
         *first = position.min(*first);
         accounts.insert(account);
     }
@@ -186,26 +196,53 @@ mod tests {
     }
 
     fn place(device: u8, seq: u32) -> Place {
-        let writer = Writer { device: DeviceId([device; 32]), incarnation: 0 };
-        LogId { segment: SegmentId { window: Window(24), index: 0 }, writer }.place(seq)
+        let writer = Writer {
+            device: DeviceId([device; 32]),
+            incarnation: 0,
+        };
+        LogId {
+            segment: SegmentId {
+                window: Window(24),
+                index: 0,
+            },
+            writer,
+        }
+        .place(seq)
     }
 
     fn claim(device: u8, seq: u32, kind: ClaimKind) -> Claim {
-        Claim { at: place(device, seq), hlc: Hlc(u64::from(seq)), kind }
+        Claim {
+            at: place(device, seq),
+            hlc: Hlc(u64::from(seq)),
+            kind,
+        }
     }
 
     fn reaction(device: u8, seq: u32, emoji: &str, on: bool) -> Claim {
-        claim(device, seq, ClaimKind::Reaction { emoji: emoji.into(), on })
+        claim(
+            device,
+            seq,
+            ClaimKind::Reaction {
+                emoji: emoji.into(),
+                on,
+            },
+        )
     }
 
     fn shown(claims: &[Claim]) -> Rendered {
-        let original = Original { author: AUTHOR, place: place(1, 1) };
-        render(&original, claims, account_of, |account| *account == MODERATOR)
+        let original = Original {
+            author: AUTHOR,
+            place: place(1, 1),
+        };
+        render(&original, claims, account_of, |account| {
+            *account == MODERATOR
+        })
     }
 
     #[test]
     fn only_the_author_edits_from_whichever_device() {
-        let edits = [(2, 2), (11, 4), (1, 3), (3, 5), (9, 6)].map(|(device, seq)| claim(device, seq, ClaimKind::Edit));
+        let edits = [(2, 2), (11, 4), (1, 3), (3, 5), (9, 6)]
+            .map(|(device, seq)| claim(device, seq, ClaimKind::Edit));
         let rendered = shown(&edits);
         assert_eq!(rendered.versions, [place(1, 1), place(1, 3), place(11, 4)]);
         assert!(rendered.edited() && rendered.current() == Some(place(11, 4)));
@@ -213,7 +250,8 @@ mod tests {
 
     #[test]
     fn the_author_and_moderators_delete_and_the_first_deletion_is_shown() {
-        let deletions = [(2, 2), (1, 4), (3, 3)].map(|(device, seq)| claim(device, seq, ClaimKind::Deletion));
+        let deletions =
+            [(2, 2), (1, 4), (3, 3)].map(|(device, seq)| claim(device, seq, ClaimKind::Deletion));
         assert_eq!(shown(&deletions[..1]).deleted, None);
         assert_eq!(shown(&deletions[..2]).deleted, Some(place(1, 4)));
         assert_eq!(shown(&deletions).deleted, Some(place(3, 3)));
@@ -224,8 +262,14 @@ mod tests {
         let given = reaction(2, 2, "❤", true);
         let taken = reaction(12, 3, "❤\u{fe0f}", false);
         let again = reaction(2, 4, "❤", true);
-        let one = Reaction { emoji: "❤\u{fe0f}", accounts: BTreeSet::from([FRIEND]) };
-        assert_eq!(shown(&[given.clone(), taken.clone(), again]).reactions, [one]);
+        let one = Reaction {
+            emoji: "❤\u{fe0f}",
+            accounts: BTreeSet::from([FRIEND]),
+        };
+        assert_eq!(
+            shown(&[given.clone(), taken.clone(), again]).reactions,
+            [one]
+        );
         assert_eq!(shown(&[taken, given]).reactions, []);
     }
 
@@ -238,7 +282,11 @@ mod tests {
             reaction(1, 2, "hi", true),
             reaction(9, 1, "😀", true),
         ];
-        let emoji: Vec<_> = shown(&claims).reactions.iter().map(|r| (r.emoji, r.accounts.len())).collect();
+        let emoji: Vec<_> = shown(&claims)
+            .reactions
+            .iter()
+            .map(|r| (r.emoji, r.accounts.len()))
+            .collect();
         assert_eq!(emoji, [("🎉", 1), ("👍", 2)]);
     }
 
@@ -258,8 +306,14 @@ mod tests {
         let kind = prop_oneof![
             Just(ClaimKind::Edit),
             Just(ClaimKind::Deletion),
-            (prop_oneof![Just("👍"), Just("❤"), Just("❤\u{fe0f}"), Just("x")], any::<bool>())
-                .prop_map(|(emoji, on)| ClaimKind::Reaction { emoji: emoji.into(), on }),
+            (
+                prop_oneof![Just("👍"), Just("❤"), Just("❤\u{fe0f}"), Just("x")],
+                any::<bool>()
+            )
+                .prop_map(|(emoji, on)| ClaimKind::Reaction {
+                    emoji: emoji.into(),
+                    on
+                }),
         ];
         let device = prop_oneof![1u8..4, 11u8..13, Just(9)];
         (device, 1u32..6, 0u64..4, kind).prop_map(|(device, seq, hlc, kind)| Claim {

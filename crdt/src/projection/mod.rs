@@ -7,8 +7,6 @@
 mod claims;
 mod seen;
 
-use minicbor::{Decode, Encode};
-
 pub use claims::{Claim, ClaimKind, Original, Reaction, Rendered, render};
 pub use seen::SeenBy;
 
@@ -17,26 +15,26 @@ use crate::time::Hlc;
 
 /// Where an entry stands in the order of a timeline: (hlc, device, incarnation, seq), and last
 /// the segment, so that no two entries stand at the same position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(array)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// When it was written.
-    #[n(0)]
     pub hlc: Hlc,
     /// Who wrote it.
-    #[n(1)]
     pub writer: Writer,
     /// Its number in its log.
-    #[n(2)]
     pub seq: u32,
     /// Its segment.
-    #[n(3)]
     pub segment: SegmentId,
 }
 
 impl Position {
     /// The position of the entry at a place.
     pub const fn new(hlc: Hlc, place: Place) -> Self {
-        Self { hlc, writer: place.log.writer, seq: place.seq, segment: place.log.segment }
+        Self {
+            hlc,
+            writer: place.log.writer,
+            seq: place.seq,
+            segment: place.log.segment,
+        }
     }
 }

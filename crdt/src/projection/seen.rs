@@ -36,7 +36,9 @@ struct Run {
 impl SeenBy {
     /// Nothing read.
     pub const fn new() -> Self {
-        Self { logs: BTreeMap::new() }
+        Self {
+            logs: BTreeMap::new(),
+        }
     }
 
     /// Adds that `first..=last` of a writer's log had been read at a time, and tells whether
@@ -47,7 +49,10 @@ impl SeenBy {
             return false;
         }
         let beyond = self.logs.len() >= SEEN_WRITERS_MAX
-            && self.logs.last_key_value().is_some_and(|(largest, _)| *largest < writer);
+            && self
+                .logs
+                .last_key_value()
+                .is_some_and(|(largest, _)| *largest < writer);
         if beyond {
             return false;
         }
@@ -70,9 +75,10 @@ impl SeenBy {
 
     /// Every run that is remembered: writer, first and last number, time.
     pub fn iter(&self) -> impl Iterator<Item = (&Writer, u32, u32, Hlc)> {
-        self.logs
-            .iter()
-            .flat_map(|(writer, runs)| runs.iter().map(move |run| (writer, run.first, run.last, run.at)))
+        self.logs.iter().flat_map(|(writer, runs)| {
+            runs.iter()
+                .map(move |run| (writer, run.first, run.last, run.at))
+        })
     }
 }
 
@@ -82,16 +88,42 @@ fn merge(runs: &[Run], new: Run) -> Vec<Run> {
     for run in runs {
         // What of the new run lies before this one and in no other.
         if let Some(first) = next.filter(|&first| first < run.first) {
-            push(&mut merged, Run { first, last: new.last.min(run.first - 1), at: new.at });
+            push(
+                &mut merged,
+                Run {
+                    first,
+                    last: new.last.min(run.first - 1),
+                    at: new.at,
+                },
+            );
         }
         let (from, to) = (run.first.max(new.first), run.last.min(new.last));
         if from <= to && new.at < run.at {
             if run.first < from {
-                push(&mut merged, Run { last: from - 1, ..*run });
+                push(
+                    &mut merged,
+                    Run {
+                        last: from - 1,
+                        ..*run
+                    },
+                );
             }
-            push(&mut merged, Run { first: from, last: to, at: new.at });
+            push(
+                &mut merged,
+                Run {
+                    first: from,
+                    last: to,
+                    at: new.at,
+                },
+            );
             if to < run.last {
-                push(&mut merged, Run { first: to + 1, ..*run });
+                push(
+                    &mut merged,
+                    Run {
+                        first: to + 1,
+                        ..*run
+                    },
+                );
             }
         } else {
             push(&mut merged, *run);
@@ -108,7 +140,9 @@ fn merge(runs: &[Run], new: Run) -> Vec<Run> {
 /// Appends a run, joining it to the last where they touch and agree.
 fn push(runs: &mut Vec<Run>, run: Run) {
     match runs.last_mut() {
-        Some(before) if before.at == run.at && before.last + 1 == run.first => before.last = run.last,
+        Some(before) if before.at == run.at && before.last + 1 == run.first => {
+            before.last = run.last
+        }
         _ => runs.push(run),
     }
 }
@@ -122,7 +156,10 @@ mod tests {
     use crate::ids::DeviceId;
 
     fn writer(n: u8) -> Writer {
-        Writer { device: DeviceId([n; 32]), incarnation: 0 }
+        Writer {
+            device: DeviceId([n; 32]),
+            incarnation: 0,
+        }
     }
 
     proptest! {
@@ -155,11 +192,33 @@ mod tests {
     }
 
     #[test]
+    fn of_too_many_writers_the_same_are_remembered_in_any_order() {
+        let many = SEEN_WRITERS_MAX as u32 + 5;
+        let write = |order: &mut dyn Iterator<Item = u32>| {
+            let mut seen = SeenBy::new();
+            for incarnation in order {
+                let writer = Writer {
+                    incarnation,
+                    ..writer(1)
+                };
+                seen.merge(writer, 1, 1, Hlc(5));
+            }
+            seen
+        };
+        let (forth, back) = (write(&mut (0..many)), write(&mut (0..many).rev()));
+        assert_eq!(forth.iter().count(), SEEN_WRITERS_MAX);
+        assert_eq!(forth, back);
+    }
+
+    #[test]
     fn a_run_is_one_run_however_it_came() {
         let mut seen = SeenBy::new();
         assert!(seen.merge(writer(1), 1, 3, Hlc(5)) && seen.merge(writer(1), 4, 9, Hlc(5)));
         assert!(!seen.merge(writer(1), 2, 8, Hlc(7)) && !seen.merge(writer(1), 3, 2, Hlc(0)));
-        assert_eq!(seen.iter().collect::<Vec<_>>(), [(&writer(1), 1, 9, Hlc(5))]);
+        assert_eq!(
+            seen.iter().collect::<Vec<_>>(),
+            [(&writer(1), 1, 9, Hlc(5))]
+        );
     }
 
     #[test]

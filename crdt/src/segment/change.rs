@@ -62,7 +62,11 @@ pub(super) const fn makes_block(seq: u32) -> bool {
 
 /// The counter of a change's first op: one op for each change before, one more for each map made.
 pub(super) fn start_op(seq: u32) -> u64 {
-    let maps = if seq <= 1 { 0 } else { 1 + (seq - 1) / BLOCK_ENTRIES };
+    let maps = if seq <= 1 {
+        0
+    } else {
+        1 + (seq - 1) / BLOCK_ENTRIES
+    };
     u64::from(seq) + u64::from(maps)
 }
 

@@ -14,11 +14,22 @@ const EMOJI_STYLE: char = '\u{fe0f}';
 /// # Errors
 /// [`NotAnEmoji`] for letters, digits, several emoji, or one newer than this node's table.
 pub fn check_emoji(text: &str) -> Result<&'static str, NotAnEmoji> {
-    let plain = || text.chars().filter(|&c| c != EMOJI_STYLE).collect::<String>();
-    emojis::get(text)
-        .or_else(|| emojis::get(&plain()))
+    let plain: String = bare(text).collect();
+    let found = emojis::get(text)
+        .or_else(|| emojis::get(&plain))
+        .ok_or(NotAnEmoji)?;
+    // For couples of one skin tone written without a selector, the table names the neighbouring
+    // tone: only what is spelled the same is the same emoji.
+    [found]
+        .into_iter()
+        .chain(found.skin_tones().into_iter().flatten())
         .map(emojis::Emoji::as_str)
+        .find(|full| bare(full).eq(plain.chars()))
         .ok_or(NotAnEmoji)
+}
+
+fn bare(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|&c| c != EMOJI_STYLE)
 }
 
 #[cfg(test)]
@@ -28,7 +39,9 @@ mod tests {
 
     #[test]
     fn every_emoji_counts_with_and_without_its_selectors() {
-        for emoji in emojis::iter().flat_map(|emoji| emoji.skin_tones().into_iter().flatten().chain([emoji])) {
+        for emoji in
+            emojis::iter().flat_map(|emoji| emoji.skin_tones().into_iter().flatten().chain([emoji]))
+        {
             let full = emoji.as_str();
             let bare = full.replace(EMOJI_STYLE, "");
             assert_eq!(check_emoji(full), Ok(full));
@@ -40,14 +53,17 @@ mod tests {
 
     #[test]
     fn tones_flags_and_families_are_one_emoji() {
-        for emoji in ["👍🏽", "🇩🇪", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "👨‍👩‍👧‍👦", "❤️", "❤", "1️⃣", "🏳️‍🌈", "✌️🏽"] {
+        for emoji in ["👍🏽", "🇩🇪", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "👨‍👩‍👧‍👦", "❤️", "❤", "1️⃣", "🏳️‍🌈", "✌️🏽"]
+        {
             assert!(check_emoji(emoji).is_ok(), "{emoji}");
         }
     }
 
     #[test]
     fn anything_else_is_not() {
-        for text in ["", "a", "1", "#", "👍👍", "👍 ", " 👍", "ok", "🇩", "\u{fe0f}", "\u{200d}", "é", "👍a"] {
+        for text in [
+            "", "a", "1", "#", "👍👍", "👍 ", " 👍", "ok", "🇩", "\u{fe0f}", "\u{200d}", "é", "👍a",
+        ] {
             assert_eq!(check_emoji(text), Err(NotAnEmoji), "{text:?}");
         }
     }

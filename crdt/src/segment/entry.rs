@@ -8,7 +8,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{DeviceId, LogId, MessageId, SegmentId, Window, Writer};
 use crate::limits::{
-    CHANGE_MAX, EMOJI_MAX, INCARNATION_MAX, LOG_ENVELOPES, SEEN_RANGES_MAX, SEGMENT_INDEX_MAX, TEXT_MAX_CHARS,
+    CHANGE_MAX, EMOJI_MAX, INCARNATION_MAX, LOG_ENVELOPES, SEEN_RANGES_MAX, SEGMENT_INDEX_MAX,
 };
 use crate::time::Millis;
 
@@ -110,7 +110,9 @@ impl Entry {
     /// The message it is about, if it is about one.
     pub const fn target(&self) -> Option<MessageId> {
         match self {
-            Self::Edit { target } | Self::Deletion { target } | Self::Reaction { target, .. } => Some(*target),
+            Self::Edit { target } | Self::Deletion { target } | Self::Reaction { target, .. } => {
+                Some(*target)
+            }
             Self::Message(_) | Self::Seen(_) | Self::Unknown { .. } => None,
         }
     }
@@ -119,10 +121,14 @@ impl Entry {
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Message(message) => encode(message),
-            Self::Edit { target } | Self::Deletion { target } => encode(&Target { target: *target }),
-            Self::Reaction { target, emoji, on } => {
-                encode(&Reaction { target: *target, emoji: emoji.clone(), on: *on })
+            Self::Edit { target } | Self::Deletion { target } => {
+                encode(&Target { target: *target })
             }
+            Self::Reaction { target, emoji, on } => encode(&Reaction {
+                target: *target,
+                emoji: emoji.clone(),
+                on: *on,
+            }),
             Self::Seen(ranges) => encode(ranges),
             Self::Unknown { entry, .. } => entry.clone(),
         }
@@ -136,41 +142,43 @@ impl Entry {
     pub fn parse(kind: char, bytes: &[u8]) -> Result<Self, DecodeError> {
         let entry = match kind {
             'm' => Self::Message(decode(bytes, CHANGE_MAX)?),
-            'e' => Self::Edit { target: decode::<Target>(bytes, CHANGE_MAX)?.target },
-            'd' => Self::Deletion { target: decode::<Target>(bytes, CHANGE_MAX)?.target },
+            'e' => Self::Edit {
+                target: decode::<Target>(bytes, CHANGE_MAX)?.target,
+            },
+            'd' => Self::Deletion {
+                target: decode::<Target>(bytes, CHANGE_MAX)?.target,
+            },
             'r' => {
                 let Reaction { target, emoji, on } = decode(bytes, CHANGE_MAX)?;
                 Self::Reaction { target, emoji, on }
             }
             's' => Self::Seen(decode(bytes, CHANGE_MAX)?),
-            _ => Self::Unknown { kind, entry: bytes.to_vec() },
+            _ => Self::Unknown {
+                kind,
+                entry: bytes.to_vec(),
+            },
         };
         entry.check()?;
         Ok(entry)
     }
 
-    /// Reads the body that came with the entry as text: a message's or an edit's text, a
-    /// deletion's reason. None if there is none, or it has been erased.
-    ///
-    /// # Errors
-    /// [`DecodeError::OutOfRange`] if it is not UTF-8, too long, empty where it may not be, or
-    /// there where none may be.
-    pub fn text(&self, body: Option<Vec<u8>>) -> Result<Option<String>, DecodeError> {
-        let Some(body) = body else { return Ok(None) };
-        if !matches!(self, Self::Message(_) | Self::Edit { .. } | Self::Deletion { .. }) {
-            return Err(DecodeError::OutOfRange("body of an entry without text"));
+    /// Whether an envelope with this entry has a body: text, or for a deletion perhaps a reason.
+    pub(super) const fn takes_body(&self, body: bool) -> bool {
+        match self {
+            Self::Message(_) | Self::Edit { .. } => body,
+            Self::Reaction { .. } | Self::Seen(_) => !body,
+            Self::Deletion { .. } | Self::Unknown { .. } => true,
         }
-        let text = String::from_utf8(body).map_err(|_| DecodeError::OutOfRange("text"))?;
-        if text.is_empty() || text.chars().count() > TEXT_MAX_CHARS {
-            return Err(DecodeError::OutOfRange("text"));
-        }
-        Ok(Some(text))
     }
 
     fn check(&self) -> Result<(), DecodeError> {
         match self {
-            Self::Reaction { emoji, .. } if !plausible_emoji(emoji) => Err(DecodeError::OutOfRange("emoji")),
-            Self::Seen(ranges) if ranges.len() > SEEN_RANGES_MAX => Err(DecodeError::OutOfRange("seen ranges")),
+            Self::Reaction { emoji, .. } if !plausible_emoji(emoji) => {
+                Err(DecodeError::OutOfRange("emoji"))
+            }
+            Self::Seen(ranges) if ranges.len() > SEEN_RANGES_MAX => {
+                Err(DecodeError::OutOfRange("seen ranges"))
+            }
             Self::Seen(ranges) if !ranges.iter().all(SeenRange::plausible) => {
                 Err(DecodeError::OutOfRange("seen range"))
             }
@@ -182,7 +190,10 @@ impl Entry {
 /// Bounds what is stored as an emoji. Whether it is one is decided where it is written and where
 /// it is shown, because Unicode's table grows and the log must mean the same to every version.
 fn plausible_emoji(emoji: &str) -> bool {
-    (1..=EMOJI_MAX).contains(&emoji.len()) && !emoji.chars().any(|c| c.is_control() || c.is_ascii_alphabetic())
+    (1..=EMOJI_MAX).contains(&emoji.len())
+        && !emoji
+            .chars()
+            .any(|c| c.is_control() || c.is_ascii_alphabetic())
 }
 
 impl SeenRange {
@@ -211,10 +222,21 @@ impl<C> Encode<C> for SeenRange {
 impl<'b, C> Decode<'b, C> for SeenRange {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
         let fields = d.array()?.filter(|&fields| fields >= 6);
-        let fields = fields.ok_or_else(|| minicbor::decode::Error::message("a seen range has six fields"))?;
-        let segment = SegmentId { window: Window(d.u32()?), index: d.u16()? };
-        let writer = Writer { device: DeviceId::decode(d, ctx)?, incarnation: d.u32()? };
-        let range = Self { log: LogId { segment, writer }, first: d.u32()?, last: d.u32()? };
+        let fields = fields
+            .ok_or_else(|| minicbor::decode::Error::message("a seen range has six fields"))?;
+        let segment = SegmentId {
+            window: Window(d.u32()?),
+            index: d.u16()?,
+        };
+        let writer = Writer {
+            device: DeviceId::decode(d, ctx)?,
+            incarnation: d.u32()?,
+        };
+        let range = Self {
+            log: LogId { segment, writer },
+            first: d.u32()?,
+            last: d.u32()?,
+        };
         for _ in 6..fields {
             d.skip()?;
         }
@@ -227,8 +249,21 @@ mod tests {
     use super::*;
 
     fn seen(first: u32, last: u32) -> SeenRange {
-        let writer = Writer { device: DeviceId([1; 32]), incarnation: 0 };
-        SeenRange { log: LogId { segment: SegmentId { window: Window(24), index: 0 }, writer }, first, last }
+        let writer = Writer {
+            device: DeviceId([1; 32]),
+            incarnation: 0,
+        };
+        SeenRange {
+            log: LogId {
+                segment: SegmentId {
+                    window: Window(24),
+                    index: 0,
+                },
+                writer,
+            },
+            first,
+            last,
+        }
     }
 
     #[test]
@@ -236,32 +271,69 @@ mod tests {
         let target = MessageId([7; 10]);
         let sized = [
             (Entry::Message(Message::default()), 2),
-            (Entry::Message(Message { thread: Some(target), ..Message::default() }), 13),
+            (
+                Entry::Message(Message {
+                    thread: Some(target),
+                    ..Message::default()
+                }),
+                13,
+            ),
             (Entry::Edit { target }, 12),
             (Entry::Deletion { target }, 12),
-            (Entry::Reaction { target, emoji: "👍".into(), on: true }, 18),
+            (
+                Entry::Reaction {
+                    target,
+                    emoji: "👍".into(),
+                    on: true,
+                },
+                18,
+            ),
             (Entry::Seen(vec![seen(1, 9)]), 42),
-            (Entry::Unknown { kind: 'q', entry: vec![1, 2] }, 2),
+            (
+                Entry::Unknown {
+                    kind: 'q',
+                    entry: vec![1, 2],
+                },
+                2,
+            ),
         ];
         for (entry, size) in sized {
             let bytes = entry.to_bytes();
-            assert_eq!((bytes.len(), Entry::parse(entry.kind(), &bytes)), (size, Ok(entry)));
+            assert_eq!(
+                (bytes.len(), Entry::parse(entry.kind(), &bytes)),
+                (size, Ok(entry))
+            );
         }
     }
 
     #[test]
     fn fields_of_a_later_version_are_passed_over() {
         let bytes = [&[0x85, 0, 0xf6, 0xf6, 0xf6][..], &[0x82, 1, 2]].concat();
-        assert_eq!(Entry::parse('m', &bytes), Ok(Entry::Message(Message::default())));
+        assert_eq!(
+            Entry::parse('m', &bytes),
+            Ok(Entry::Message(Message::default()))
+        );
     }
 
     #[test]
     fn what_is_out_of_bounds_is_refused() {
         let target = MessageId([7; 10]);
         let refused = [
-            Entry::Reaction { target, emoji: String::new(), on: true },
-            Entry::Reaction { target, emoji: "👍".repeat(17), on: true },
-            Entry::Reaction { target, emoji: "lol".into(), on: true },
+            Entry::Reaction {
+                target,
+                emoji: String::new(),
+                on: true,
+            },
+            Entry::Reaction {
+                target,
+                emoji: "👍".repeat(17),
+                on: true,
+            },
+            Entry::Reaction {
+                target,
+                emoji: "lol".into(),
+                on: true,
+            },
             Entry::Seen(vec![seen(0, 1)]),
             Entry::Seen(vec![seen(2, 1)]),
             Entry::Seen(vec![seen(1, LOG_ENVELOPES + 1)]),
@@ -271,15 +343,5 @@ mod tests {
             let read = Entry::parse(entry.kind(), &entry.to_bytes());
             assert!(matches!(read, Err(DecodeError::OutOfRange(_))), "{entry:?}");
         }
-    }
-
-    #[test]
-    fn a_body_is_text_where_text_belongs() {
-        let message = Entry::Message(Message::default());
-        assert_eq!(message.text(Some("hé".into())), Ok(Some("hé".into())));
-        assert_eq!(message.text(None), Ok(None));
-        assert!(message.text(Some(vec![0xff])).is_err());
-        assert!(message.text(Some("x".repeat(TEXT_MAX_CHARS + 1).into())).is_err());
-        assert!(Entry::Seen(vec![]).text(Some("x".into())).is_err());
     }
 }

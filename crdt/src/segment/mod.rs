@@ -1,6 +1,7 @@
 //! Segment documents: what one envelope's change may say, how it is written, how it is read.
 //!
-//! - [`read_change`] is the gate between a stranger's bytes and everything else.
+//! - [`read_change`] is the gate between a stranger's bytes and everything else; [`read`] goes
+//!   through it with a whole opened envelope.
 //! - [`Branch`] is where a writer makes its own changes.
 //! - [`SegmentDocument`] is the Automerge document that all writers' changes make together.
 //!
@@ -12,10 +13,12 @@ mod change;
 mod document;
 mod emoji;
 mod entry;
-pub mod gate;
+mod gate;
+mod said;
 
 pub use branch::{Branch, BranchError};
 pub use document::{SegmentDocument, WriterChange};
 pub use emoji::{NotAnEmoji, check_emoji};
 pub use entry::{Entry, Message, SeenRange};
 pub use gate::{ChangeError, read_change};
+pub use said::{Quarantine, Said, read};

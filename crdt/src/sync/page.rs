@@ -123,3 +123,80 @@ impl Turns<'_> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::fixtures::{CHANNEL, chain, envelope, log_id};
+    use crate::ids::Place;
+
+    fn read(asked: &[LogWant], envelopes: &[Envelope], forks: &[Fork]) -> (Vec<Place>, Page) {
+        let envelopes: Vec<_> = envelopes.iter().map(Envelope::to_bytes).collect();
+        let forks: Vec<_> = forks.iter().map(Fork::to_bytes).collect();
+        let page = Page::read(&CHANNEL, asked, &envelopes, &forks);
+        let envelopes = page.parts.iter().flat_map(|part| &part.envelopes);
+        (envelopes.map(Envelope::place).collect(), page)
+    }
+
+    fn want(from: u32) -> LogWant {
+        LogWant {
+            log: log_id(),
+            from,
+        }
+    }
+
+    fn places(numbers: std::ops::RangeInclusive<u32>) -> Vec<Place> {
+        numbers.map(|seq| log_id().place(seq)).collect()
+    }
+
+    #[test]
+    fn a_log_comes_from_where_it_was_asked_for() {
+        let (admitted, page) = read(&[want(2)], &chain(4)[1..], &[]);
+        assert_eq!((admitted, page.faults), (places(2..=4), 0));
+        let brought = Brought {
+            prev: chain(1)[0].link(),
+            last: 4,
+            fork: false,
+        };
+        assert_eq!(page.brought, BTreeMap::from([(log_id(), brought)]));
+    }
+
+    #[test]
+    fn what_is_out_of_turn_is_left_out() {
+        let chain = chain(4);
+        let (admitted, page) = read(&[want(2)], &chain, &[]);
+        assert_eq!((admitted, page.faults), (places(2..=4), 1));
+        let holed = [chain[1].clone(), chain[3].clone(), chain[2].clone()];
+        let (admitted, page) = read(&[want(2)], &holed, &[]);
+        assert_eq!((admitted, page.faults), (places(2..=3), 1));
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_left_out() {
+        let mut other = want(1);
+        other.log.writer.incarnation += 1;
+        let fork = fork();
+        let (admitted, page) = read(&[other], &chain(2), &[fork]);
+        assert_eq!((admitted.len(), page.forks.len(), page.faults), (0, 0, 3));
+    }
+
+    #[test]
+    fn every_envelope_has_to_be_signed() {
+        let mut chain = chain(2);
+        chain[1].signature[5] ^= 1;
+        chain.push(envelope(3, chain[1].link(), b"change", None));
+        let (admitted, page) = read(&[want(1)], &chain, &[]);
+        assert_eq!((admitted, page.faults), (places(1..=1), 2));
+    }
+
+    #[test]
+    fn a_proven_fork_counts_as_something_brought() {
+        let (_, page) = read(&[want(1)], &[], &[fork()]);
+        assert!(page.brought[&log_id()].fork && page.forks == [fork()]);
+    }
+
+    fn fork() -> Fork {
+        let other = envelope(1, [0; 32], b"other", None);
+        Fork::prove(&CHANNEL, &chain(1)[0], &other).unwrap()
+    }
+}

@@ -268,7 +268,7 @@ fn a_link_that_is_a_lie_makes_no_fork() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn answers_with_bytes_altered_do_no_harm(

@@ -2,31 +2,32 @@
 
 use proptest::prelude::*;
 
-use kith_crdt::control::VerifiedOp;
+use kith_crdt::control::{Body, Policy, VerifiedOp};
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::DeviceId;
 use kith_crdt::sync::Replica as _;
+use kith_crdt::time::Millis;
 
 use crate::replica::{MemoryReplica, Offered};
 use crate::world::{World, acts};
 
-#[derive(Debug, Clone)]
-enum Piece {
-    Op(VerifiedOp),
-    Envelope(Envelope),
+#[derive(Debug, Clone, Copy)]
+enum Piece<'a> {
+    Op(&'a VerifiedOp),
+    Envelope(&'a Envelope),
 }
 
 /// Hands all pieces over in this order, in batches, and what could not be taken again after each
 /// batch until nothing changes any more.
-fn deliver(replica: &mut MemoryReplica, pieces: &[Piece], batch: usize) {
-    let mut waiting: Vec<&Piece> = Vec::new();
+fn deliver(replica: &mut MemoryReplica, pieces: &[Piece<'_>], batch: usize) {
+    let mut waiting: Vec<&Piece<'_>> = Vec::new();
     for batch in pieces.chunks(batch) {
         waiting.extend(batch);
         loop {
             let mut changed = false;
             waiting.retain(|piece| match piece {
                 Piece::Op(op) => {
-                    changed |= replica.insert(op.clone());
+                    changed |= replica.insert((*op).clone());
                     false
                 }
                 Piece::Envelope(envelope) => {
@@ -42,9 +43,9 @@ fn deliver(replica: &mut MemoryReplica, pieces: &[Piece], batch: usize) {
     }
 }
 
-fn pieces(world: &World) -> Vec<Piece> {
-    let ops = world.ops.iter().cloned().map(Piece::Op);
-    ops.chain(world.envelopes.iter().cloned().map(Piece::Envelope))
+fn pieces(world: &World) -> Vec<Piece<'_>> {
+    let ops = world.ops.iter().map(Piece::Op);
+    ops.chain(world.envelopes.iter().map(Piece::Envelope))
         .collect()
 }
 
@@ -63,7 +64,7 @@ pub(crate) fn assert_same(one: &MemoryReplica, other: &MemoryReplica) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn any_order_any_repetition_and_any_batches_make_the_same_channel(
@@ -104,6 +105,42 @@ fn what_a_copied_home_writes_ends_alike_for_everybody() {
     deliver(&mut backwards, &pieces, 1);
     assert_same(&forwards, &backwards);
     assert_eq!(forwards.timeline().len(), 1);
+}
+
+/// Two branches were merged and two more grew from there. What then comes in late on one of the
+/// first branches counts like everything else.
+#[test]
+fn an_op_beside_a_merge_counts_though_it_comes_last() {
+    let mut world = World::new(2);
+    world.people.push(world.people[0].clone());
+    let topic = |text: &str| Body::Policy(Policy::Topic(text.into()));
+    for (who, text) in [(0, "one"), (2, "two"), (2, "late")] {
+        world.author(who, topic(text));
+    }
+    let (late, in_time) = world.ops.split_last().unwrap();
+    let mut replica = world.newcomer();
+    in_time
+        .iter()
+        .for_each(|op| assert!(replica.insert(op.clone())));
+    let write = |replica: &mut MemoryReplica, text| {
+        let secrets = &world.people[0].secrets;
+        replica
+            .control
+            .author(secrets, topic(text), Millis(0))
+            .unwrap()
+    };
+    write(&mut replica, "merged");
+    let other = write(&mut replica.clone(), "other");
+    write(&mut replica, "more");
+    assert!(replica.insert(other));
+    assert_eq!(
+        replica.control.roster().verdicts.len(),
+        replica.control.len()
+    );
+    assert!(replica.insert(late.clone()));
+    let roster = replica.control.roster();
+    assert_eq!(roster.verdicts.len(), replica.control.len());
+    assert!(roster.verdicts.contains_key(&late.id()));
 }
 
 #[test]

@@ -50,6 +50,22 @@ pub(crate) enum Offered {
     Refused,
 }
 
+/// An entry that can be read.
+struct Readable {
+    place: Place,
+    hlc: Hlc,
+    entry: Entry,
+    text: Option<String>,
+    change: Vec<u8>,
+}
+
+/// What entries say about messages.
+#[derive(Default)]
+struct Said {
+    claims: BTreeMap<MessageId, Vec<Claim>>,
+    seen: BTreeMap<(SegmentId, AccountId), SeenBy>,
+}
+
 /// A message as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -180,7 +196,7 @@ impl MemoryReplica {
     }
 
     /// The entries that can be read, in the order in which they arrived.
-    fn entries(&self) -> Vec<(Place, Hlc, Entry, Option<String>, Vec<u8>)> {
+    fn entries(&self) -> Vec<Readable> {
         let read = |place: &Place| {
             let envelope = &self.envelopes[place];
             let segment = place.log.segment;
@@ -190,111 +206,114 @@ impl MemoryReplica {
             let opened = envelope.open(&self.channel, &key).ok()?;
             let actor = place.log.writer.actor(&self.channel);
             let entry = read_change(&opened.change, &actor, place.seq).ok()?;
-            let text = entry.text(opened.body).ok()?;
-            Some((*place, envelope.header.hlc, entry, text, opened.change))
+            Some(Readable {
+                place: *place,
+                hlc: envelope.header.hlc,
+                text: entry.text(opened.body).ok()?,
+                entry,
+                change: opened.change,
+            })
         };
         self.arrived.iter().filter_map(read).collect()
     }
 
     /// Everything that a reader sees, oldest first.
     pub(crate) fn timeline(&self) -> Vec<Line> {
-        let roster = self.control.roster();
         let entries = self.entries();
+        let said = self.said(&entries);
         let texts: BTreeMap<Place, &Option<String>> = entries
             .iter()
-            .map(|(place, _, _, text, _)| (*place, text))
+            .map(|read| (read.place, &read.text))
             .collect();
-        let (claims, seen) = self.projected(&entries);
-        let mut lines = Vec::new();
-        for (place, hlc, entry, _, _) in &entries {
-            let Entry::Message(message) = entry else {
-                continue;
-            };
-            let Some(author) = roster.account_of(&place.log.writer.device) else {
-                continue;
-            };
-            let id = place.message_id(&self.channel);
-            let original = Original {
-                author,
-                place: *place,
-            };
-            let about = claims.get(&id).map_or(&[][..], Vec::as_slice);
-            let moderates = |account: &AccountId| roster.can(account, Right::DeleteOthers);
-            let rendered = render(
-                &original,
-                about,
-                |device| roster.account_of(device),
-                moderates,
-            );
-            let readers = seen
-                .iter()
-                .filter(|((segment, _), _)| *segment == place.log.segment);
-            let times = readers.filter_map(|((_, account), by)| {
-                Some((*account, by.time_of(&place.log.writer, place.seq)?))
-            });
-            lines.push(Line {
-                position: Position::new(*hlc, *place),
-                id,
-                message: message.clone(),
-                author,
-                texts: rendered
-                    .versions
-                    .iter()
-                    .map(|at| texts[at].clone())
-                    .collect(),
-                deleted: rendered.deleted,
-                reactions: rendered
-                    .reactions
-                    .into_iter()
-                    .map(|r| (r.emoji, r.accounts))
-                    .collect(),
-                seen: times.collect(),
-            });
-        }
+        let mut lines: Vec<Line> = entries
+            .iter()
+            .filter_map(|read| self.line(read, &said, &texts))
+            .collect();
         lines.sort_by_key(|line| line.position);
         lines
     }
 
-    #[expect(clippy::type_complexity, reason = "two maps that live for one call")]
-    fn projected(
+    fn line(
         &self,
-        entries: &[(Place, Hlc, Entry, Option<String>, Vec<u8>)],
-    ) -> (
-        BTreeMap<MessageId, Vec<Claim>>,
-        BTreeMap<(SegmentId, AccountId), SeenBy>,
-    ) {
-        let mut claims: BTreeMap<MessageId, Vec<Claim>> = BTreeMap::new();
-        let mut seen: BTreeMap<(SegmentId, AccountId), SeenBy> = BTreeMap::new();
-        for (at, hlc, entry, _, _) in entries {
+        read: &Readable,
+        said: &Said,
+        texts: &BTreeMap<Place, &Option<String>>,
+    ) -> Option<Line> {
+        let Entry::Message(message) = &read.entry else {
+            return None;
+        };
+        let (roster, place) = (self.control.roster(), read.place);
+        let author = roster.account_of(&place.log.writer.device)?;
+        let id = place.message_id(&self.channel);
+        let rendered = render(
+            &Original { author, place },
+            said.claims.get(&id).map_or(&[][..], Vec::as_slice),
+            |device| roster.account_of(device),
+            |account| roster.can(account, Right::DeleteOthers),
+        );
+        let seen = said.seen.iter().filter_map(|((segment, account), by)| {
+            let here = *segment == place.log.segment;
+            Some((
+                *account,
+                by.time_of(&place.log.writer, place.seq).filter(|_| here)?,
+            ))
+        });
+        Some(Line {
+            position: Position::new(read.hlc, place),
+            id,
+            message: message.clone(),
+            author,
+            texts: rendered
+                .versions
+                .iter()
+                .map(|at| texts[at].clone())
+                .collect(),
+            deleted: rendered.deleted,
+            reactions: rendered
+                .reactions
+                .into_iter()
+                .map(|r| (r.emoji, r.accounts))
+                .collect(),
+            seen: seen.collect(),
+        })
+    }
+
+    fn said(&self, entries: &[Readable]) -> Said {
+        let mut said = Said::default();
+        for read in entries {
+            let (place, hlc, entry) = (read.place, read.hlc, &read.entry);
             if let (Some(target), Some(kind)) = (entry.target(), ClaimKind::of(entry)) {
-                claims.entry(target).or_default().push(Claim {
-                    at: *at,
-                    hlc: *hlc,
+                let claim = Claim {
+                    at: place,
+                    hlc,
                     kind,
-                });
+                };
+                said.claims.entry(target).or_default().push(claim);
             }
-            let reader = self.control.roster().account_of(&at.log.writer.device);
+            let reader = self.control.roster().account_of(&place.log.writer.device);
             if let (Entry::Seen(ranges), Some(reader)) = (entry, reader) {
                 for range in ranges {
-                    let by = seen.entry((range.log.segment, reader)).or_default();
-                    by.merge(range.log.writer, range.first, range.last, *hlc);
+                    let by = said.seen.entry((range.log.segment, reader)).or_default();
+                    by.merge(range.log.writer, range.first, range.last, hlc);
                 }
             }
         }
-        (claims, seen)
+        said
     }
 
     /// The segment documents, each made in one batch.
     pub(crate) fn documents(&self) -> BTreeMap<SegmentId, SegmentDocument> {
         let mut changes: BTreeMap<SegmentId, Vec<WriterChange>> = BTreeMap::new();
-        for (place, _, _, _, bytes) in self.entries() {
-            let actor = place.log.writer.actor(&self.channel);
+        for read in self.entries() {
             let change = WriterChange {
-                actor,
-                seq: place.seq,
-                bytes,
+                actor: read.place.log.writer.actor(&self.channel),
+                seq: read.place.seq,
+                bytes: read.change,
             };
-            changes.entry(place.log.segment).or_default().push(change);
+            changes
+                .entry(read.place.log.segment)
+                .or_default()
+                .push(change);
         }
         let document = |changes: Vec<WriterChange>| {
             let mut document = SegmentDocument::new();

@@ -90,7 +90,7 @@ fn key(world: &World, who: usize) -> TransportKey {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn sessions_that_break_off_anywhere_bring_everybody_together(

@@ -190,13 +190,16 @@ impl World {
                 );
             }
             Act::Edit { who, what } => {
-                let target = self.message(who % count, what);
                 let text = format!("edit {}", self.envelopes.len());
-                target.map(|target| self.write(who % count, &Entry::Edit { target }, Some(&text)));
+                self.answer(
+                    who % count,
+                    what,
+                    |target| Entry::Edit { target },
+                    Some(&text),
+                );
             }
             Act::Delete { who, what } => {
-                let target = self.message(who % count, what);
-                target.map(|target| self.write(who % count, &Entry::Deletion { target }, None));
+                self.answer(who % count, what, |target| Entry::Deletion { target }, None);
             }
             Act::React {
                 who,
@@ -204,10 +207,9 @@ impl World {
                 emoji,
                 on,
             } => {
-                if let Some(target) = self.message(who % count, what) {
-                    let emoji = EMOJI[emoji % EMOJI.len()].into();
-                    self.write(who % count, &Entry::Reaction { target, emoji, on }, None);
-                }
+                let emoji = EMOJI[emoji % EMOJI.len()].to_owned();
+                let react = |target| Entry::Reaction { target, emoji, on };
+                self.answer(who % count, what, react, None);
             }
             Act::See { who } => self.see(who % count),
             Act::Rename { who } => {
@@ -233,6 +235,19 @@ impl World {
     pub(crate) fn say(&mut self, who: usize, message: Message) {
         let text = format!("message {}", self.envelopes.len());
         self.write(who, &Entry::Message(message), Some(&text));
+    }
+
+    /// Somebody writes an entry about one of the messages they see.
+    fn answer(
+        &mut self,
+        who: usize,
+        what: usize,
+        entry: impl FnOnce(MessageId) -> Entry,
+        body: Option<&str>,
+    ) {
+        if let Some(target) = self.message(who, what) {
+            self.write(who, &entry(target), body);
+        }
     }
 
     /// Somebody writes an entry in the current window, with a body if there is one.

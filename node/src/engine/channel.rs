@@ -108,7 +108,7 @@ impl Channel {
     pub(super) fn standing(&self, me: &AccountId) -> Standing {
         if self.joining.is_some() {
             Standing::Joining
-        } else if self.roster.role(me).is_some() {
+        } else if self.roster.is_member(me) {
             Standing::Active
         } else {
             Standing::Left

@@ -1,5 +1,6 @@
 //! Commands of the local API, each checked again here: the engine is the one that decides.
 
+use kith_crdt::encoding;
 use kith_crdt::control::{Body, ControlLog, Policy, Right, Role};
 use kith_crdt::ids::{AccountId, ChannelId, InviteId, LogId, MessageId};
 use kith_crdt::limits::{CHANNELS_PER_NODE, EMOJI_PER_MESSAGE, NAME_MAX_CHARS, SEEN_RANGES_MAX, TOPIC_MAX_CHARS};
@@ -8,18 +9,23 @@ use kith_crdt::projection::{self, Claim, Original, Rendered};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::{self, Entry, SeenRange};
 use kith_crdt::time::Millis;
+use minicbor::{Decode, Encode};
 
 use super::channel::Channel;
 use super::effect::{Outcome, Refusal};
 use super::event::Command;
 use super::write::{check_message_text, no_channel};
-use super::Engine;
+use super::{Engine, Timer};
 use crate::record::ChannelRecord;
 
 /// Devices named as hosts in an invite link: enough to find somebody, short enough to send.
 const LINK_HOSTS: usize = 4;
 /// Addresses named for each of them.
 const LINK_ADDRESSES: usize = 4;
+/// Milliseconds for which a repeated command gets its first outcome: a week.
+const OUTCOME_KEPT_MS: u64 = 7 * 86_400_000;
+/// Milliseconds between looks at what has been kept for longer.
+const TIDY_MS: u64 = 3_600_000;
 /// Bytes of a kept outcome.
 const OUTCOME_MAX: usize = 16 * 1024;
 /// Bytes of a stored claim.
@@ -50,12 +56,25 @@ impl Engine {
             return Some(outcome.clone());
         }
         let stored = self.store.reader().view().idempotency(key)?;
-        kith_crdt::encoding::decode(&stored, OUTCOME_MAX).ok()
+        encoding::decode::<Kept>(&stored, OUTCOME_MAX).ok().map(|kept| kept.outcome)
+    }
+
+    /// Forgets outcomes that nobody will ask for again.
+    pub(super) fn tidy(&mut self, now: Millis) {
+        let reader = self.store.reader();
+        for (handle, bytes) in reader.view().all_idempotency() {
+            let kept = encoding::decode::<Kept>(&bytes, OUTCOME_MAX);
+            if kept.is_ok_and(|kept| now.since(kept.at) > OUTCOME_KEPT_MS) {
+                self.stage.batch.delete_idempotency(handle);
+            }
+        }
+        self.timers.set(Timer::Tidy, now.plus(TIDY_MS));
     }
 
     fn remember(&mut self, key: Option<String>, outcome: &Outcome) {
         if let Some(key) = key {
-            self.stage.batch.put_idempotency(&key, kith_crdt::encoding::encode(outcome));
+            let kept = Kept { at: self.now, outcome: outcome.clone() };
+            self.stage.batch.put_idempotency(&key, encoding::encode(&kept));
             self.stage.keys.insert(key, outcome.clone());
         }
     }
@@ -97,7 +116,7 @@ impl Engine {
             ControlLog::create(&self.secrets, name, now, &mut self.rng).map_err(|error| Refusal::Usage(error.to_string()))?;
         let id = control.channel();
         let record = ChannelRecord { channel: id, joining: None, name: name.to_owned() };
-        self.stage.batch.put_channel(&id, kith_crdt::encoding::encode(&record));
+        self.stage.batch.put_channel(&id, encoding::encode(&record));
         self.stage.batch.put_op(&id, &create.id(), create.to_bytes());
         self.add_channel(Channel::new(control, name.to_owned()));
         let hlc = self.hlc.tick(now);
@@ -273,7 +292,7 @@ impl Engine {
         let roster = &self.channels.get(&id).ok_or_else(not_found)?.roster;
         let author = roster.account_of(&place.log.writer.device).ok_or_else(not_found)?;
         let claims: Vec<Claim> =
-            view.claims(target).iter().filter_map(|bytes| kith_crdt::encoding::decode(bytes, CLAIM_MAX).ok()).collect();
+            view.claims(target).iter().filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok()).collect();
         let rendered = projection::render(
             &Original { author, place },
             &claims,
@@ -297,6 +316,16 @@ impl Channel {
             .filter(|(_, unread)| !unread.is_empty())
             .collect()
     }
+}
+
+/// What a command with an idempotency key led to, and when.
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Kept {
+    #[n(0)]
+    at: Millis,
+    #[n(1)]
+    outcome: Outcome,
 }
 
 /// A message that a command is about.

@@ -19,6 +19,9 @@ use crate::record::{Arrival, BeaconRecord, What};
 const BEACON_GAP_MS: u64 = 250;
 /// Milliseconds a beacon waits for more to tell.
 const BEACON_DELAY_MS: u64 = 20;
+/// Positions that every beacon has, changed or not: who hears it may have missed the last ones.
+/// What is older, equal digests settle.
+const NEWEST_POSITIONS: usize = 32;
 /// Delivery events of one log and turn: the newest, where history arrives in bulk.
 const ARRIVALS_MAX: usize = 256;
 
@@ -26,7 +29,8 @@ impl Engine {
     /// When the next beacon of a channel is due, if one is wanted now.
     pub(super) fn beacon_due(&self, id: ChannelId) -> Millis {
         let announced = self.channels.get(&id).map_or(Millis(0), |channel| channel.announced_at);
-        self.now.plus(BEACON_DELAY_MS).max(announced.plus(BEACON_GAP_MS))
+        // A clock that fell back must not keep this node silent.
+        self.now.plus(BEACON_DELAY_MS).max(announced.min(self.now).plus(BEACON_GAP_MS))
     }
 
     /// Tells the others what this node holds and where it can be reached.
@@ -34,19 +38,15 @@ impl Engine {
         let hlc = self.hlc.tick(now);
         let addresses: Vec<String> = self.peers.own_addresses().take(ADDRESSES_MAX).collect();
         let Some(channel) = self.channels.get_mut(&id) else { return };
-        if channel.roster.role(&self.me).is_none() || channel.joining.is_some() {
+        if !channel.roster.is_member(&self.me) || channel.joining.is_some() {
             return;
         }
-        let mut holds: BTreeMap<LogId, u32> = std::mem::take(&mut channel.unannounced)
-            .into_iter()
-            .filter_map(|log_id| Some((log_id, channel.logs.get(&log_id)?.head)))
-            .take(BEACON_POSITIONS)
-            .collect();
-        for (log_id, log) in channel.logs.iter().rev() {
-            if holds.len() >= BEACON_POSITIONS {
-                break;
-            }
-            holds.insert(*log_id, log.head);
+        let mut holds: BTreeMap<LogId, u32> =
+            channel.logs.iter().rev().take(NEWEST_POSITIONS).map(|(log_id, log)| (*log_id, log.head)).collect();
+        while holds.len() < BEACON_POSITIONS
+            && let Some(log_id) = channel.unannounced.pop_last()
+        {
+            holds.insert(log_id, channel.logs.get(&log_id).map_or(0, |log| log.head));
         }
         channel.announced_at = now;
         let beacon = Beacon {
@@ -90,6 +90,7 @@ impl Engine {
         let behind: u64 = positions.iter().map(|(log_id, seq)| u64::from(seq.saturating_sub(held(log_id)))).sum();
         if behind > 0 {
             channel.ahead.insert(device, behind);
+            channel.in_step.remove(&device);
         } else {
             channel.ahead.remove(&device);
         }

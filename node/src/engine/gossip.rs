@@ -24,7 +24,7 @@ pub(super) struct Taken {
 impl Engine {
     /// Subscribes to the topics that a channel is heard on now, and no others of its.
     pub(super) fn listen(&mut self, id: ChannelId) {
-        let member = self.channels.get(&id).is_some_and(|channel| channel.roster.role(&self.me).is_some());
+        let member = self.channels.get(&id).is_some_and(|channel| channel.roster.is_member(&self.me));
         let wanted = if member { self.listened_topics(id) } else { Vec::new() };
         let had: Vec<String> = self
             .topics

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kith_crdt::ids::{AccountId, DeviceId, LogId};
 
 /// How far one device has each log.
-pub type Positions = BTreeMap<LogId, u32>;
+pub(super) type Positions = BTreeMap<LogId, u32>;
 
 /// What the devices of a channel hold, as far as this node knows.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +41,7 @@ impl Holds {
     }
 
     /// Everything known of one device.
-    pub fn positions(&self, device: &DeviceId) -> Option<&Positions> {
+    pub(super) fn positions(&self, device: &DeviceId) -> Option<&Positions> {
         self.devices.get(device).map(|positions| &**positions)
     }
 

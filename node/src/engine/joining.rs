@@ -5,8 +5,9 @@
 //! it does not matter whether the one who invited is there. A join that finds nobody goes on by
 //! itself when somebody appears.
 
-use kith_crdt::control::{Body, InviteStanding, VerifiedOp};
+use kith_crdt::control::{Body, ControlLog, InviteStanding, VerifiedOp};
 use kith_crdt::crypto::sign::SIGNATURE_LEN;
+use kith_crdt::encoding;
 use kith_crdt::ids::{ChannelId, InviteId, OpId, TransportKey};
 use kith_crdt::limits::PAGE_BYTES;
 use kith_crdt::link::{self, InviteLink};
@@ -27,7 +28,7 @@ impl Engine {
     pub(super) fn begin_join(&mut self, now: Millis, token: u64, link: InviteLink) -> Result<(), Refusal> {
         let id = link.channel;
         if let Some(channel) = self.channels.get_mut(&id) {
-            if channel.roster.role(&self.me).is_some() && channel.joining.is_none() {
+            if channel.roster.is_member(&self.me) && channel.joining.is_none() {
                 let name = channel.name().to_owned();
                 self.stage.answer(token, Ok(Outcome::Channel { channel: id, name }));
                 return Ok(());
@@ -38,9 +39,12 @@ impl Engine {
         }
         self.check_room()?;
         let record = ChannelRecord { channel: id, joining: Some(link.to_string()), name: link.name.clone() };
-        self.stage.batch.put_channel(&id, kith_crdt::encoding::encode(&record));
-        self.add_channel(Channel::new(kith_crdt::control::ControlLog::new(id), link.name.clone()));
-        let channel = self.channels.get_mut(&id).expect("it was added just now");
+        self.stage.batch.put_channel(&id, encoding::encode(&record));
+        // Who comes back keeps what was readable.
+        if !self.channels.contains_key(&id) {
+            self.add_channel(Channel::new(ControlLog::new(id), link.name.clone()));
+        }
+        let channel = self.channels.get_mut(&id).expect("it is there or was added just now");
         let mut waiting = channel.joining.take().map_or_else(Vec::new, |joining| joining.waiting);
         waiting.push(token);
         channel.joining = Some(Joining { link: link.clone(), op: None, waiting });
@@ -58,7 +62,7 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else { return };
         let Some(joining) = &channel.joining else { return };
         let link = joining.link.clone();
-        let joined = channel.roster.role(&self.me).is_some();
+        let joined = channel.roster.is_member(&self.me);
         let peers: Vec<TransportKey> = self.peers.connected().copied().collect();
         for peer in peers {
             if self.outstanding.joining(&id, &peer) {
@@ -102,7 +106,7 @@ impl Engine {
 
     fn write_join(&mut self, now: Millis, id: ChannelId, peer: TransportKey, link: &InviteLink) {
         let Some(channel) = self.channels.get(&id) else { return };
-        if channel.roster.role(&self.me).is_some() {
+        if channel.roster.is_member(&self.me) {
             self.offer_join(now, id, peer);
             return;
         }
@@ -157,7 +161,7 @@ impl Engine {
     /// Ends a join that has everything it needs: membership and a key.
     pub(super) fn joined_if_ready(&mut self, now: Millis, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(&id) else { return };
-        let member = channel.roster.role(&self.me).is_some();
+        let member = channel.roster.is_member(&self.me);
         let has_key = channel.roster.epochs.keys().any(|epoch| channel.keys.has(epoch));
         if channel.joining.is_none() || !member || !has_key {
             return;
@@ -165,7 +169,7 @@ impl Engine {
         let joining = channel.joining.take().expect("it was there just now");
         let name = channel.name().to_owned();
         let record = ChannelRecord { channel: id, joining: None, name: name.clone() };
-        self.stage.batch.put_channel(&id, kith_crdt::encoding::encode(&record));
+        self.stage.batch.put_channel(&id, encoding::encode(&record));
         self.stage.touched.insert(id);
         for token in joining.waiting {
             self.stage.answer(token, Ok(Outcome::Channel { channel: id, name: name.clone() }));
@@ -178,10 +182,17 @@ impl Engine {
     pub(super) fn fail_join(&mut self, id: ChannelId, why: &str) {
         let Some(channel) = self.channels.get_mut(&id) else { return };
         let Some(joining) = channel.joining.take() else { return };
+        let was_member = channel.roster.members.contains_key(&self.me);
+        let record = ChannelRecord { channel: id, joining: None, name: channel.name().to_owned() };
         for token in joining.waiting {
             self.stage.answer(token, Err(Refusal::Denied(why.to_owned())));
         }
-        self.remove_channel(id);
+        if was_member {
+            self.stage.batch.put_channel(&id, encoding::encode(&record));
+            self.stage.touched.insert(id);
+        } else {
+            self.remove_channel(id);
+        }
     }
 
     /// Gives the control log to somebody who proves an invite.

@@ -72,7 +72,7 @@ impl Engine {
         self.pursue_join(now, id);
         let Some(channel) = self.channels.get(&id) else { return };
         let mut missing = channel.missing_epochs();
-        if missing.is_empty() || channel.roster.role(&self.me).is_none() || self.outstanding.asking_keys(&id) {
+        if missing.is_empty() || !channel.roster.is_member(&self.me) || self.outstanding.asking_keys(&id) {
             return;
         }
         missing.truncate(KEY_REQUEST_EPOCHS);

@@ -144,6 +144,10 @@ impl Engine {
 
     /// Handles events together: one commit, then all their effects.
     pub fn turn(&mut self, now: Millis, events: impl IntoIterator<Item = Event>) -> Effects {
+        if now < self.now {
+            self.timers.clip(now.plus(PRESENCE_MS));
+            self.peers.clock_fell_back(now);
+        }
         self.now = now;
         for event in events {
             self.dispatch(now, event);
@@ -199,6 +203,7 @@ impl Engine {
                 }
                 Timer::Keys(id) => self.pursue_keys(now, id),
                 Timer::Dial => {}
+                Timer::Tidy => self.tidy(now),
                 Timer::Presence => self.say_everywhere(now, kith_crdt::moment::MomentKind::Present),
             }
         }
@@ -326,6 +331,7 @@ impl Engine {
             }
         }
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
+        self.timers.set(Timer::Tidy, now.plus(60_000));
         Ok(())
     }
 

@@ -97,6 +97,12 @@ impl Peers {
         self.dialer.next_deadline().into_iter().chain(bootstrap).min()
     }
 
+    /// Sees to it that no deadline from before the clock fell back keeps anybody waiting.
+    pub(super) fn clock_fell_back(&mut self, now: Millis) {
+        self.dialer.clock_fell_back(now);
+        self.bootstrap_due = self.bootstrap_due.min(now.plus(BOOTSTRAP_RETRY_MS));
+    }
+
     fn dials(&mut self, now: Millis) -> Vec<Command> {
         let mut dials: Vec<Command> = self
             .dialer
@@ -132,7 +138,7 @@ impl Engine {
     /// Wants connections to the members of a channel, and lets them connect here.
     pub(super) fn want_members(&mut self, now: Millis, id: ChannelId) {
         let Some(channel) = self.channels.get(&id) else { return };
-        if channel.roster.role(&self.me).is_none() {
+        if !channel.roster.is_member(&self.me) {
             return;
         }
         let own = self.secrets.transport_key();

@@ -41,7 +41,7 @@ impl Engine {
     /// Starts a session with a peer, unless one is under way.
     pub(super) fn sync_with(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
         let Some(channel) = self.channels.get(&id) else { return };
-        let shared = channel.roster.by_transport(&peer).is_some() && channel.roster.role(&self.me).is_some();
+        let shared = channel.roster.by_transport(&peer).is_some() && channel.roster.is_member(&self.me);
         if !shared || !self.peers.is_connected(&peer) || !self.outstanding.may_start(&id, &peer) {
             return;
         }

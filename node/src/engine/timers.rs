@@ -18,6 +18,8 @@ pub(super) enum Timer {
     Dial,
     /// Say on every channel that this node is here.
     Presence,
+    /// Forget what was kept for repeated commands.
+    Tidy,
 }
 
 /// Deadlines in the order in which they come.
@@ -49,6 +51,13 @@ impl Timers {
         }
     }
 
+    /// Brings deadlines forward that lie after `latest`: what was set before the clock fell back.
+    pub(super) fn clip(&mut self, latest: Millis) {
+        while let Some((_, timer)) = self.queue.last().copied().filter(|(at, _)| *at > latest) {
+            self.set(timer, latest);
+        }
+    }
+
     /// The next deadline.
     pub(super) fn next(&self) -> Option<Millis> {
         self.queue.first().map(|(at, _)| *at)
@@ -68,6 +77,16 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_falls_back_stops_nothing() {
+        let mut timers = Timers::default();
+        timers.set(Timer::Dial, Millis(5_000_000));
+        timers.set(Timer::Presence, Millis(5));
+        timers.clip(Millis(60));
+        assert_eq!(timers.pop(Millis(60)), Some(Timer::Presence));
+        assert_eq!(timers.pop(Millis(60)), Some(Timer::Dial));
+    }
 
     #[test]
     fn a_thing_is_due_once_at_its_last_set_time() {

@@ -120,7 +120,7 @@ impl Engine {
                 "the join has not completed: nobody of the channel could be reached yet; it goes on by itself".into(),
             ));
         }
-        let Some(role) = channel.roster.role(&self.me) else {
+        let Some(role) = channel.roster.role(&self.me).filter(|_| channel.roster.is_member(&self.me)) else {
             return Err(Refusal::Denied("you are not a member of this channel: ask for an invite".into()));
         };
         if channel.roster.can(&self.me, right) {

@@ -135,8 +135,8 @@ impl Driver {
     }
 
     fn handle_subscribe(&mut self, topic: &str) {
-        if let Err(reason) = self.swarm.behaviour_mut().gossip.subscribe(topic) {
-            tracing::error!(reason, "cannot listen to a topic");
+        if let Err(error) = self.swarm.behaviour_mut().gossip.subscribe(topic) {
+            tracing::error!(%error, "cannot listen to a topic");
         }
     }
 
@@ -255,6 +255,9 @@ impl Driver {
             self.counters.frames_unjudged.add();
             let gossip = &mut self.swarm.behaviour_mut().gossip;
             gossip.judge(&frame.id, &frame.peer, MessageAcceptance::Ignore);
+        }
+        for (peer, score) in self.standings.scores(now) {
+            self.swarm.behaviour_mut().gossip.score(peer, score);
         }
         while let Some(peer) = self.standings.take_pardoned(now) {
             self.swarm.behaviour_mut().refused.unblock_peer(peer);

@@ -16,7 +16,7 @@ use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::gossipsub::{
     DataTransform, Event, IdentTopic, Message, MessageAcceptance, MessageId, PublishError,
-    RawMessage, TopicHash,
+    RawMessage, SubscriptionError, TopicHash,
 };
 use libp2p::swarm::behaviour::ConnectionClosed;
 use libp2p::swarm::{
@@ -62,16 +62,12 @@ impl Gated {
         })
     }
 
-    /// Listens to a topic, and penalises broken frames in it.
-    pub(super) fn subscribe(&mut self, topic: &str) -> Result<(), String> {
+    /// Listens to a topic.
+    pub(super) fn subscribe(&mut self, topic: &str) -> Result<(), SubscriptionError> {
         let topic = IdentTopic::new(topic);
-        self.inner
-            .subscribe(&topic)
-            .map_err(|error| error.to_string())?;
+        self.inner.subscribe(&topic)?;
         self.gate.lock().topics.insert(topic.hash());
-        self.inner
-            .set_topic_params(topic, gossip::topic_score())
-            .map_err(str::to_owned)
+        Ok(())
     }
 
     /// Stops listening to a topic.
@@ -92,6 +88,11 @@ impl Gated {
             return Err(PublishError::MessageTooLarge);
         }
         self.inner.publish(IdentTopic::new(topic), data).map(|_| ())
+    }
+
+    /// Says how a peer stands: 0, or below.
+    pub(super) fn score(&mut self, peer: &PeerId, score: f64) {
+        self.inner.set_application_score(peer, score);
     }
 
     /// Says what became of a frame.

@@ -96,6 +96,8 @@ pub(super) const JUDGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Points at which a peer is refused. One is forgiven per second.
 pub(super) const REFUSED_AT: u32 = 100;
+/// Points that have no consequence: who lags behind gets some.
+pub(super) const POINTS_FREE: u32 = 20;
 /// How long a peer is refused.
 pub(super) const REFUSED_FOR: Duration = Duration::from_secs(300);
 /// Points that a refused peer comes back with, so that it is refused sooner the next time.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use libp2p::PeerId;
 
-use super::limits::{POINTS_AFTER_REFUSAL, REFUSED_AT, REFUSED_FOR, STANDINGS};
+use super::limits::{POINTS_AFTER_REFUSAL, POINTS_FREE, REFUSED_AT, REFUSED_FOR, STANDINGS};
 
 /// The points of every peer that has any.
 #[derive(Debug, Default)]
@@ -48,6 +48,20 @@ impl Standings {
         };
         self.peers.insert(peer, standing);
         refuse
+    }
+
+    /// How the peers with points stand with gossip: 0 for the few that anyone may get, below it
+    /// for what is beyond.
+    pub(super) fn scores(&self, now: Instant) -> impl Iterator<Item = (&PeerId, f64)> {
+        self.peers
+            .iter()
+            .filter_map(move |(peer, standing)| match standing {
+                Standing::Points(points, since) => {
+                    let points = forgiven(*points, *since, now).saturating_sub(POINTS_FREE);
+                    Some((peer, -f64::from(points)))
+                }
+                Standing::Refused(_) => None,
+            })
     }
 
     /// Takes a peer that need no longer be refused: its time is over, or more peers are known
@@ -105,6 +119,15 @@ mod tests {
         let later = now + Duration::from_secs(10);
         assert!(!standings.charge(peer, 10, later));
         assert!(standings.charge(peer, 1, later));
+    }
+
+    #[test]
+    fn only_points_beyond_the_free_ones_lower_the_score() {
+        let (mut standings, now, peer) = (Standings::default(), Instant::now(), PeerId::random());
+        standings.charge(peer, POINTS_FREE + 3, now);
+        let score = |at| standings.scores(at).next().map(|(_, score)| score);
+        assert_eq!(score(now), Some(-3.0));
+        assert_eq!(score(now + Duration::from_secs(60)), Some(0.0));
     }
 
     #[test]

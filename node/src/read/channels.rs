@@ -78,7 +78,7 @@ impl Reading<'_> {
             name: channel.name.clone(),
             topic: channel.roster.topic.clone(),
             kind: ChannelKind::Group,
-            role: channel.roster.role(&self.me).map(roles::shown),
+            role: channel.roster.role(&self.me).filter(|_| channel.roster.is_member(&self.me)).map(roles::shown),
             retention: Retention::Forever,
             unread: channel.unread,
             messages: channel.messages,

@@ -18,7 +18,9 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -40,7 +42,11 @@ impl Home {
         while let Some(directory) = directories.pop() {
             for entry in std::fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() { directories.push(path) } else { files.push(path) }
+                if path.is_dir() {
+                    directories.push(path)
+                } else {
+                    files.push(path)
+                }
             }
         }
         files.sort();
@@ -49,11 +55,16 @@ impl Home {
 
     /// Every file of the home with what is in it.
     pub(crate) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        self.files().into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+        self.files()
+            .into_iter()
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
     }
 
     pub(crate) fn contains(&self, bytes: &[u8]) -> bool {
-        self.contents().iter().any(|(_, content)| content.windows(bytes.len()).any(|part| part == bytes))
+        self.contents()
+            .iter()
+            .any(|(_, content)| content.windows(bytes.len()).any(|part| part == bytes))
     }
 }
 
@@ -62,11 +73,20 @@ pub(crate) fn master() -> Secret {
 }
 
 pub(crate) fn writer(number: u8) -> Writer {
-    Writer { device: DeviceId([number; 32]), incarnation: 0 }
+    Writer {
+        device: DeviceId([number; 32]),
+        incarnation: 0,
+    }
 }
 
 pub(crate) fn log(window: u32, number: u8) -> LogId {
-    LogId { segment: SegmentId { window: Window(window), index: 0 }, writer: writer(number) }
+    LogId {
+        segment: SegmentId {
+            window: Window(window),
+            index: 0,
+        },
+        writer: writer(number),
+    }
 }
 
 pub(crate) fn place(window: u32, number: u8, seq: u32) -> Place {

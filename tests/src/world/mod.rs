@@ -65,10 +65,16 @@ impl World {
 
     fn add(&mut self, name: &str) {
         let phrase = Phrase::random(&mut self.rng);
-        let secrets = create_account(&phrase, name, "device", &mut self.rng).expect("names of the world are short");
+        let secrets = create_account(&phrase, name, "device", &mut self.rng)
+            .expect("names of the world are short");
         let master = Secret::random(&mut self.rng);
         let disk = MemoryEnv::new().expect("memory can be had");
-        self.nodes.push(Node { secrets, master, disk, engine: None });
+        self.nodes.push(Node {
+            secrets,
+            master,
+            disk,
+            engine: None,
+        });
     }
 
     /// The time in this world.
@@ -79,10 +85,15 @@ impl World {
     /// Starts a node on what its disk holds, and connects it to whoever it can reach.
     pub fn start(&mut self, number: usize) {
         let node = &mut self.nodes[number];
-        let store = Store::open(std::path::Path::new("/home"), &node.master, Medium::Memory(node.disk.clone()))
-            .expect("a store in memory opens");
+        let store = Store::open(
+            std::path::Path::new("/home"),
+            &node.master,
+            Medium::Memory(node.disk.clone()),
+        )
+        .expect("a store in memory opens");
         let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
-        let engine = Engine::new(node.secrets.clone(), store, rng, Vec::new(), self.now).expect("a store in memory can be read");
+        let engine = Engine::new(node.secrets.clone(), store, rng, Vec::new(), self.now)
+            .expect("a store in memory can be read");
         node.engine = Some(engine);
         self.wire.up(number, node.secrets.transport_key());
         self.connect_all();
@@ -120,10 +131,58 @@ impl World {
     ///
     /// # Errors
     /// The engine's refusal.
+    ///
+    /// # Panics
+    /// If it does not answer within twenty minutes of virtual time.
     pub fn ask(&mut self, number: usize, command: Command) -> Result<Outcome, Refusal> {
+        let token = self.begin(number, command);
+        self.wait_for(token)
+    }
+
+    /// The same with an idempotency key.
+    ///
+    /// # Errors
+    /// The engine's refusal.
+    pub fn ask_with_key(
+        &mut self,
+        number: usize,
+        key: &str,
+        command: Command,
+    ) -> Result<Outcome, Refusal> {
         let token = self.next_token;
         self.next_token += 1;
-        self.turn(number, Event::Command { token, key: None, command });
+        self.turn(
+            number,
+            Event::Command {
+                token,
+                key: Some(key.into()),
+                command,
+            },
+        );
+        self.wait_for(token)
+    }
+
+    /// Asks an engine for something and does not wait. The token names the answer.
+    pub fn begin(&mut self, number: usize, command: Command) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.turn(
+            number,
+            Event::Command {
+                token,
+                key: None,
+                command,
+            },
+        );
+        token
+    }
+
+    /// The answer to a command, if it has come.
+    pub fn answer(&mut self, token: u64) -> Option<Result<Outcome, Refusal>> {
+        self.answers.remove(&token)
+    }
+
+    fn wait_for(&mut self, token: u64) -> Result<Outcome, Refusal> {
         let give_up = self.now.plus(PATIENCE_MS);
         while self.now < give_up {
             if let Some(answer) = self.answers.remove(&token) {
@@ -133,18 +192,29 @@ impl World {
                 break;
             }
         }
-        panic!("node {number} never answered");
+        panic!("a command was never answered");
+    }
+
+    /// Makes a channel of a node's.
+    pub fn make(&mut self, number: usize, name: &str) -> ChannelId {
+        match self.ask(
+            number,
+            Command::CreateChannel {
+                name: name.into(),
+                topic: String::new(),
+            },
+        ) {
+            Ok(Outcome::Channel { channel, .. }) => channel,
+            other => panic!("a channel can be made, but {other:?}"),
+        }
     }
 
     /// Makes a channel of the first node's, joined by all others.
     pub fn channel(&mut self, name: &str) -> ChannelId {
-        let Ok(Outcome::Channel { channel, .. }) =
-            self.ask(0, Command::CreateChannel { name: name.into(), topic: String::new() })
-        else {
-            panic!("a channel can be made")
-        };
+        let channel = self.make(0, name);
         for number in 1..self.nodes.len() {
-            self.join(0, number, channel).expect("an open invite lets one in");
+            self.join(0, number, channel)
+                .expect("an open invite lets one in");
         }
         channel
     }
@@ -153,7 +223,12 @@ impl World {
     ///
     /// # Errors
     /// The refusal of either.
-    pub fn join(&mut self, host: usize, guest: usize, channel: ChannelId) -> Result<Outcome, Refusal> {
+    pub fn join(
+        &mut self,
+        host: usize,
+        guest: usize,
+        channel: ChannelId,
+    ) -> Result<Outcome, Refusal> {
         let expires_at = self.now.plus(86_400_000);
         let link = self.invite(host, channel, 1, expires_at)?;
         self.ask(guest, Command::Join { link })
@@ -163,8 +238,22 @@ impl World {
     ///
     /// # Errors
     /// Its refusal.
-    pub fn invite(&mut self, host: usize, channel: ChannelId, uses: u32, expires_at: Millis) -> Result<InviteLink, Refusal> {
-        match self.ask(host, Command::Invite { channel, role: Role::Member, uses, expires_at })? {
+    pub fn invite(
+        &mut self,
+        host: usize,
+        channel: ChannelId,
+        uses: u32,
+        expires_at: Millis,
+    ) -> Result<InviteLink, Refusal> {
+        match self.ask(
+            host,
+            Command::Invite {
+                channel,
+                role: Role::Member,
+                uses,
+                expires_at,
+            },
+        )? {
             Outcome::Invited { link, .. } => Ok(link.parse().expect("an engine's link parses")),
             other => panic!("an invite was asked for, {other:?} came"),
         }
@@ -172,11 +261,116 @@ impl World {
 
     /// Sends a message and returns its id.
     pub fn say(&mut self, number: usize, channel: ChannelId, text: &str) -> MessageId {
-        let command = Command::Send { channel, text: text.into(), reply_to: None, thread: None };
-        match self.ask(number, command) {
-            Ok(Outcome::Written { message, .. }) => message,
-            other => panic!("a member can write, but {other:?}"),
+        self.try_say(number, channel, text)
+            .expect("a member can write")
+    }
+
+    /// Sends a message if the engine lets it.
+    ///
+    /// # Errors
+    /// The engine's refusal.
+    pub fn try_say(
+        &mut self,
+        number: usize,
+        channel: ChannelId,
+        text: &str,
+    ) -> Result<MessageId, Refusal> {
+        let command = Command::Send {
+            channel,
+            text: text.into(),
+            reply_to: None,
+            thread: None,
+        };
+        match self.ask(number, command)? {
+            Outcome::Written { message, .. } => Ok(message),
+            other => panic!("a message was sent, {other:?} came"),
         }
+    }
+
+    /// Whether, as `witness` sees it, a node's account is a member.
+    pub fn is_member(&self, witness: usize, number: usize, channel: &ChannelId) -> bool {
+        let account = self.nodes[number].secrets.account;
+        let view = self.nodes[witness]
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.shared().channel(channel));
+        view.is_some_and(|view| view.roster.is_member(&account))
+    }
+
+    /// How many messages are unread at a node.
+    pub fn unread(&self, number: usize, channel: &ChannelId) -> u64 {
+        self.engine(number)
+            .shared()
+            .channel(channel)
+            .map_or(0, |view| view.unread)
+    }
+
+    /// Lets time pass until nodes have equal digests.
+    ///
+    /// # Panics
+    /// If they do not come to.
+    pub fn until_agreed(&mut self, numbers: &[usize], channel: &ChannelId) {
+        self.until("all agree", |world| {
+            let first = world.digest(numbers[0], channel);
+            first.is_some()
+                && numbers
+                    .iter()
+                    .all(|number| world.digest(*number, channel) == first)
+        });
+    }
+
+    /// Sets everybody's clock back.
+    pub fn set_back(&mut self, ms: u64) {
+        self.now = Millis(self.now.0 - ms);
+        self.wire.set_back(ms);
+        for number in 0..self.nodes.len() {
+            self.turn(number, Event::Tick);
+        }
+    }
+
+    /// Lets people write while nodes crash and lines are cut at random. Returns how many messages
+    /// were acknowledged.
+    pub fn live(&mut self, channel: &ChannelId, steps: u32) -> u64 {
+        let mut written = 0;
+        for step in 0..steps {
+            let number = self.random(self.nodes.len());
+            let other = self.random(self.nodes.len());
+            let runs = self.nodes[number].engine.is_some();
+            match self.random(10) {
+                0 if runs => self.crash(number),
+                0 | 1 if !runs => self.start(number),
+                1 | 2 if number != other => {
+                    let open = self.random(2) == 0;
+                    self.link(number, other, open);
+                }
+                3 => {
+                    let ms = self.random(45_000) as u64;
+                    self.pass(ms);
+                }
+                _ if runs => {
+                    self.say(number, *channel, &format!("step {step}"));
+                    written += 1;
+                }
+                _ => {}
+            }
+        }
+        written
+    }
+
+    /// Mends every line and starts every node.
+    pub fn heal(&mut self) {
+        for number in 0..self.nodes.len() {
+            if self.nodes[number].engine.is_none() {
+                self.start(number);
+            }
+            for other in 0..number {
+                self.link(number, other, true);
+            }
+        }
+    }
+
+    fn random(&mut self, below: usize) -> usize {
+        (self.rng.next_u64() % below as u64) as usize
     }
 
     /// The digest of a channel at a node.
@@ -188,7 +382,10 @@ impl World {
     /// How many messages a node holds of a channel.
     pub fn messages(&self, number: usize, channel: &ChannelId) -> u64 {
         let engine = self.nodes[number].engine.as_ref().expect("the node runs");
-        engine.shared().channel(channel).map_or(0, |view| view.messages)
+        engine
+            .shared()
+            .channel(channel)
+            .map_or(0, |view| view.messages)
     }
 
     /// A running node's engine.
@@ -196,9 +393,10 @@ impl World {
         self.nodes[number].engine.as_ref().expect("the node runs")
     }
 
-    /// Hands an event of the test's own to a node.
-    pub fn inject(&mut self, number: usize, event: Event) {
-        self.turn(number, event);
+    /// Hands an event to a node and returns what it wants from the network, which is not carried.
+    pub fn observe(&mut self, number: usize, event: Event) -> Vec<kith_node::network::Command> {
+        let engine = self.nodes[number].engine.as_mut().expect("the node runs");
+        engine.handle(self.now, event).network
     }
 
     /// The key that a node is known by on the network.
@@ -237,7 +435,9 @@ impl World {
             self.turn(number, event);
             return true;
         }
-        let due: Vec<usize> = (0..self.nodes.len()).filter(|number| self.deadline(*number).is_some_and(|at| at <= self.now)).collect();
+        let due: Vec<usize> = (0..self.nodes.len())
+            .filter(|number| self.deadline(*number).is_some_and(|at| at <= self.now))
+            .collect();
         for number in due {
             self.turn(number, Event::Tick);
         }
@@ -251,12 +451,20 @@ impl World {
 
     fn deadline(&self, number: usize) -> Option<Millis> {
         // A dial that cannot succeed here would be due for ever.
-        self.nodes[number].engine.as_ref()?.next_deadline().map(|at| at.max(self.now.plus(1)))
+        self.nodes[number]
+            .engine
+            .as_ref()?
+            .next_deadline()
+            .map(|at| at.max(self.now.plus(1)))
     }
 
     fn turn(&mut self, number: usize, event: Event) {
-        let Some(engine) = self.nodes[number].engine.as_mut() else { return };
-        let Effects { network, answers, .. } = engine.handle(self.now, event);
+        let Some(engine) = self.nodes[number].engine.as_mut() else {
+            return;
+        };
+        let Effects {
+            network, answers, ..
+        } = engine.handle(self.now, event);
         self.answers.extend(answers);
         for command in network {
             self.wire.carry(self.now, number, command, &mut self.rng);

@@ -38,9 +38,18 @@ impl Wire {
     pub(super) fn down(&mut self, node: usize) -> Vec<(usize, Event)> {
         self.up.remove(&node);
         self.topics.remove(&node);
-        self.under_way.retain(|_, (from, to, _)| *from != node && *to != node);
-        let gone: Vec<(usize, usize)> = self.connected.iter().filter(|(a, b)| *a == node || *b == node).copied().collect();
-        gone.into_iter().flat_map(|(a, b)| self.disconnect(a, b)).filter(|(at, _)| *at != node).collect()
+        self.under_way
+            .retain(|_, (from, to, _)| *from != node && *to != node);
+        let gone: Vec<(usize, usize)> = self
+            .connected
+            .iter()
+            .filter(|(a, b)| *a == node || *b == node)
+            .copied()
+            .collect();
+        gone.into_iter()
+            .flat_map(|(a, b)| self.disconnect(a, b))
+            .filter(|(at, _)| *at != node)
+            .collect()
     }
 
     pub(super) fn set(&mut self, a: usize, b: usize, open: bool) -> Vec<(usize, Event)> {
@@ -50,8 +59,19 @@ impl Wire {
             return Vec::new();
         }
         self.cut.insert(pair);
-        self.under_way.retain(|_, (from, to, _)| (*from.min(to), *from.max(to)) != pair);
+        self.under_way
+            .retain(|_, (from, to, _)| (*from.min(to), *from.max(to)) != pair);
         self.disconnect(pair.0, pair.1)
+    }
+
+    /// Brings what is under way forward, so that a clock set back does not hold it up.
+    pub(super) fn set_back(&mut self, ms: u64) {
+        let under_way = std::mem::take(&mut self.under_way);
+        self.under_way = under_way
+            .into_iter()
+            .map(|((at, number), event)| ((Millis(at.0.saturating_sub(ms)), number), event))
+            .collect();
+        self.last.clear();
     }
 
     fn disconnect(&mut self, a: usize, b: usize) -> Vec<(usize, Event)> {
@@ -71,8 +91,11 @@ impl Wire {
                 let pair = (*a, *b);
                 if !self.cut.contains(&pair) && self.connected.insert(pair) {
                     for (at, peer, outbound) in [(*a, *b, true), (*b, *a, false)] {
-                        let connected =
-                            NetworkEvent::Connected { peer: self.keys[&peer], address: format!("/memory/{peer}"), outbound };
+                        let connected = NetworkEvent::Connected {
+                            peer: self.keys[&peer],
+                            address: format!("/memory/{peer}"),
+                            outbound,
+                        };
                         events.push((at, Event::Network(connected)));
                     }
                 }
@@ -94,7 +117,13 @@ impl Wire {
         Some((to, event))
     }
 
-    pub(super) fn carry(&mut self, now: Millis, from: usize, command: Command, rng: &mut ChaCha20Rng) {
+    pub(super) fn carry(
+        &mut self,
+        now: Millis,
+        from: usize,
+        command: Command,
+        rng: &mut ChaCha20Rng,
+    ) {
         match command {
             Command::Subscribe(topic) => {
                 self.topics.entry(from).or_default().insert(topic);
@@ -108,11 +137,19 @@ impl Wire {
                     self.counter += 1;
                     let number = self.counter;
                     self.requests.insert(number, (from, id, to));
-                    let request = NetworkEvent::Request { id: number, peer: self.keys[&from], bytes };
+                    let request = NetworkEvent::Request {
+                        id: number,
+                        peer: self.keys[&from],
+                        bytes,
+                    };
                     self.send(now, from, to, request, rng);
                 }
                 None => {
-                    let failed = NetworkEvent::RequestFailed { id, peer, reason: RequestFailure::NotConnected };
+                    let failed = NetworkEvent::RequestFailed {
+                        id,
+                        peer,
+                        reason: RequestFailure::NotConnected,
+                    };
                     self.send(now, from, from, failed, rng);
                 }
             },
@@ -120,7 +157,11 @@ impl Wire {
                 if let Some((asker, id, answerer)) = self.requests.remove(&id)
                     && self.are_connected(asker, answerer)
                 {
-                    let answered = NetworkEvent::Answered { id, peer: self.keys[&answerer], bytes };
+                    let answered = NetworkEvent::Answered {
+                        id,
+                        peer: self.keys[&answerer],
+                        bytes,
+                    };
                     self.send(now, answerer, asker, answered, rng);
                 }
             }
@@ -133,35 +174,60 @@ impl Wire {
         }
     }
 
-    fn publish(&mut self, now: Millis, from: usize, topic: &str, data: &[u8], rng: &mut ChaCha20Rng) {
+    fn publish(
+        &mut self,
+        now: Millis,
+        from: usize,
+        topic: &str,
+        data: &[u8],
+        rng: &mut ChaCha20Rng,
+    ) {
         let listeners: Vec<usize> = self
             .topics
             .iter()
-            .filter(|(node, topics)| **node != from && topics.contains(topic) && self.are_connected(from, **node))
+            .filter(|(node, topics)| {
+                **node != from && topics.contains(topic) && self.are_connected(from, **node)
+            })
             .map(|(node, _)| *node)
             .collect();
         for to in listeners {
             if rng.next_u64() % 1_000 < self.lost_per_mille {
                 continue;
             }
-            let frame = NetworkEvent::Frame { ticket: 0, peer: self.keys[&from], topic: topic.to_owned(), data: data.to_vec() };
+            let frame = NetworkEvent::Frame {
+                ticket: 0,
+                peer: self.keys[&from],
+                topic: topic.to_owned(),
+                data: data.to_vec(),
+            };
             self.send(now, from, to, frame, rng);
         }
     }
 
     /// Puts something on its way. One connection keeps its order, as TCP does.
-    fn send(&mut self, now: Millis, from: usize, to: usize, event: NetworkEvent, rng: &mut ChaCha20Rng) {
+    fn send(
+        &mut self,
+        now: Millis,
+        from: usize,
+        to: usize,
+        event: NetworkEvent,
+        rng: &mut ChaCha20Rng,
+    ) {
         let (least, most) = DELAY_MS;
         let arrival = now.plus(least + rng.next_u64() % (most - least));
         let last = self.last.entry((from, to)).or_insert(arrival);
         *last = (*last).max(arrival);
         let at = *last;
         self.counter += 1;
-        self.under_way.insert((at, self.counter), (from, to, Event::Network(event)));
+        self.under_way
+            .insert((at, self.counter), (from, to, Event::Network(event)));
     }
 
     fn neighbour(&self, from: usize, peer: &TransportKey) -> Option<usize> {
-        self.keys.iter().find(|(node, key)| *key == peer && self.are_connected(from, **node)).map(|(node, _)| *node)
+        self.keys
+            .iter()
+            .find(|(node, key)| *key == peer && self.are_connected(from, **node))
+            .map(|(node, _)| *node)
     }
 
     fn are_connected(&self, a: usize, b: usize) -> bool {

@@ -1,1 +1,126 @@
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
 use super::*;
+use crate::encoding;
+
+fn created() -> (Phrase, DeviceSecrets, ChaCha20Rng) {
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let phrase = Phrase::random(&mut rng);
+    let secrets = create_account(&phrase, "Ada", "phone", &mut rng).unwrap();
+    (phrase, secrets, rng)
+}
+
+fn linked(to: &DeviceSecrets, name: &str, rng: &mut ChaCha20Rng) -> DeviceSecrets {
+    let new = NewDevice::generate(to.account, name, rng).unwrap();
+    let certificate = to.admit(&new.record).unwrap();
+    new.certified(certificate, None).unwrap()
+}
+
+#[test]
+fn an_account_is_its_phrase() {
+    let (phrase, secrets, _) = created();
+    let certified = secrets.certificate.verify().unwrap();
+    assert_eq!(secrets.account.0, phrase.recovery_key().public());
+    assert_eq!(certified.account, secrets.account);
+    let record = &certified.devices[&secrets.device()];
+    assert_eq!(record.transport, secrets.transport_key());
+    assert_eq!(
+        (certified.name.as_str(), record.name.as_str()),
+        ("Ada", "phone")
+    );
+}
+
+#[test]
+fn secrets_survive_the_vault_and_do_not_show_themselves() {
+    let (_, secrets, _) = created();
+    let bytes = encoding::encode(&secrets);
+    let opened: DeviceSecrets = encoding::decode(&bytes, usize::MAX).unwrap();
+    assert_eq!(opened.device(), secrets.device());
+    assert_eq!(opened.transport, secrets.transport);
+    assert_eq!(opened.certificate, secrets.certificate);
+    assert_eq!(encoding::encode(&opened), bytes);
+    let shown = format!("{secrets:?}");
+    assert!(!shown.contains(&format!(
+        "{:?}",
+        secrets.signing.seed().expose()[0..4].to_vec()
+    )));
+    let mut newer = bytes.clone();
+    newer[1] = 2;
+    assert!(encoding::decode::<DeviceSecrets>(&newer, usize::MAX).is_err());
+}
+
+#[test]
+fn a_device_is_admitted_and_dismissed_by_one_that_may_manage() {
+    let (_, mut phone, mut rng) = created();
+    let laptop = linked(&phone, "laptop", &mut rng);
+    assert_eq!(laptop.certificate.verify().unwrap().version, 2);
+    assert_eq!(phone.adopt(laptop.certificate.clone()), Ok(true));
+    assert_eq!(phone.adopt(laptop.certificate.clone()), Ok(false));
+    assert_eq!(
+        laptop.dismiss(&phone.device()),
+        Err(IdentityError::NoManagementKey)
+    );
+    let without = phone.dismiss(&laptop.device()).unwrap();
+    assert_eq!(without.verify().unwrap().devices.len(), 1);
+    phone.adopt(without).unwrap();
+    assert_eq!(
+        phone.dismiss(&laptop.device()),
+        Err(IdentityError::NotListed)
+    );
+}
+
+#[test]
+fn the_phrase_cuts_off_whoever_has_the_devices() {
+    let (phrase, stolen, mut rng) = created();
+    let last = stolen.certificate.verify().unwrap();
+    let recovered = recover_account(&phrase, &last, "new phone", &mut rng).unwrap();
+    let certified = recovered.certificate.verify().unwrap();
+    assert!(certified.supersedes(&last));
+    assert_eq!((certified.epoch, certified.version), (2, 1));
+    assert!(!certified.devices.contains_key(&stolen.device()));
+    let thief = linked(&stolen, "thief", &mut rng);
+    assert!(certified.supersedes(&thief.certificate.verify().unwrap()));
+    let other = Phrase::random(&mut rng);
+    let denied = recover_account(&other, &last, "x", &mut rng);
+    assert_eq!(denied.unwrap_err(), IdentityError::OtherAccount);
+}
+
+#[test]
+fn records_and_certificates_of_others_are_not_taken() {
+    let (_, phone, mut rng) = created();
+    let other = Phrase::random(&mut rng);
+    let mut stranger = create_account(&other, "Eve", "phone", &mut rng).unwrap();
+    let record = stranger.certificate.records[0].clone();
+    assert_eq!(phone.admit(&record), Err(IdentityError::OtherAccount));
+    assert_eq!(
+        stranger.adopt(phone.certificate.clone()),
+        Err(IdentityError::OtherAccount)
+    );
+    let new = NewDevice::generate(phone.account, "tablet", &mut rng).unwrap();
+    let unlisted = new.certified(phone.certificate.clone(), None);
+    assert_eq!(unlisted.unwrap_err(), IdentityError::NotListed);
+}
+
+#[test]
+fn an_account_has_a_bounded_number_of_devices_with_bounded_names() {
+    let (phrase, mut phone, mut rng) = created();
+    for number in 1..DEVICES_PER_ACCOUNT {
+        let new = NewDevice::generate(phone.account, &number.to_string(), &mut rng).unwrap();
+        phone.certificate = phone.admit(&new.record).unwrap();
+    }
+    let last = NewDevice::generate(phone.account, "last", &mut rng).unwrap();
+    assert_eq!(
+        phone.admit(&last.record),
+        Err(IdentityError::TooManyDevices)
+    );
+    let long = "x".repeat(NAME_MAX_CHARS + 1);
+    assert_eq!(
+        create_account(&phrase, &long, "a", &mut rng).unwrap_err(),
+        IdentityError::Name
+    );
+    assert_eq!(
+        create_account(&phrase, "a", "a\nb", &mut rng).unwrap_err(),
+        IdentityError::Name
+    );
+}

@@ -1,0 +1,134 @@
+//! The command line: what goes before every verb, and the verbs.
+
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::{Args, Parser, Subcommand};
+
+use crate::verbs::{channel, completions, daemon, init, invite, man, message, read, send, tail};
+
+/// Serverless, end-to-end encrypted chat.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kith",
+    version,
+    propagate_version = false,
+    styles = Styles::plain(),
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 96,
+    after_help = EXIT_CODES,
+)]
+pub(crate) struct Cli {
+    /// Where and how.
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Print one JSON object per line, for programs
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// The home and its passphrase.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    /// The home: one directory, one device [default: kith in the user's data directory]
+    #[arg(
+        long,
+        global = true,
+        env = "KITH_HOME",
+        hide_env_values = true,
+        value_name = "DIR",
+        help_heading = "Global options"
+    )]
+    pub(crate) home: Option<PathBuf>,
+
+    /// A file whose first line is the passphrase; asked for on the terminal otherwise
+    #[arg(
+        long,
+        global = true,
+        env = "KITH_PASSPHRASE_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+const EXIT_CODES: &str = "\
+CHANNEL is a name, #name or the beginning of an id; ID is the beginning of a message's id.
+
+Exit codes: 0 done, 1 other error, 2 usage (also: an ambiguous name or id), 3 no daemon,
+4 not found, 5 denied, 6 unreachable or timed out, 7 locked or wrong passphrase,
+8 limit exceeded.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make a home: a new account with its first device
+    Init(init::InitArgs),
+    /// Run the node of this home until it is stopped
+    Daemon(daemon::DaemonArgs),
+    /// Show how the daemon is and whom it is connected to
+    Status,
+    /// Make, list, show and change channels
+    #[command(subcommand)]
+    Channel(channel::ChannelVerb),
+    /// Make an invite to a channel, or revoke one
+    Invite(invite::InviteArgs),
+    /// Join a channel by an invite's link
+    Join(invite::JoinArgs),
+    /// Write a message
+    Send(send::SendArgs),
+    /// Read a channel, oldest message first, the newest page if nothing else is said
+    Read(read::ReadArgs),
+    /// Show one message and where it has arrived
+    Show(message::ShowArgs),
+    /// Mark messages as read: those named, or all of a channel
+    Mark(read::MarkArgs),
+    /// Give a reaction to a message, or take it back
+    React(message::ReactArgs),
+    /// Replace the text of a message
+    Edit(message::EditArgs),
+    /// Show the texts that a message has had
+    History(message::ShowArgs),
+    /// Delete a message for everyone
+    Delete(message::DeleteArgs),
+    /// Tell a channel's members that you are typing
+    Typing(message::TypingArgs),
+    /// Print events as they happen
+    Tail(tail::TailArgs),
+    /// Watch three throw-away nodes on this machine talk, part and catch up
+    Demo,
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page
+    Man(man::ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_channel_may_be_called_like_a_verb_of_invite() {
+        let named = |text: &str| {
+            let cli = Cli::try_parse_from(text.split(' ')).unwrap();
+            matches!(cli.verb, Verb::Invite(invite) if invite.verb.is_none())
+        };
+        assert!(named("kith invite team --uses 3"));
+        assert!(named("kith invite #revoke"));
+        assert!(!named("kith invite revoke team kith:abc"));
+    }
+}

@@ -1,0 +1,154 @@
+//! Channels, for people.
+
+use std::fmt::Write;
+
+use kith_api::channel::{
+    ChannelDetail, ChannelName, ChannelState, ChannelSummary, Marked, MemberInfo, MemberStatus,
+    Retention, SyncState,
+};
+
+use super::Show;
+use super::clean::clean;
+use super::look::{Look, Paint};
+use super::message::short;
+use super::table::{Cell, Table};
+
+impl Show for ChannelName {
+    fn show(&self, look: &Look, out: &mut String) {
+        let name = look.paint(Paint::Strong, format_args!("#{}", clean(&self.name)));
+        let id = look.paint(Paint::Handle, short(&self.channel));
+        let _written = writeln!(out, "{name}  {id}");
+    }
+}
+
+impl Show for ChannelSummary {
+    fn show(&self, look: &Look, out: &mut String) {
+        std::slice::from_ref(self).show(look, out);
+    }
+}
+
+impl Show for [ChannelSummary] {
+    fn show(&self, look: &Look, out: &mut String) {
+        if self.is_empty() {
+            out.push_str("no channels yet: make one with `kith channel create NAME`\n");
+            return;
+        }
+        let mut table = Table::new(&[
+            "CHANNEL", "ID", "UNREAD", "MESSAGES", "MEMBERS", "ROLE", "LAST", "TOPIC",
+        ]);
+        for summary in self {
+            table.row(row(summary, look));
+        }
+        table.write(look, out);
+    }
+}
+
+fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
+    let facts = &summary.facts;
+    let role = match facts.state {
+        ChannelState::Joining => "joining",
+        ChannelState::Left => "left",
+        ChannelState::Active => facts.role.map_or("-", |role| role.name()),
+    };
+    let last = facts.last_activity.map(|time| look.time(time));
+    vec![
+        Cell::new(Paint::Strong, &format!("#{}", facts.name)),
+        Cell::new(Paint::Handle, &short(&facts.channel)),
+        Cell::number(facts.unread),
+        Cell::number(facts.messages),
+        Cell::number(summary.members),
+        Cell::new(Paint::Plain, role),
+        Cell::new(Paint::Faint, last.as_deref().unwrap_or("-")),
+        Cell::new(Paint::Plain, &facts.topic),
+    ]
+}
+
+impl Show for ChannelDetail {
+    fn show(&self, look: &Look, out: &mut String) {
+        let facts = &self.facts;
+        let name = look.paint(Paint::Strong, format_args!("#{}", clean(&facts.name)));
+        let _written = writeln!(out, "{name}  {}", clean(&facts.topic));
+        let mut table = Table::bare();
+        for (name, value) in [
+            ("id", facts.channel.to_string()),
+            (
+                "role",
+                facts.role.map_or("-", |role| role.name()).to_owned(),
+            ),
+            ("state", state(facts.state).to_owned()),
+            ("retention", retention(facts.retention).to_owned()),
+            (
+                "messages",
+                format!("{}, {} unread", facts.messages, facts.unread),
+            ),
+            ("sync", sync(&self.sync)),
+            ("digest", self.digest.clone()),
+        ] {
+            table.row(vec![
+                Cell::new(Paint::Faint, name),
+                Cell::new(Paint::Plain, &value),
+            ]);
+        }
+        table.write(look, out);
+        out.push('\n');
+        write_members(&self.members, look, out);
+    }
+}
+
+fn write_members(members: &[MemberInfo], look: &Look, out: &mut String) {
+    let mut table = Table::new(&["MEMBER", "ACCOUNT", "ROLE", "DEVICES", "STATUS"]);
+    for member in members {
+        table.row(vec![
+            Cell::new(Paint::Person, &member.name),
+            Cell::new(Paint::Handle, &short(&member.account)),
+            Cell::new(Paint::Plain, member.role.name()),
+            Cell::number(member.devices),
+            Cell::new(Paint::Plain, status(member.status)),
+        ]);
+    }
+    table.write(look, out);
+}
+
+impl Show for Marked {
+    fn show(&self, _: &Look, out: &mut String) {
+        let _written = match self.marked {
+            0 => writeln!(out, "nothing was unread"),
+            1 => writeln!(out, "1 message marked as read"),
+            number => writeln!(out, "{number} messages marked as read"),
+        };
+    }
+}
+
+/// How a channel stands with the others' copies, in words.
+pub(crate) fn sync(sync: &SyncState) -> String {
+    match (sync.up_to_date, sync.with.len()) {
+        (true, 0) => "nobody to compare with yet".to_owned(),
+        (true, 1) => "the same as on one other device".to_owned(),
+        (true, devices) => format!("the same as on {devices} other devices"),
+        (false, _) if sync.missing == 1 => "one entry is missing".to_owned(),
+        (false, _) => format!("{} entries are missing", sync.missing),
+    }
+}
+
+/// How long messages are kept, in words.
+pub(crate) const fn retention(retention: Retention) -> &'static str {
+    match retention {
+        Retention::Forever => "forever",
+    }
+}
+
+/// How an account stands to a channel, in words.
+pub(crate) const fn status(status: MemberStatus) -> &'static str {
+    match status {
+        MemberStatus::Active => "active",
+        MemberStatus::Left => "left",
+    }
+}
+
+const fn state(state: ChannelState) -> &'static str {
+    match state {
+        ChannelState::Joining => "joining: the channel has yet to arrive",
+        ChannelState::Active => "active",
+        ChannelState::Left => "left",
+    }
+}

@@ -1,0 +1,107 @@
+//! Events, for people: one line each, the message itself where there is one.
+
+use std::fmt::Write;
+
+use kith_api::event::{Event, Happened};
+use unicode_width::UnicodeWidthStr;
+
+use super::Show;
+use super::channel::{retention, status, sync};
+use super::clean::clean;
+use super::look::{Look, Paint};
+use super::message::{short, state_paint, write_message};
+
+impl Show for Event {
+    fn show(&self, look: &Look, out: &mut String) {
+        if let Happened::Message { message, .. } = &self.what {
+            write_message(message, clean(&message.name).width(), look, out);
+            return;
+        }
+        let line = sentence(&self.what, look);
+        let _written = writeln!(out, "{} {line}", look.paint(Paint::Faint, "·"));
+    }
+}
+
+fn sentence(what: &Happened, look: &Look) -> String {
+    let person = |name: &str| look.paint(Paint::Person, clean(name));
+    let handle = |id: String| look.paint(Paint::Handle, id);
+    match what {
+        Happened::Message { message, .. } | Happened::MessageEdited { message, .. } => {
+            let text = message.text.as_deref().unwrap_or_default();
+            let (name, id) = (person(&message.name), handle(short(&message.id)));
+            format!("{name} changed {id}: {}", clean(text))
+        }
+        Happened::MessageDeleted { message, .. } => {
+            let id = handle(short(&message.id));
+            format!("{id} by {} was deleted", person(&message.name))
+        }
+        Happened::MessageExpired { id, .. } => format!("{} has expired", handle(short(id))),
+        Happened::Reaction {
+            id,
+            name,
+            emoji,
+            added,
+            ..
+        } => {
+            let (name, emoji, id) = (person(name), clean(emoji), handle(short(id)));
+            let did = if *added { "gave" } else { "took back" };
+            format!("{name} {did} {emoji} on {id}")
+        }
+        Happened::Read { name, ids, .. } => {
+            let ids: Vec<String> = ids.iter().map(|id| handle(short(id))).collect();
+            format!("{} has read {}", person(name), ids.join(" "))
+        }
+        Happened::State { id, state, .. } => {
+            let state = look.paint(state_paint(*state), state);
+            format!("{} is {state}", handle(short(id)))
+        }
+        Happened::Typing { name, .. } => format!("{} is typing", person(name)),
+        Happened::Member { .. }
+        | Happened::Policy { .. }
+        | Happened::Presence { .. }
+        | Happened::Peer { .. }
+        | Happened::Sync { .. } => around(what, look),
+    }
+}
+
+/// A sentence about what is around the messages: people, rules, connections.
+fn around(what: &Happened, look: &Look) -> String {
+    let person = |name: &str| look.paint(Paint::Person, clean(name));
+    match what {
+        Happened::Member {
+            name,
+            role,
+            status: now,
+            ..
+        } => format!("{} is {role}, {}", person(name), status(*now)),
+        Happened::Policy {
+            name,
+            topic,
+            retention: kept,
+            ..
+        } => {
+            let name = look.paint(Paint::Strong, format_args!("#{}", clean(name)));
+            let kept = retention(*kept);
+            format!("{name}: topic “{}”, messages are kept {kept}", clean(topic))
+        }
+        Happened::Presence { name, online, .. } => {
+            let now = if *online { "online" } else { "offline" };
+            format!("{} is {now}", person(name))
+        }
+        Happened::Peer {
+            name,
+            address,
+            connected,
+            ..
+        } => {
+            let name = person(name.as_deref().unwrap_or("an unknown device"));
+            let did = if *connected { "connected to" } else { "lost" };
+            format!("{did} {name} at {}", clean(address))
+        }
+        Happened::Sync {
+            channel,
+            sync: stands,
+        } => format!("{}: {}", short(channel), sync(stands)),
+        _ => what.name().to_owned(),
+    }
+}

@@ -1,0 +1,179 @@
+//! Messages, for people.
+
+use std::fmt::{Display, Write};
+
+use kith_api::message::{
+    Delivery, DeliveryState, Message, MessageDetail, MessageKind, Sent, Version,
+};
+use unicode_width::UnicodeWidthStr;
+
+use super::Show;
+use super::clean::{clean, clean_lines};
+use super::look::{Look, Paint};
+use super::table::{Cell, Table};
+
+/// Characters of an id that people are shown: enough to be one of a kind, few enough to type.
+const SHORT: usize = 8;
+
+/// The beginning of an id, to be typed instead of it.
+pub(crate) fn short(id: &impl Display) -> String {
+    id.to_string().chars().take(SHORT).collect()
+}
+
+impl Show for [Message] {
+    fn show(&self, look: &Look, out: &mut String) {
+        if self.is_empty() {
+            out.push_str("no messages\n");
+        }
+        let names = self.iter().map(|message| clean(&message.name).width());
+        let name_width = names.max().unwrap_or(0);
+        for message in self {
+            write_message(message, name_width, look, out);
+        }
+    }
+}
+
+impl Show for Message {
+    fn show(&self, look: &Look, out: &mut String) {
+        std::slice::from_ref(self).show(look, out);
+    }
+}
+
+/// Writes a message: id, time, author and text; below it, where there is more to say, the rest.
+pub(crate) fn write_message(message: &Message, name_width: usize, look: &Look, out: &mut String) {
+    let id = short(&message.id);
+    let time = look.time(message.at);
+    let name = clean(&message.name);
+    let gap = " ".repeat(name_width.saturating_sub(name.width()));
+    let indent = " ".repeat(id.width() + time.width() + name_width.max(name.width()) + 6);
+    let head = [
+        look.paint(Paint::Handle, id),
+        look.paint(Paint::Faint, time),
+        format!("{}{gap}", look.paint(Paint::Person, name)),
+    ];
+    out.push_str(&head.join("  "));
+    let more = details(message);
+    let details = (!more.is_empty()).then(|| look.paint(Paint::Faint, more.join(" · ")));
+    for (number, line) in text(message, look).into_iter().chain(details).enumerate() {
+        out.push_str(if number == 0 { "  " } else { &indent });
+        out.push_str(&line);
+        out.push('\n');
+    }
+}
+
+/// What a message says, or why it says nothing.
+fn text(message: &Message, look: &Look) -> Vec<String> {
+    let said = match &message.text {
+        Some(text) => text,
+        None if message.deleted => return vec![look.paint(Paint::Faint, "(deleted)")],
+        None if message.kind == MessageKind::Unknown => {
+            return vec![look.paint(Paint::Faint, "(needs a newer version of kith)")];
+        }
+        None => return vec![look.paint(Paint::Faint, "(cannot be read here)")],
+    };
+    let lines: Vec<String> = clean_lines(said).map(Into::into).collect();
+    if lines.is_empty() {
+        return vec![String::new()];
+    }
+    lines
+}
+
+fn details(message: &Message) -> Vec<String> {
+    let mut details = Vec::new();
+    if let Some(answered) = &message.reply_to {
+        details.push(format!("answers {}", short(answered)));
+    }
+    if message.replies > 0 {
+        details.push(format!("{} in its thread", message.replies));
+    }
+    if message.edited && !message.deleted {
+        details.push("edited".to_owned());
+    }
+    for (emoji, reaction) in &message.reactions.0 {
+        let mine = if reaction.mine { "*" } else { "" };
+        details.push(format!("{} {}{mine}", clean(emoji), reaction.count));
+    }
+    match message.state {
+        DeliveryState::Pending => details.push("not on any other device yet".to_owned()),
+        DeliveryState::Failed => details.push("reached nobody in time".to_owned()),
+        DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => {}
+    }
+    if !message.read_by.is_empty() {
+        details.push(format!("read by {}", message.read_by.len()));
+    }
+    details
+}
+
+impl Show for MessageDetail {
+    fn show(&self, look: &Look, out: &mut String) {
+        let message = &self.message;
+        message.show(look, out);
+        out.push('\n');
+        let mut table = Table::bare();
+        for (name, value) in [
+            ("id", message.id.to_string()),
+            ("channel", message.channel.to_string()),
+            ("author", message.account.to_string()),
+            ("device", message.device.to_string()),
+            ("written", look.full_time(message.at)),
+            ("state", message.state.to_string()),
+        ] {
+            table.row(vec![
+                Cell::new(Paint::Faint, name),
+                Cell::new(Paint::Plain, &value),
+            ]);
+        }
+        table.write(look, out);
+        if !self.delivery.is_empty() {
+            out.push('\n');
+            write_delivery(&self.delivery, look, out);
+        }
+    }
+}
+
+fn write_delivery(delivery: &[Delivery], look: &Look, out: &mut String) {
+    let mut table = Table::new(&["ACCOUNT", "DEVICE", "STATE", "SINCE"]);
+    for there in delivery {
+        let since = there.at.map(|time| look.full_time(time));
+        table.row(vec![
+            Cell::new(Paint::Person, &short(&there.account)),
+            Cell::new(Paint::Handle, &short(&there.device)),
+            Cell::new(state_paint(there.state), there.state.name()),
+            Cell::new(Paint::Faint, since.as_deref().unwrap_or("-")),
+        ]);
+    }
+    table.write(look, out);
+}
+
+impl Show for Sent {
+    fn show(&self, look: &Look, out: &mut String) {
+        let id = look.paint(Paint::Handle, short(&self.id));
+        let state = look.paint(state_paint(self.state), self.state);
+        let _written = writeln!(out, "{id}  {state}");
+    }
+}
+
+impl Show for [Version] {
+    fn show(&self, look: &Look, out: &mut String) {
+        for version in self {
+            let number = look.paint(Paint::Strong, version.version);
+            let at = look.full_time(version.at);
+            let by = look.paint(Paint::Person, short(&version.account));
+            let _written = writeln!(out, "{number}  {at}  {by}");
+            let text = version.text.as_deref().unwrap_or("(erased)");
+            for line in clean_lines(text) {
+                let _written = writeln!(out, "   {line}");
+            }
+        }
+    }
+}
+
+/// How a delivery state is painted.
+pub(crate) const fn state_paint(state: DeliveryState) -> Paint {
+    match state {
+        DeliveryState::Pending => Paint::Faint,
+        DeliveryState::Sent => Paint::Plain,
+        DeliveryState::Delivered | DeliveryState::Read => Paint::Good,
+        DeliveryState::Failed => Paint::Bad,
+    }
+}

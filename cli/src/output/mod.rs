@@ -1,0 +1,109 @@
+//! What the command prints: JSON lines for programs, or text for people.
+
+mod channel;
+pub(crate) mod clean;
+mod event;
+mod invite;
+mod json;
+pub(crate) mod look;
+mod message;
+pub(crate) mod progress;
+mod status;
+pub(crate) mod table;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use kith_api::ApiError;
+use kith_api::error::ErrorBody;
+use serde::Serialize;
+
+pub(crate) use self::json::to_line;
+use self::look::{Look, Paint};
+
+/// Something that has a form for people.
+pub(crate) trait Show {
+    /// Writes the form for people, whole lines of it.
+    fn show(&self, look: &Look, out: &mut String);
+}
+
+/// Where results go, and in which form.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    look: Look,
+}
+
+impl Output {
+    /// The standard output.
+    pub(crate) fn new(json: bool) -> Self {
+        Self {
+            json,
+            look: Look::of(&io::stdout()),
+        }
+    }
+
+    /// Whether programs read along.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints one result.
+    pub(crate) fn put<T: Serialize + Show>(&self, result: &T) -> Result<(), ApiError> {
+        let mut text = String::new();
+        if self.json {
+            text = to_line(result) + "\n";
+        } else {
+            result.show(&self.look, &mut text);
+        }
+        print(&text)
+    }
+
+    /// Prints a list of results: one line each for programs, one page for people.
+    pub(crate) fn put_each<T: Serialize>(&self, results: &[T]) -> Result<(), ApiError>
+    where
+        [T]: Show,
+    {
+        let mut text = String::new();
+        if self.json {
+            for result in results {
+                text += &to_line(result);
+                text.push('\n');
+            }
+        } else {
+            results.show(&self.look, &mut text);
+        }
+        print(&text)
+    }
+}
+
+/// Prints text that is clean. A reader who has seen enough and left is no error.
+pub(crate) fn print(text: &str) -> Result<(), ApiError> {
+    let mut stdout = io::stdout().lock();
+    let printed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        printed => printed.map_err(|error| {
+            ApiError::other(format_args!(
+                "cannot write the result: {error}; see where the output goes"
+            ))
+        }),
+    }
+}
+
+/// Prints an error where errors go.
+pub(crate) fn print_error(error: &ApiError, json: bool) {
+    let text = if json {
+        let error = error.clone();
+        to_line(&ErrorBody { error })
+    } else {
+        let look = Look::of(&io::stderr());
+        let lines: Vec<_> = clean::clean_lines(&error.message).collect();
+        format!("{} {}", look.paint(Paint::Bad, "error:"), lines.join("\n"))
+    };
+    // There is nowhere left to say that this failed.
+    let _printed = writeln!(io::stderr(), "{text}");
+}

@@ -1,0 +1,71 @@
+//! The daemon and its home, for people.
+
+use std::fmt::Write;
+
+use kith_api::status::{PeerStatus, Ready, Status};
+
+use super::Show;
+use super::look::{Look, Paint, span};
+use super::message::short;
+use super::table::{Cell, Table};
+
+impl Show for Status {
+    fn show(&self, look: &Look, out: &mut String) {
+        let mut facts = Table::bare();
+        for (name, value) in [
+            ("account", self.account.to_string()),
+            ("device", self.device.to_string()),
+            ("version", self.version.clone()),
+            ("up for", span(self.uptime_s)),
+            ("channels", self.channels.to_string()),
+            ("pending", self.pending.to_string()),
+            ("peers", self.peers.len().to_string()),
+        ] {
+            facts.row(vec![
+                Cell::new(Paint::Faint, name),
+                Cell::new(Paint::Plain, &value),
+            ]);
+        }
+        facts.write(look, out);
+        if !self.peers.is_empty() {
+            out.push('\n');
+            write_peers(&self.peers, look, out);
+        }
+    }
+}
+
+fn write_peers(peers: &[PeerStatus], look: &Look, out: &mut String) {
+    let mut table = Table::new(&["PEER", "DEVICE", "ADDRESS", "SINCE"]);
+    for peer in peers {
+        let device = peer.device.map(|device| short(&device));
+        table.row(vec![
+            Cell::new(Paint::Person, peer.name.as_deref().unwrap_or("(unknown)")),
+            Cell::new(Paint::Handle, device.as_deref().unwrap_or("-")),
+            Cell::new(Paint::Plain, &peer.address),
+            Cell::new(Paint::Faint, &look.time(peer.since)),
+        ]);
+    }
+    table.write(look, out);
+}
+
+impl Show for Ready {
+    fn show(&self, look: &Look, out: &mut String) {
+        let up = look.paint(Paint::Good, "kith is up");
+        let _written = writeln!(out, "{up}; stop it with Ctrl-C");
+        let mut facts = Table::bare();
+        let addresses = self.addresses.iter();
+        let addresses = addresses.map(|address| ("listens on", address.clone()));
+        let fixed = [
+            ("account", self.account.to_string()),
+            ("device", self.device.to_string()),
+            ("local API", self.socket.clone()),
+        ];
+        for (name, value) in fixed.into_iter().chain(addresses) {
+            facts.row(vec![
+                Cell::new(Paint::Faint, name),
+                Cell::new(Paint::Plain, &value),
+            ]);
+        }
+        facts.write(look, out);
+    }
+}

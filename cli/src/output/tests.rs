@@ -1,0 +1,430 @@
+//! How things look to people, line by line; and that nothing hostile looks like anything else.
+
+use kith_api::channel::{
+    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo,
+    MemberStatus, Retention, SyncState,
+};
+use kith_api::event::{Event, Happened};
+use kith_api::id::{AccountId, ChannelId, DeviceId, MessageId};
+use kith_api::message::{
+    Delivery, DeliveryState, Message, MessageDetail, MessageKind, ReadBy, Sent, Version,
+};
+use kith_api::reaction::{Reaction, Reactions};
+use kith_api::role::Role;
+use kith_api::status::{PeerStatus, Status};
+use kith_api::{Id, Timestamp};
+use kith_crdt::ids;
+use proptest::prelude::*;
+use snapbox::{assert_data_eq, str};
+
+use super::Show;
+use super::clean::is_dangerous;
+use super::look::Look;
+
+fn at(clock: &str) -> Timestamp {
+    format!("2026-11-20T{clock}.000Z").parse().unwrap()
+}
+
+fn look() -> Look {
+    Look::plain(at("12:00:00"))
+}
+
+fn shown(what: &(impl Show + ?Sized)) -> String {
+    let mut out = String::new();
+    what.show(&look(), &mut out);
+    out
+}
+
+fn account(byte: u8) -> AccountId {
+    Id(ids::AccountId([byte; 32]))
+}
+
+fn device(byte: u8) -> DeviceId {
+    Id(ids::DeviceId([byte; 32]))
+}
+
+fn channel() -> ChannelId {
+    Id(ids::ChannelId([9; 32]))
+}
+
+fn id(byte: u8) -> MessageId {
+    Id(ids::MessageId([byte; 10]))
+}
+
+fn message(byte: u8, name: &str, text: &str) -> Message {
+    Message {
+        id: id(byte),
+        channel: channel(),
+        account: account(byte),
+        name: name.into(),
+        device: device(byte),
+        at: at("09:05:00"),
+        kind: MessageKind::Text,
+        text: Some(text.into()),
+        edited: false,
+        deleted: false,
+        reply_to: None,
+        thread: None,
+        replies: 0,
+        reactions: Reactions::default(),
+        state: DeliveryState::Delivered,
+        read_by: Vec::new(),
+        expires_at: None,
+        mentions: Vec::new(),
+    }
+}
+
+fn busy_message() -> Message {
+    let reaction = |count, mine| Reaction { count, mine };
+    Message {
+        edited: true,
+        reply_to: Some(id(1)),
+        replies: 2,
+        reactions: [
+            ("👍".to_owned(), reaction(2, true)),
+            ("🎉".to_owned(), reaction(1, false)),
+        ]
+        .into_iter()
+        .collect(),
+        state: DeliveryState::Pending,
+        read_by: vec![ReadBy {
+            account: account(1),
+            at: at("09:06:00"),
+        }],
+        ..message(2, "Benedikt", "two\nlines")
+    }
+}
+
+fn facts(name: &str, topic: &str) -> ChannelFacts {
+    ChannelFacts {
+        channel: channel(),
+        name: name.into(),
+        topic: topic.into(),
+        kind: ChannelKind::Group,
+        role: Some(Role::Owner),
+        retention: Retention::Forever,
+        unread: 3,
+        messages: 1_204,
+        last_activity: Some(at("09:05:00")),
+        state: ChannelState::Active,
+    }
+}
+
+fn detail(name: &str) -> ChannelDetail {
+    ChannelDetail {
+        facts: facts(name, "who brings what"),
+        members: vec![MemberInfo {
+            account: account(1),
+            name: name.into(),
+            role: Role::Owner,
+            status: MemberStatus::Active,
+            devices: 2,
+        }],
+        sync: SyncState {
+            up_to_date: true,
+            with: vec![device(2)],
+            missing: 0,
+        },
+        digest: "q7x2".into(),
+    }
+}
+
+fn status(name: &str) -> Status {
+    Status {
+        account: account(1),
+        device: device(1),
+        version: "0.1.0".into(),
+        uptime_s: 3_720,
+        peers: vec![PeerStatus {
+            device: Some(device(2)),
+            account: Some(account(2)),
+            name: Some(name.into()),
+            address: "/ip4/192.0.2.7/tcp/4100".into(),
+            since: at("08:00:00"),
+        }],
+        channels: 1,
+        pending: 0,
+    }
+}
+
+#[test]
+fn a_page_of_messages() {
+    let gone = Message {
+        text: None,
+        deleted: true,
+        ..message(3, "Ada", "")
+    };
+    let page = [message(1, "Ada", "hello"), busy_message(), gone];
+    assert_data_eq!(
+        shown(&page[..]),
+        str![[r#"
+aeaqcaib  09:05  Ada       hello
+aibaeaqc  09:05  Benedikt  two
+                           lines
+                           answers aeaqcaib · 2 in its thread · edited · 👍 2* · 🎉 1 · not on any other device yet · read by 1
+ambqgayd  09:05  Ada       (deleted)
+
+"#]]
+    );
+}
+
+#[test]
+fn one_message_with_where_it_has_arrived() {
+    let delivery = |state, at| Delivery {
+        account: account(2),
+        device: device(2),
+        state,
+        at,
+    };
+    let detail = MessageDetail {
+        message: message(1, "Ada", "hello"),
+        delivery: vec![
+            delivery(DeliveryState::Read, Some(at("09:06:00"))),
+            delivery(DeliveryState::Pending, None),
+        ],
+    };
+    assert_data_eq!(
+        shown(&detail),
+        str![[r#"
+aeaqcaib  09:05  Ada  hello
+
+id       aeaqcaibaeaqcaib
+channel  beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq
+author   aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
+device   aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
+written  2026-11-20 09:05:00
+state    delivered
+
+ACCOUNT   DEVICE    STATE    SINCE
+aibaeaqc  aibaeaqc  read     2026-11-20 09:06:00
+aibaeaqc  aibaeaqc  pending  -
+
+"#]]
+    );
+}
+
+#[test]
+fn a_list_of_channels() {
+    let list = [
+        ChannelSummary {
+            facts: facts("kitchen", "who brings what"),
+            members: 3,
+        },
+        ChannelSummary {
+            facts: ChannelFacts {
+                role: None,
+                last_activity: None,
+                state: ChannelState::Joining,
+                ..facts("日本語", "")
+            },
+            members: 12,
+        },
+    ];
+    assert_data_eq!(
+        shown(&list[..]),
+        str![[r#"
+CHANNEL   ID        UNREAD  MESSAGES  MEMBERS  ROLE     LAST   TOPIC
+#kitchen  beeqscij       3      1204        3  owner    09:05  who brings what
+#日本語   beeqscij       3      1204       12  joining  -
+
+"#]]
+    );
+}
+
+#[test]
+fn a_channel_with_its_members() {
+    assert_data_eq!(
+        shown(&detail("kitchen")),
+        str![[r#"
+#kitchen  who brings what
+id         beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq
+role       owner
+state      active
+retention  forever
+messages   1204, 3 unread
+sync       the same as on one other device
+digest     q7x2
+
+MEMBER   ACCOUNT   ROLE   DEVICES  STATUS
+kitchen  aeaqcaib  owner        2  active
+
+"#]]
+    );
+}
+
+#[test]
+fn the_daemon() {
+    assert_data_eq!(
+        shown(&status("Ben")),
+        str![[r#"
+account   aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
+device    aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
+version   0.1.0
+up for    1h 2m
+channels  1
+pending   0
+peers     1
+
+PEER  DEVICE    ADDRESS                  SINCE
+Ben   aibaeaqc  /ip4/192.0.2.7/tcp/4100  08:00
+
+"#]]
+    );
+}
+
+#[test]
+fn a_receipt_in_colour() {
+    let sent = Sent {
+        id: id(1),
+        state: DeliveryState::Delivered,
+        at: at("09:05:00"),
+        expires_at: None,
+    };
+    let mut out = String::new();
+    sent.show(&look().in_colour(), &mut out);
+    assert_eq!(
+        out,
+        "\u{1b}[33maeaqcaib\u{1b}[0m  \u{1b}[32mdelivered\u{1b}[0m\n"
+    );
+}
+
+#[test]
+fn the_versions_of_a_message() {
+    let version = |version, text: Option<&str>| Version {
+        version,
+        at: at("09:05:00"),
+        account: account(1),
+        text: text.map(str::to_owned),
+    };
+    let versions = [version(1, None), version(2, Some("now"))];
+    assert_data_eq!(
+        shown(&versions[..]),
+        str![[r#"
+1  2026-11-20 09:05:00  aeaqcaib
+   (erased)
+2  2026-11-20 09:05:00  aeaqcaib
+   now
+
+"#]]
+    );
+}
+
+fn every_event(text: &str) -> Vec<Event> {
+    let (account, name) = (account(2), text.to_owned());
+    let message = Box::new(message(1, text, text));
+    let channel = channel();
+    let all = [
+        Happened::Message {
+            channel,
+            message: message.clone(),
+        },
+        Happened::MessageEdited {
+            channel,
+            message: message.clone(),
+        },
+        Happened::MessageDeleted { channel, message },
+        Happened::MessageExpired { channel, id: id(1) },
+        Happened::Reaction {
+            channel,
+            id: id(1),
+            account,
+            name: name.clone(),
+            emoji: text.to_owned(),
+            added: true,
+            at: at("09:05:00"),
+        },
+        Happened::Read {
+            channel,
+            account,
+            name: name.clone(),
+            ids: vec![id(1), id(2)],
+            at: at("09:05:00"),
+        },
+        Happened::State {
+            channel,
+            id: id(1),
+            state: DeliveryState::Read,
+            at: at("09:05:00"),
+        },
+        Happened::Member {
+            channel,
+            account,
+            name: name.clone(),
+            role: Role::Member,
+            status: MemberStatus::Left,
+        },
+        Happened::Policy {
+            channel,
+            name: name.clone(),
+            topic: name.clone(),
+            retention: Retention::Forever,
+        },
+        Happened::Typing {
+            channel,
+            account,
+            name: name.clone(),
+        },
+        Happened::Presence {
+            account,
+            name: name.clone(),
+            device: device(2),
+            online: false,
+        },
+        Happened::Peer {
+            device: None,
+            account: None,
+            name: Some(name.clone()),
+            address: name,
+            connected: true,
+        },
+        Happened::Sync {
+            channel,
+            sync: SyncState {
+                up_to_date: false,
+                with: Vec::new(),
+                missing: 7,
+            },
+        },
+    ];
+    all.into_iter()
+        .map(|what| Event { cursor: None, what })
+        .collect()
+}
+
+#[test]
+fn every_event_is_a_line() {
+    let lines: String = every_event("Ben").iter().map(shown).collect();
+    assert_data_eq!(
+        lines,
+        str![[r#"
+aeaqcaib  09:05  Ben  Ben
+· Ben changed aeaqcaib: Ben
+· aeaqcaib by Ben was deleted
+· aeaqcaib has expired
+· Ben gave Ben on aeaqcaib
+· Ben has read aeaqcaib aibaeaqc
+· aeaqcaib is read
+· Ben is member, left
+· #Ben: topic “Ben”, messages are kept forever
+· Ben is typing
+· Ben is offline
+· connected to Ben at Ben
+· beeqscij: 7 entries are missing
+
+"#]]
+    );
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_others_wrote_reaches_the_terminal_raw(text in "[\u{0}-\u{a0}\u{2020}-\u{2070}a-z]{0,12}") {
+        let mut out: String = every_event(&text).iter().map(shown).collect();
+        out += &shown(&detail(&text));
+        out += &shown(&status(&text));
+        out += &shown(&[ChannelSummary { facts: facts(&text, &text), members: 1 }][..]);
+        let reactions = [(text.clone(), Reaction { count: 1, mine: false })];
+        let reactions = reactions.into_iter().collect();
+        out += &shown(&Message { reactions, ..message(1, &text, &text) });
+        prop_assert!(!out.replace('\n', "").contains(is_dangerous), "{out:?}");
+    }
+}

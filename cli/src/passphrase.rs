@@ -1,0 +1,110 @@
+//! The passphrase: out of a file or asked for on the terminal; never shown, never kept.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use kith_api::ApiError;
+use zeroize::Zeroizing;
+
+use crate::args::Place;
+
+/// Bytes of a passphrase file: more is not a passphrase but the wrong file.
+const FILE_MAX: u64 = 4096;
+
+/// A passphrase.
+pub(crate) type Passphrase = Zeroizing<String>;
+
+impl Place {
+    /// The passphrase of a home that is there.
+    pub(crate) fn passphrase(&self) -> Result<Passphrase, ApiError> {
+        match &self.passphrase_file {
+            Some(file) => read(file),
+            None => ask("Passphrase: ").and_then(not_empty),
+        }
+    }
+
+    /// The passphrase for a home to be made, asked for twice.
+    pub(crate) fn new_passphrase(&self) -> Result<Passphrase, ApiError> {
+        if let Some(file) = &self.passphrase_file {
+            return read(file);
+        }
+        let passphrase = not_empty(ask("Choose a passphrase: ")?)?;
+        if *ask("The same again: ")? != *passphrase {
+            return Err(ApiError::usage("the two differ: run `kith init` again"));
+        }
+        Ok(passphrase)
+    }
+}
+
+/// The first line of a file.
+fn read(path: &Path) -> Result<Passphrase, ApiError> {
+    let shown = path.display();
+    let failed = |error: io::Error| {
+        ApiError::usage(format_args!(
+            "cannot read the passphrase file {shown}: {error}"
+        ))
+    };
+    let file = File::open(path).map_err(failed)?;
+    let mut text = Passphrase::default();
+    let read = file.take(FILE_MAX + 1).read_to_string(&mut text);
+    let length = read.map_err(failed)?;
+    if u64::try_from(length).is_ok_and(|length| length > FILE_MAX) {
+        return Err(ApiError::usage(format_args!(
+            "{shown} is too long for a passphrase file: is it the right file?"
+        )));
+    }
+    not_empty(Zeroizing::new(
+        text.lines().next().unwrap_or_default().to_owned(),
+    ))
+}
+
+fn ask(prompt: &str) -> Result<Passphrase, ApiError> {
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|_| {
+            ApiError::usage(
+                "there is no terminal to ask for the passphrase: name a file with \
+             --passphrase-file or KITH_PASSPHRASE_FILE",
+            )
+        })
+}
+
+fn not_empty(passphrase: Passphrase) -> Result<Passphrase, ApiError> {
+    if passphrase.is_empty() {
+        return Err(ApiError::usage(
+            "the passphrase is empty: choose one that only you know",
+        ));
+    }
+    Ok(passphrase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_file(content: &[u8]) -> Option<String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        read(file.path())
+            .ok()
+            .map(|passphrase| passphrase.to_string())
+    }
+
+    #[test]
+    fn it_is_the_first_line_of_the_file() {
+        assert_eq!(in_file(b"open sesame\n").as_deref(), Some("open sesame"));
+        assert_eq!(
+            in_file(b" two words \r\nmore").as_deref(),
+            Some(" two words ")
+        );
+    }
+
+    #[test]
+    fn an_empty_one_and_a_wrong_file_are_refused() {
+        assert_eq!(in_file(b""), None);
+        assert_eq!(in_file(b"\nsecond"), None);
+        assert_eq!(in_file(&[b'a'; 5000]), None);
+        assert_eq!(in_file(&[0xff, 0xfe]), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! `kith channel …`.
+
+use clap::Subcommand;
+use kith_api::channel::{CreateChannel, UpdateChannel};
+
+use crate::verbs::{Outcome, Session};
+
+/// What to do with channels.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChannelVerb {
+    /// Make a channel
+    Create {
+        /// Its name
+        name: String,
+        /// What it is about
+        #[arg(long, value_name = "TEXT")]
+        topic: Option<String>,
+        /// Make a retry harmless: the same key makes no second channel
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
+    /// List the channels of this home
+    List,
+    /// Show a channel with its members
+    Show {
+        /// The channel
+        channel: String,
+    },
+    /// Give a channel another name
+    Rename {
+        /// The channel
+        channel: String,
+        /// Its new name
+        name: String,
+    },
+    /// Give a channel another topic
+    Topic {
+        /// The channel
+        channel: String,
+        /// Its new topic; empty for none
+        topic: String,
+    },
+    /// Leave a channel
+    Leave {
+        /// The channel
+        channel: String,
+    },
+}
+
+impl Session {
+    /// Does what the verb says.
+    pub(crate) async fn channel(&self, verb: &ChannelVerb) -> Outcome {
+        let Self { client, output } = self;
+        match verb {
+            ChannelVerb::Create { name, topic, key } => {
+                let request = CreateChannel {
+                    name: name.clone(),
+                    topic: topic.clone(),
+                    key: key.clone(),
+                };
+                output.put(&client.create_channel(&request).await?)
+            }
+            ChannelVerb::List => output.put_each(&client.channels().await?),
+            ChannelVerb::Show { channel } => output.put(&client.channel(channel).await?),
+            ChannelVerb::Rename { channel, name } => {
+                let request = UpdateChannel {
+                    name: Some(name.clone()),
+                    topic: None,
+                };
+                output.put(&client.update_channel(channel, &request).await?)
+            }
+            ChannelVerb::Topic { channel, topic } => {
+                let request = UpdateChannel {
+                    name: None,
+                    topic: Some(topic.clone()),
+                };
+                output.put(&client.update_channel(channel, &request).await?)
+            }
+            ChannelVerb::Leave { channel } => output.put(&client.leave(channel).await?),
+        }
+    }
+}

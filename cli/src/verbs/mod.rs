@@ -1,0 +1,89 @@
+//! The verbs: each asks the daemon one thing and prints what it answers.
+
+pub(crate) mod channel;
+pub(crate) mod completions;
+pub(crate) mod daemon;
+pub(crate) mod init;
+pub(crate) mod invite;
+pub(crate) mod man;
+pub(crate) mod message;
+pub(crate) mod read;
+pub(crate) mod send;
+pub(crate) mod status;
+pub(crate) mod tail;
+
+use kith_api::{ApiError, Client};
+use tokio::runtime::Builder;
+
+use crate::args::{Cli, Verb};
+use crate::demo;
+use crate::output::Output;
+
+/// How a verb ends.
+pub(crate) type Outcome = Result<(), ApiError>;
+
+/// What the verbs that ask the daemon have at hand.
+pub(crate) struct Session {
+    /// The daemon.
+    pub(crate) client: Client,
+    /// Where results go.
+    pub(crate) output: Output,
+}
+
+/// Does what the command line says.
+pub(crate) fn run(cli: &Cli) -> Outcome {
+    let output = Output::new(cli.json);
+    match &cli.verb {
+        Verb::Init(args) => init::init(args, &cli.place, &output),
+        Verb::Daemon(args) => {
+            let mut runtime = Builder::new_multi_thread();
+            wait(
+                runtime.enable_all(),
+                daemon::daemon(args, &cli.place, &output),
+            )
+        }
+        Verb::Demo => {
+            let mut runtime = Builder::new_current_thread();
+            wait(runtime.enable_all(), demo::demo(&output))
+        }
+        Verb::Completions(args) => completions::completions(args),
+        Verb::Man(args) => man::man(args),
+        verb => {
+            let client = cli.place.client()?;
+            let session = Session { client, output };
+            let mut runtime = Builder::new_current_thread();
+            wait(runtime.enable_all(), session.ask(verb)).map_err(|error| cli.place.explain(error))
+        }
+    }
+}
+
+impl Session {
+    async fn ask(&self, verb: &Verb) -> Outcome {
+        match verb {
+            Verb::Status => self.status().await,
+            Verb::Channel(verb) => self.channel(verb).await,
+            Verb::Invite(args) => self.invite(args).await,
+            Verb::Join(args) => self.join(args).await,
+            Verb::Send(args) => self.send(args).await,
+            Verb::Read(args) => self.read(args).await,
+            Verb::Mark(args) => self.mark(args).await,
+            Verb::Show(args) => self.show(args).await,
+            Verb::React(args) => self.react(args).await,
+            Verb::Edit(args) => self.edit(args).await,
+            Verb::History(args) => self.history(args).await,
+            Verb::Delete(args) => self.delete(args).await,
+            Verb::Typing(args) => self.typing(args).await,
+            Verb::Tail(args) => self.tail(args).await,
+            Verb::Init(_) | Verb::Daemon(_) | Verb::Demo | Verb::Completions(_) | Verb::Man(_) => {
+                unreachable!("these do not ask a daemon")
+            }
+        }
+    }
+}
+
+fn wait(runtime: &mut Builder, work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = runtime
+        .build()
+        .map_err(|error| ApiError::other(format_args!("cannot start: {error}")))?;
+    runtime.block_on(work)
+}

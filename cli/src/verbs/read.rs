@@ -1,0 +1,68 @@
+//! `kith read` and `kith mark`.
+
+use clap::Args;
+use kith_api::channel::MarkRead;
+use kith_api::message::PageQuery;
+use kith_crdt::limits::PAGE_MAX;
+
+use crate::verbs::{Outcome, Session};
+
+/// Reads a page.
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// The channel
+    channel: String,
+    /// How many messages, 500 at most
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = PageQuery::LIMIT,
+        value_parser = clap::value_parser!(u32).range(1..=PAGE_MAX as i64)
+    )]
+    limit: u32,
+    /// End the page before this message
+    #[arg(long, value_name = "ID")]
+    before: Option<String>,
+    /// Read the thread of this message
+    #[arg(long, value_name = "ID")]
+    thread: Option<String>,
+    /// Mark what is shown as read
+    #[arg(long)]
+    mark: bool,
+}
+
+/// Marks messages as read.
+#[derive(Debug, Args)]
+pub(crate) struct MarkArgs {
+    /// The channel
+    channel: String,
+    /// The messages; all of the channel if none is named
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+}
+
+impl Session {
+    /// Reads a page, and marks it as read only once it has been shown.
+    pub(crate) async fn read(&self, args: &ReadArgs) -> Outcome {
+        let query = PageQuery {
+            limit: Some(args.limit),
+            before: args.before.clone(),
+            thread: args.thread.clone(),
+        };
+        let page = self.client.page(&args.channel, &query).await?;
+        self.output.put_each(&page)?;
+        if args.mark && !page.is_empty() {
+            let ids = page.iter().map(|message| message.id.to_string());
+            let ids = Some(ids.collect());
+            self.client.mark(&args.channel, &MarkRead { ids }).await?;
+        }
+        Ok(())
+    }
+
+    /// Marks messages as read.
+    pub(crate) async fn mark(&self, args: &MarkArgs) -> Outcome {
+        let ids = (!args.ids.is_empty()).then(|| args.ids.clone());
+        self.output
+            .put(&self.client.mark(&args.channel, &MarkRead { ids }).await?)
+    }
+}

@@ -1,0 +1,40 @@
+//! `kith send`.
+
+use clap::Args;
+use kith_api::message::SendMessage;
+
+use crate::input::text_or_stdin;
+use crate::verbs::{Outcome, Session};
+
+/// Writes a message.
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The channel
+    channel: String,
+    /// What to say; - reads it from stdin
+    #[arg(allow_negative_numbers = true)]
+    text: String,
+    /// The message that it answers
+    #[arg(long, value_name = "ID")]
+    reply_to: Option<String>,
+    /// The message whose thread it goes to
+    #[arg(long, value_name = "ID")]
+    thread: Option<String>,
+    /// Make a retry harmless: the same key writes no second message
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+}
+
+impl Session {
+    /// Writes a message.
+    pub(crate) async fn send(&self, args: &SendArgs) -> Outcome {
+        let request = SendMessage {
+            text: text_or_stdin(&args.text)?,
+            reply_to: args.reply_to.clone(),
+            thread: args.thread.clone(),
+            key: args.key.clone(),
+        };
+        self.output
+            .put(&self.client.send(&args.channel, &request).await?)
+    }
+}

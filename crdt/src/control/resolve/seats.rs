@@ -1,0 +1,72 @@
+//! First come, first served: the uses of invites and the size of the channel (rule 6).
+
+use std::collections::BTreeMap;
+
+use crate::control::body::Body;
+use crate::control::graph::{Graph, Index};
+use crate::control::op::VerifiedOp;
+use crate::control::roster::Roster;
+use crate::control::verdict::Rule;
+use crate::ids::{AccountId, InviteId};
+use crate::limits::ACCOUNTS_PER_CHANNEL;
+
+/// What is left to be taken, as the joins are gone through in order.
+pub(super) struct Seats<'a> {
+    base: &'a Roster,
+    uses_left: BTreeMap<InviteId, u32>,
+    joined: BTreeMap<AccountId, Index>,
+    active: usize,
+}
+
+impl<'a> Seats<'a> {
+    pub(super) fn new(base: &'a Roster) -> Self {
+        let active = base.active().count();
+        Self {
+            base,
+            uses_left: BTreeMap::new(),
+            joined: BTreeMap::new(),
+            active,
+        }
+    }
+
+    /// Whether a join may take one of the invite's uses and a seat in the channel.
+    pub(super) fn free(&self, graph: &Graph, join: Index, invite: &InviteId) -> Result<(), Rule> {
+        let before = self.joined.get(&graph.op(join).op().author);
+        if before.is_some_and(|before| graph.concurrent(*before, join)) {
+            return Err(Rule::AlreadyAMember);
+        }
+        if self.uses_left(invite) == 0 {
+            return Err(Rule::InviteUsedUp);
+        }
+        if self.active >= ACCOUNTS_PER_CHANNEL {
+            return Err(Rule::ChannelFull);
+        }
+        Ok(())
+    }
+
+    /// Takes note of an op that is not void.
+    pub(super) fn take(&mut self, index: Index, op: &VerifiedOp) {
+        match &op.op().body {
+            Body::Create { .. } => self.active += 1,
+            Body::Invite { invite, uses, .. } => {
+                self.uses_left.insert(*invite, *uses);
+            }
+            Body::Join { invite, .. } => {
+                let left = self.uses_left(invite).saturating_sub(1);
+                self.uses_left.insert(*invite, left);
+                self.joined.insert(op.op().author, index);
+                self.active += 1;
+            }
+            Body::Leave => self.active = self.active.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn uses_left(&self, invite: &InviteId) -> u32 {
+        let in_base = || {
+            let state = self.base.invites.get(invite);
+            state.map_or(0, |state| state.uses.saturating_sub(state.used))
+        };
+        self.uses_left.get(invite).copied().unwrap_or_else(in_base)
+    }
+}

@@ -1,0 +1,205 @@
+//! How ops change a roster: those that count, and what stays of those that do not.
+
+use std::sync::Arc;
+
+use super::{EpochState, InviteState, Member, Roster, RosterDevice, Status};
+use crate::control::body::{Body, EpochOp, Policy};
+use crate::control::op::VerifiedOp;
+use crate::control::role::Role;
+use crate::identity::Certified;
+use crate::ids::AccountId;
+
+impl Roster {
+    /// Applies an op that stands.
+    pub(in crate::control) fn apply(&mut self, op: &VerifiedOp) {
+        let author = op.op().author;
+        match &op.op().body {
+            Body::Create { name, kind, .. } => {
+                self.name.clone_from(name);
+                self.kind = *kind;
+                self.admit(op, Role::Owner, Status::Active);
+            }
+            Body::Devices { .. } => self.learn(op),
+            Body::Invite {
+                invite,
+                role,
+                uses,
+                expires_at,
+            } => {
+                let state = InviteState {
+                    op: op.id(),
+                    inviter: author,
+                    role: *role,
+                    uses: *uses,
+                    used: 0,
+                    expires_at: *expires_at,
+                    revoked: None,
+                };
+                self.invites.insert(*invite, state);
+            }
+            Body::RevokeInvite { invite } => {
+                if let Some(state) = self.invites.get_mut(invite) {
+                    state.revoked.get_or_insert(op.id());
+                }
+            }
+            Body::Join { invite, .. } => {
+                if let Some(state) = self.invites.get_mut(invite) {
+                    state.used += 1;
+                    let role = state.role;
+                    self.admit(op, role, Status::Active);
+                }
+            }
+            Body::Leave => self.withdraw(&author),
+            Body::Policy(Policy::Name(name)) => self.name.clone_from(name),
+            Body::Policy(Policy::Topic(topic)) => self.topic.clone_from(topic),
+            Body::Epoch(epoch) => self.add_epoch(op, epoch, true),
+            Body::Unknown { .. } => {}
+        }
+    }
+
+    /// Takes note of an op that its author could not know to be void. What it brought as a fact
+    /// (a certificate) is believed, and what others may have relied on is not forgotten.
+    pub(in crate::control) fn note_void(&mut self, op: &VerifiedOp, role_of_joiner: Role) {
+        match &op.op().body {
+            Body::Devices { .. } => self.learn(op),
+            Body::Join { .. } => {
+                Arc::make_mut(&mut self.expelled).insert(op.id());
+                if self.members.contains_key(&op.op().author) {
+                    self.learn(op);
+                } else {
+                    self.admit(op, role_of_joiner, Status::Expelled);
+                }
+            }
+            Body::Epoch(epoch) => self.add_epoch(op, epoch, false),
+            _ => {}
+        }
+    }
+
+    /// Says of each epoch whether it is usable.
+    pub(in crate::control) fn judge_epochs(&mut self, is_usable: impl Fn(&EpochState) -> bool) {
+        self.usable.clear();
+        for (id, epoch) in &mut self.epochs {
+            epoch.usable = epoch.authorised && is_usable(epoch);
+            if epoch.usable {
+                self.usable.insert((epoch.lamport, epoch.op, *id));
+            }
+        }
+    }
+
+    fn admit(&mut self, op: &VerifiedOp, role: Role, status: Status) {
+        let Ok(Some(certified)) = op.credentials() else {
+            return;
+        };
+        let account = certified.account;
+        self.learn(op);
+        let newest = match self.members.get(&account) {
+            Some(member) => Arc::clone(&member.certified),
+            None => Arc::clone(certified),
+        };
+        let member = Member {
+            account,
+            role,
+            status,
+            name: newest.name.clone(),
+            granted: op.order(),
+            certified: Arc::clone(&newest),
+        };
+        self.members.insert(account, member);
+        self.list_devices(&newest, Some(status == Status::Active));
+    }
+
+    /// Takes over the certificate in an op if it counts instead of the one known.
+    fn learn(&mut self, op: &VerifiedOp) {
+        let Ok(Some(certified)) = op.credentials() else {
+            return;
+        };
+        let Some(member) = self.members.get_mut(&certified.account) else {
+            return;
+        };
+        if !certified.supersedes(&member.certified) {
+            self.list_devices(certified, None);
+            return;
+        }
+        let active = member.is_active();
+        let old = std::mem::replace(&mut member.certified, Arc::clone(certified));
+        member.name.clone_from(&certified.name);
+        self.list_devices(&old, Some(false));
+        self.list_devices(certified, Some(active));
+        if old
+            .devices
+            .keys()
+            .any(|device| !certified.devices.contains_key(device))
+        {
+            self.retire_epochs();
+        }
+    }
+
+    fn withdraw(&mut self, account: &AccountId) {
+        let Some(member) = self.members.get_mut(account) else {
+            return;
+        };
+        member.status = Status::Left;
+        let certified = Arc::clone(&member.certified);
+        self.list_devices(&certified, Some(false));
+        self.retire_epochs();
+    }
+
+    /// Enters the devices of a certificate. Of the account's newest certificate it is said
+    /// whether they are active; what an older one says of a device known already is passed over.
+    /// A device that another account brought first stays that account's.
+    fn list_devices(&mut self, certified: &Certified, newest: Option<bool>) {
+        for (id, record) in &certified.devices {
+            let device = self.devices.entry(*id).or_insert_with(|| RosterDevice {
+                account: certified.account,
+                transport: record.transport,
+                name: record.name.clone(),
+                active: false,
+            });
+            if device.account != certified.account {
+                continue;
+            }
+            if let Some(active) = newest {
+                device.active = active;
+                device.name.clone_from(&record.name);
+                device.transport = record.transport;
+            }
+            let claimants = self.by_transport.entry(device.transport).or_default();
+            if !claimants.contains(id) {
+                claimants.push(*id);
+            }
+        }
+    }
+
+    fn add_epoch(&mut self, op: &VerifiedOp, epoch: &EpochOp, authorised: bool) {
+        if self
+            .epochs
+            .get(&epoch.epoch)
+            .is_some_and(|known| known.authorised || !authorised)
+        {
+            return;
+        }
+        let (lamport, id) = op.order();
+        let state = EpochState {
+            op: id,
+            lamport,
+            author: op.op().author,
+            first_window: epoch.first_window,
+            unit_hours: epoch.unit_hours,
+            usable: authorised,
+            authorised,
+        };
+        self.epochs.insert(epoch.epoch, state);
+        if authorised {
+            self.usable.insert((lamport, id, epoch.epoch));
+        }
+    }
+
+    /// After a removal no epoch made before it may be written in.
+    fn retire_epochs(&mut self) {
+        for (_, _, epoch) in std::mem::take(&mut self.usable) {
+            if let Some(state) = self.epochs.get_mut(&epoch) {
+                state.usable = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Certificates in the log: new devices, lost ones, recovered accounts.
+
+use super::*;
+use crate::identity::{Certificate, recover_account};
+
+fn devices(certificate: Certificate) -> Body {
+    Body::Devices { certificate }
+}
+
+fn tablet(of: &Person) -> (DeviceSecrets, Certificate) {
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    let new = NewDevice::generate(of.account(), "tablet", &mut rng).unwrap();
+    let certificate = of.phone.admit(&new.record).unwrap();
+    (
+        new.certified(certificate.clone(), None).unwrap(),
+        certificate,
+    )
+}
+
+#[test]
+fn a_new_device_acts_once_its_certificate_is_in_the_log() {
+    let mut log = founded();
+    let (tablet, certificate) = tablet(alice());
+    let denied = log.author(&tablet, name("too soon"), NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::NotTheirDevice)));
+    log.author(&alice().phone, devices(certificate), NOW)
+        .unwrap();
+    log.author(&tablet, name("on the tablet"), NOW).unwrap();
+    assert!(log.roster().devices[&tablet.device()].active);
+}
+
+#[test]
+fn an_older_certificate_has_no_effect() {
+    let mut log = founded();
+    let old = alice().phone.certificate.clone();
+    let denied = log.author(&alice().phone, devices(old.clone()), NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::OldCertificate)));
+    let (tablet, newer) = tablet(alice());
+    let first = head(&log);
+    log.author(&alice().phone, devices(newer), NOW).unwrap();
+    // Replayed as if its author had seen nothing of the newer one.
+    let replayed = forge(&log, &alice().laptop, &[&first], NOW, devices(old));
+    log.insert(replayed);
+    assert!(log.roster().devices[&tablet.device()].active);
+}
+
+#[test]
+fn a_certificate_of_another_account_is_void() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let (_, certificate) = tablet(bob());
+    let denied = log.author(&alice().phone, devices(certificate), NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::BadCertificate)));
+}
+
+#[test]
+fn a_dismissed_device_acts_no_more_and_is_not_forgotten() {
+    let mut log = founded();
+    let laptop = alice().laptop.device();
+    let before = log
+        .author(&alice().laptop, topic("while it could"), NOW)
+        .unwrap();
+    let certificate = alice().phone.dismiss(&laptop).unwrap();
+    log.author(&alice().phone, devices(certificate), NOW)
+        .unwrap();
+    let denied = log.author(&alice().laptop, name("stolen"), NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::NotTheirDevice)));
+    assert!(stands(&log, &before));
+    assert_eq!(log.roster().account_of(&laptop), Some(alice().account()));
+    assert!(
+        log.roster()
+            .by_transport(&alice().laptop.transport_key())
+            .is_none()
+    );
+}
+
+#[test]
+fn what_a_dismissed_device_did_meanwhile_is_void() {
+    let mut log = founded();
+    let first = head(&log);
+    let certificate = alice().phone.dismiss(&alice().laptop.device()).unwrap();
+    let dismissed = log
+        .author(&alice().phone, devices(certificate), NOW)
+        .unwrap();
+    let backdated = forge(&log, &alice().laptop, &[&first], NOW, name("stolen"));
+    log.insert(backdated.clone());
+    let rule = Rule::DeviceRevoked { by: dismissed.id() };
+    assert_eq!(verdict(&log, &backdated), Verdict::Void(rule));
+    assert_eq!(log.roster().name, "tea");
+}
+
+#[test]
+fn of_two_certificates_at_once_every_copy_picks_the_same() {
+    let mut log = founded();
+    let mut other = log.clone();
+    let (tablet, certificate) = tablet(alice());
+    log.author(&alice().phone, devices(certificate.clone()), NOW)
+        .unwrap();
+    let dismissing = alice().laptop.dismiss(&alice().phone.device()).unwrap();
+    other
+        .author(&alice().laptop, devices(dismissing.clone()), NOW)
+        .unwrap();
+    meet(&mut log, &mut other);
+    let tablet_wins = certificate
+        .verify()
+        .unwrap()
+        .supersedes(&dismissing.verify().unwrap());
+    for copy in [&log, &other] {
+        assert_eq!(copy.roster().devices[&tablet.device()].active, tablet_wins);
+        assert_eq!(
+            copy.roster().devices[&alice().phone.device()].active,
+            tablet_wins
+        );
+    }
+}
+
+#[test]
+fn a_recovered_account_brings_its_own_news() {
+    let mut log = founded();
+    let known = alice().phone.certificate.verify().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(8);
+    let new = recover_account(&alice().phrase, &known, "new phone", &mut rng).unwrap();
+    log.author(&new, devices(new.certificate.clone()), NOW)
+        .unwrap();
+    log.author(&new, name("mine again"), NOW).unwrap();
+    let denied = log.author(&alice().phone, name("thief's"), NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::NotTheirDevice)));
+    assert_eq!(log.roster().role(&alice().account()), Some(Role::Owner));
+}
+
+#[test]
+fn a_device_that_another_account_brought_first_stays_that_accounts() {
+    let mut log = founded();
+    // Mallory lists a device of his own in two accounts.
+    let shared = bob().phone.signing.clone();
+    let record = crate::identity::DeviceRecord {
+        device: bob().phone.device(),
+        account: carol().account(),
+        transport: alice().phone.transport_key(),
+        name: "two-faced".to_owned(),
+        incarnation: 0,
+    };
+    let certificate = carol().phone.admit(&record.sign(&shared)).unwrap();
+    admit(&mut log, 1, Role::Member, bob());
+    let link = invite(&mut log, &alice().phone, 2, Role::Member, 1);
+    log.author(&carol().phone, link.joining(&certificate).unwrap(), NOW)
+        .unwrap();
+    let roster = log.roster();
+    assert_eq!(
+        roster.account_of(&bob().phone.device()),
+        Some(bob().account())
+    );
+    let (found, _) = roster.by_transport(&alice().phone.transport_key()).unwrap();
+    assert_eq!(found, alice().phone.device());
+    let two_faced = DeviceSecrets {
+        account: carol().account(),
+        ..bob().phone.clone()
+    };
+    let denied = log.author(&two_faced, Body::Leave, NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::NotTheirDevice)));
+}
+
+#[test]
+fn who_comes_back_may_not_bring_an_older_certificate() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let dismissing = bob().phone.dismiss(&bob().laptop.device()).unwrap();
+    log.author(&bob().phone, devices(dismissing), NOW).unwrap();
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    let link = invite(&mut log, &alice().phone, 2, Role::Member, 1);
+    let body = link.joining(&bob().laptop.certificate).unwrap();
+    let denied = log.author(&bob().laptop, body, NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::OldCertificate)));
+}

@@ -1,0 +1,336 @@
+//! Invites, joins, revocations.
+
+use super::*;
+
+#[test]
+fn a_joiner_needs_nobody_online() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 1);
+    let mut bobs = ControlLog::new(log.channel());
+    pull(&mut bobs, &log);
+    join(&mut bobs, &bob().phone, &link);
+    pull(&mut log, &bobs);
+    assert_eq!(log.roster().role(&bob().account()), Some(Role::Member));
+    assert_eq!(log.roster().members[&bob().account()].name, "person 1");
+}
+
+#[test]
+fn an_invite_tells_how_it_stands() {
+    let mut log = founded();
+    let standing = |log: &ControlLog, link: &InviteLink, now| {
+        log.roster().invite_standing(&link.invite(), now)
+    };
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 1);
+    assert_eq!(standing(&log, &link, NOW), InviteStanding::Open);
+    assert_eq!(
+        standing(&log, &link, NOW.plus(MONTH_MS + 1)),
+        InviteStanding::Expired
+    );
+    assert_eq!(
+        log.roster().invite_standing(&InviteId([0; 32]), NOW),
+        InviteStanding::Unknown
+    );
+    join(&mut log, &bob().phone, &link);
+    assert_eq!(standing(&log, &link, NOW), InviteStanding::UsedUp);
+
+    let revoked = invite(&mut log, &alice().phone, 2, Role::Member, 1);
+    log.author(
+        &alice().laptop,
+        Body::RevokeInvite {
+            invite: revoked.invite(),
+        },
+        NOW,
+    )
+    .unwrap();
+    assert_eq!(standing(&log, &revoked, NOW), InviteStanding::Revoked);
+    let orphaned = invite(&mut log, &bob().phone, 3, Role::Member, 1);
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    assert_eq!(standing(&log, &orphaned, NOW), InviteStanding::Revoked);
+}
+
+#[test]
+fn every_reason_not_to_be_let_in_has_its_name() {
+    let mut log = founded();
+    let used = invite(&mut log, &alice().phone, 1, Role::Member, 1);
+    join(&mut log, &bob().phone, &used);
+    let revoked = invite(&mut log, &alice().phone, 2, Role::Member, 1);
+    log.author(
+        &alice().phone,
+        Body::RevokeInvite {
+            invite: revoked.invite(),
+        },
+        NOW,
+    )
+    .unwrap();
+    let orphaned = invite(&mut log, &bob().phone, 3, Role::Member, 1);
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    let open = invite(&mut log, &alice().phone, 4, Role::Member, 5);
+    let unknown = link(&log, 5);
+
+    let try_join = |who: &Person, link: &InviteLink, at: Millis| {
+        let body = link.joining(&who.phone.certificate).unwrap();
+        log.clone().author(&who.phone, body, at).map(|_| ())
+    };
+    let denied = |rule| Err(Denied::Rule(rule));
+    assert_eq!(try_join(carol(), &used, NOW), denied(Rule::InviteUsedUp));
+    assert_eq!(
+        try_join(carol(), &revoked, NOW),
+        denied(Rule::InviteRevoked)
+    );
+    assert_eq!(try_join(carol(), &orphaned, NOW), denied(Rule::InviterGone));
+    assert_eq!(try_join(carol(), &unknown, NOW), denied(Rule::NoSuchInvite));
+    assert_eq!(
+        try_join(carol(), &open, NOW.plus(MONTH_MS + 1)),
+        denied(Rule::InviteExpired)
+    );
+    assert_eq!(try_join(alice(), &open, NOW), denied(Rule::AlreadyAMember));
+    assert_eq!(try_join(carol(), &open, NOW.plus(MONTH_MS)), Ok(()));
+}
+
+#[test]
+fn a_countersignature_is_good_for_one_account_with_its_devices() {
+    let mut log = founded();
+    let open = invite(&mut log, &alice().phone, 1, Role::Member, 5);
+    let Body::Join {
+        invite,
+        countersignature,
+        ..
+    } = open.joining(&bob().phone.certificate).unwrap()
+    else {
+        panic!("a join");
+    };
+    // Carol saw Bob's Join and uses its countersignature.
+    let certificate = carol().phone.certificate.clone();
+    let stolen = Body::Join {
+        invite,
+        certificate,
+        countersignature,
+    };
+    let denied = log.author(&carol().phone, stolen, NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::BadCountersignature)));
+    // Bob himself, with a device more than the countersignature was for.
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    let tablet = NewDevice::generate(bob().account(), "tablet", &mut rng).unwrap();
+    let certificate = bob().phone.admit(&tablet.record).unwrap();
+    let grown = Body::Join {
+        invite,
+        certificate,
+        countersignature,
+    };
+    let denied = log.author(&bob().phone, grown, NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::BadCountersignature)));
+}
+
+#[test]
+fn a_join_speaks_for_its_own_account_only() {
+    let mut log = founded();
+    let open = invite(&mut log, &alice().phone, 1, Role::Member, 5);
+    let body = open.joining(&bob().phone.certificate).unwrap();
+    let forged = forge(&log, &carol().phone, &[&head(&log)], NOW, body);
+    log.insert(forged.clone());
+    assert_eq!(verdict(&log, &forged), Verdict::Void(Rule::BadCertificate));
+}
+
+#[test]
+fn of_concurrent_joins_beyond_the_uses_the_first_stand() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 2);
+    let joiners = [bob(), carol(), dave()];
+    let mut copies: Vec<ControlLog> = joiners.iter().map(|_| log.clone()).collect();
+    let mut joins: Vec<VerifiedOp> = joiners
+        .iter()
+        .zip(&mut copies)
+        .map(|(who, copy)| join(copy, &who.phone, &link))
+        .collect();
+    for copy in &copies {
+        pull(&mut log, copy);
+    }
+    joins.sort_by_key(|op| (op.op().lamport, op.id()));
+    assert!(stands(&log, &joins[0]) && stands(&log, &joins[1]));
+    assert_eq!(verdict(&log, &joins[2]), Verdict::Void(Rule::InviteUsedUp));
+    assert_eq!(
+        log.roster().members[&joins[2].op().author].status,
+        Status::Expelled
+    );
+    assert_eq!(log.roster().invites[&link.invite()].used, 2);
+}
+
+#[test]
+fn a_second_join_at_the_same_time_takes_no_second_use() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 2);
+    let mut laptop = log.clone();
+    join(&mut log, &bob().phone, &link);
+    join(&mut laptop, &bob().laptop, &link);
+    meet(&mut log, &mut laptop);
+    assert!(is_active(&log, bob()));
+    assert_eq!(log.roster().invites[&link.invite()].used, 1);
+}
+
+#[test]
+fn a_revocation_that_a_join_did_not_see_voids_it() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 5);
+    let mut bobs = log.clone();
+    let revoked = log
+        .author(
+            &alice().phone,
+            Body::RevokeInvite {
+                invite: link.invite(),
+            },
+            NOW,
+        )
+        .unwrap();
+    let joined = join(&mut bobs, &bob().phone, &link);
+    let renamed = forge(&bobs, &bob().phone, &[&joined], NOW, epoch(&bobs, 1));
+    bobs.insert(renamed.clone());
+    meet(&mut log, &mut bobs);
+    for copy in [&log, &bobs] {
+        let rule = Rule::Withdrawn { by: revoked.id() };
+        assert_eq!(verdict(copy, &joined), Verdict::Void(rule));
+        let rule = Rule::Unfounded { on: joined.id() };
+        assert_eq!(verdict(copy, &renamed), Verdict::Void(rule));
+        assert!(!is_active(copy, bob()));
+    }
+}
+
+#[test]
+fn a_revocation_in_full_knowledge_leaves_those_who_joined() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 5);
+    join(&mut log, &bob().phone, &link);
+    log.author(
+        &alice().phone,
+        Body::RevokeInvite {
+            invite: link.invite(),
+        },
+        NOW,
+    )
+    .unwrap();
+    assert!(is_active(&log, bob()));
+}
+
+#[test]
+fn a_leaked_link_is_worthless_after_its_revocation_even_backdated() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Admin, 5);
+    let opened = head(&log);
+    log.author(
+        &alice().phone,
+        Body::RevokeInvite {
+            invite: link.invite(),
+        },
+        NOW,
+    )
+    .unwrap();
+    log.author(&alice().phone, name("years later"), NOW)
+        .unwrap();
+    let body = link.joining(&carol().phone.certificate).unwrap();
+    let backdated = forge(&log, &carol().phone, &[&opened], NOW, body);
+    assert!(matches!(
+        log.preview(&backdated),
+        Some(Verdict::Void(Rule::Withdrawn { .. }))
+    ));
+    assert!(!log.contains(&backdated.id()));
+    log.insert(backdated);
+    assert!(!is_active(&log, carol()));
+}
+
+#[test]
+fn ones_own_invite_may_be_revoked_anothers_only_from_above() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Moderator, bob());
+    admit(&mut log, 2, Role::Moderator, carol());
+    let bobs = invite(&mut log, &bob().phone, 3, Role::Member, 1);
+    let carols = invite(&mut log, &carol().phone, 4, Role::Member, 1);
+    let revoke = |link: &InviteLink| Body::RevokeInvite {
+        invite: link.invite(),
+    };
+    let denied = log.author(&carol().phone, revoke(&bobs), NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::InviteOfAnother)));
+    log.author(&bob().phone, revoke(&carols), NOW).unwrap();
+    log.author(&bob().laptop, revoke(&bobs), NOW).unwrap();
+}
+
+#[test]
+fn whom_an_expelled_joiner_let_in_is_out_as_well() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 5);
+    let mut bobs = log.clone();
+    log.author(
+        &alice().phone,
+        Body::RevokeInvite {
+            invite: link.invite(),
+        },
+        NOW,
+    )
+    .unwrap();
+    join(&mut bobs, &bob().phone, &link);
+    let bobs_link = invite(&mut bobs, &bob().phone, 2, Role::Member, 1);
+    join(&mut bobs, &carol().phone, &bobs_link);
+    meet(&mut log, &mut bobs);
+    assert_eq!(active(&log), [alice().account()]);
+    assert_eq!(log.roster().role(&carol().account()), Some(Role::Member));
+    assert_eq!(
+        log.roster().account_of(&carol().phone.device()),
+        Some(carol().account())
+    );
+}
+
+#[test]
+fn a_join_stands_when_its_inviter_leaves_meanwhile() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let link = invite(&mut log, &bob().phone, 2, Role::Member, 1);
+    let mut carols = log.clone();
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    join(&mut carols, &carol().phone, &link);
+    meet(&mut log, &mut carols);
+    assert!(is_active(&log, carol()) && !is_active(&log, bob()));
+}
+
+#[test]
+fn someone_who_left_cannot_backdate_a_return() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 5);
+    let opened = head(&log);
+    join(&mut log, &bob().phone, &link);
+    let leaving = log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    let body = link.joining(&bob().laptop.certificate).unwrap();
+    let backdated = forge(&log, &bob().laptop, &[&opened], NOW, body);
+    log.insert(backdated.clone());
+    assert_eq!(
+        verdict(&log, &backdated),
+        Verdict::Void(Rule::Withdrawn { by: leaving.id() })
+    );
+    assert!(!is_active(&log, bob()));
+}
+
+#[test]
+fn a_copied_invite_id_cannot_change_what_the_invite_grants() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let before = head(&log);
+    let link = invite(&mut log, &alice().phone, 2, Role::Reader, 1);
+    let copied = forge(
+        &log,
+        &bob().phone,
+        &[&before],
+        NOW,
+        link.opening(Role::Member, 500),
+    );
+    let opened = head(&log);
+    log.insert(copied.clone());
+    let body = link.joining(&carol().phone.certificate).unwrap();
+    let by_copy = forge(&log, &carol().phone, &[&copied], NOW, body);
+    log.insert(by_copy.clone());
+    assert_eq!(
+        verdict(&log, &copied),
+        Verdict::Void(Rule::Outranked { by: opened.id() })
+    );
+    assert_eq!(
+        verdict(&log, &by_copy),
+        Verdict::Void(Rule::Unfounded { on: copied.id() })
+    );
+    assert_eq!(log.roster().invites[&link.invite()].role, Role::Reader);
+}

@@ -1,0 +1,147 @@
+//! What an opened envelope says, if all of it holds together: the one judgement that decides, on
+//! every node alike, between an entry that counts and one that is quarantined.
+
+use super::entry::Entry;
+use super::gate::{ChangeError, read_change};
+use crate::envelope::{Header, Opened};
+use crate::ids::ChannelId;
+use crate::limits::TEXT_MAX_CHARS;
+
+/// Why what an envelope says does not count. It is kept and passed on all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Quarantine {
+    /// Its time does not lie in its window, so that it would outlive the window's key or be gone
+    /// before it.
+    #[error("its time does not lie in its window")]
+    WrongWindow,
+    /// Its change does not pass the gate.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// A body where there may be none, or none where there has to be one.
+    #[error("its body does not go with its entry")]
+    Body,
+    /// The text is not UTF-8, empty, or longer than a text may be.
+    #[error("its text is not text of 1 to {TEXT_MAX_CHARS} characters")]
+    Text,
+}
+
+/// An entry and its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What is said.
+    pub entry: Entry,
+    /// The text of a message or edit, the reason of a deletion; none if it has been erased.
+    pub text: Option<String>,
+}
+
+/// Reads what an envelope says out of its opened parts, in an epoch whose windows have so many
+/// hours. The body of an entry of an unknown kind is not looked at.
+///
+/// # Errors
+/// [`Quarantine`], for a reason that every node finds.
+pub fn read(
+    channel: &ChannelId,
+    header: &Header,
+    opened: Opened,
+    unit_hours: u8,
+) -> Result<Said, Quarantine> {
+    if !header.in_window(unit_hours) {
+        return Err(Quarantine::WrongWindow);
+    }
+    let actor = header.place.log.writer.actor(channel);
+    let entry = read_change(&opened.change, &actor, header.place.seq)?;
+    if !entry.takes_body(header.body_hash.is_some()) {
+        return Err(Quarantine::Body);
+    }
+    let readable = !matches!(entry, Entry::Unknown { .. });
+    let body = opened.body.filter(|_| readable);
+    let text = body.map(read_text).transpose()?;
+    Ok(Said { entry, text })
+}
+
+fn read_text(body: Vec<u8>) -> Result<String, Quarantine> {
+    let text = String::from_utf8(body).map_err(|_| Quarantine::Text)?;
+    let length = text.chars().count();
+    if (1..=TEXT_MAX_CHARS).contains(&length) {
+        Ok(text)
+    } else {
+        Err(Quarantine::Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::fixtures::{CHANNEL, envelope, log_id, window_key};
+    use crate::ids::MessageId;
+    use crate::segment::{Branch, Message};
+
+    fn said(entry: &Entry, body: Option<&[u8]>, unit_hours: u8) -> Result<Said, Quarantine> {
+        let change = Branch::new(log_id().writer.actor(&CHANNEL)).write(entry);
+        let envelope = envelope(1, [0; 32], &change, body);
+        let opened = envelope.open(&CHANNEL, &window_key()).unwrap();
+        read(&CHANNEL, &envelope.header, opened, unit_hours)
+    }
+
+    const TARGET: MessageId = MessageId([7; 10]);
+
+    #[test]
+    fn an_entry_comes_with_the_text_that_belongs_to_it() {
+        let entry = Entry::Message(Message::default());
+        let expected = Said {
+            entry: entry.clone(),
+            text: Some("hé".into()),
+        };
+        assert_eq!(said(&entry, Some("hé".as_bytes()), 24), Ok(expected));
+        let deletion = Entry::Deletion { target: TARGET };
+        assert_eq!(said(&deletion, None, 24).unwrap().text, None);
+        assert_eq!(
+            said(&deletion, Some(b"spam"), 24).unwrap().text,
+            Some("spam".into())
+        );
+    }
+
+    #[test]
+    fn a_body_is_there_where_it_belongs_and_nowhere_else() {
+        let edit = Entry::Edit { target: TARGET };
+        assert_eq!(said(&edit, None, 24), Err(Quarantine::Body));
+        assert_eq!(
+            said(&Entry::Seen(vec![]), Some(b"x"), 24),
+            Err(Quarantine::Body)
+        );
+        let later = Entry::Unknown {
+            kind: 'q',
+            entry: vec![1],
+        };
+        assert_eq!(said(&later, Some(&[0xff]), 24).unwrap().text, None);
+    }
+
+    #[test]
+    fn a_text_is_text_of_a_bounded_length() {
+        let message = Entry::Message(Message::default());
+        let longest = "é".repeat(TEXT_MAX_CHARS);
+        assert!(said(&message, Some(longest.as_bytes()), 24).is_ok());
+        for body in [&b""[..], &[0xff], (longest + "e").as_bytes()] {
+            assert_eq!(said(&message, Some(body), 24), Err(Quarantine::Text));
+        }
+    }
+
+    #[test]
+    fn an_erased_body_leaves_the_entry() {
+        let entry = Entry::Message(Message::default());
+        let change = Branch::new(log_id().writer.actor(&CHANNEL)).write(&entry);
+        let mut envelope = envelope(1, [0; 32], &change, Some(b"gone"));
+        envelope.erase_body();
+        let opened = envelope.open(&CHANNEL, &window_key()).unwrap();
+        assert_eq!(
+            read(&CHANNEL, &envelope.header, opened, 24),
+            Ok(Said { entry, text: None })
+        );
+    }
+
+    #[test]
+    fn a_time_outside_the_window_of_the_epoch_does_not_count() {
+        let entry = Entry::Message(Message::default());
+        assert_eq!(said(&entry, Some(b"noon"), 1), Err(Quarantine::WrongWindow));
+    }
+}

@@ -1,0 +1,354 @@
+//! A member or a stranger who does not keep to the rules, against an engine: that one thing is
+//! refused, and nobody else notices.
+
+use kith_crdt::beacon::Beacon;
+use kith_crdt::crypto::sign::Signed;
+use kith_crdt::envelope::{self, Envelope, Position};
+use kith_crdt::frame::{self, Content};
+use kith_crdt::ids::{ChannelId, LogId, SegmentId};
+use kith_crdt::keyring::Keyring;
+use kith_crdt::keys::EpochKeys;
+use kith_crdt::segment::{Branch, Entry, Message};
+use kith_crdt::sync::{Answer, Refusal, Request};
+use kith_crdt::time::{Hlc, Millis};
+use kith_node::engine::Event;
+use kith_node::network::{Command, NetworkEvent, Verdict};
+use kith_tests::world::World;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// Node 1 plays the hostile member, node 0 the honest one.
+struct Attack {
+    world: World,
+    channel: ChannelId,
+    keys: EpochKeys,
+    rng: ChaCha20Rng,
+}
+
+impl Attack {
+    fn new() -> Self {
+        let mut world = World::new(2, 77);
+        let channel = world.channel("general");
+        world.until_agreed(&[0, 1], &channel);
+        let view = world.engine(1).shared().channel(&channel).unwrap();
+        let epoch = view.roster.usable_epoch().unwrap();
+        let keys = view.keys.get(&epoch).unwrap().clone();
+        world.crash(1);
+        Self {
+            world,
+            channel,
+            keys,
+            rng: ChaCha20Rng::seed_from_u64(7),
+        }
+    }
+
+    /// An honest envelope of the attacker's, at a time, as number `seq` after `prev`.
+    fn envelope(
+        &mut self,
+        at: Millis,
+        seq: u32,
+        prev: [u8; 32],
+        change: Option<Vec<u8>>,
+    ) -> Envelope {
+        let secrets = self.world.secrets(1).clone();
+        let hlc = Hlc::at(at);
+        let segment = SegmentId {
+            window: hlc.window(24),
+            index: 3,
+        };
+        let log = LogId {
+            segment,
+            writer: secrets.writer(),
+        };
+        let mut branch = Branch::new(log.writer.actor(&self.channel));
+        let honest = (0..seq)
+            .map(|_| branch.write(&Entry::Message(Message::default())))
+            .last()
+            .unwrap();
+        let position = Position {
+            place: log.place(seq),
+            prev,
+            hlc,
+            epoch: self.keys.epoch,
+        };
+        let mut ring = Keyring::new();
+        ring.insert(self.keys.clone());
+        let key = ring.window_key(&self.keys.epoch, segment.window).unwrap();
+        let change = change.unwrap_or(honest);
+        envelope::seal(
+            &self.channel,
+            &secrets.signing,
+            &position,
+            &key,
+            &change,
+            Some(b"a text"),
+            &mut self.rng,
+        )
+    }
+
+    /// Gossips to the honest node and returns its verdict.
+    fn gossip(&mut self, content: &Content) -> Verdict {
+        let data = frame::seal_frame(&self.keys, content, &mut self.rng);
+        self.gossip_raw(data)
+    }
+
+    fn gossip_raw(&mut self, data: Vec<u8>) -> Verdict {
+        let peer = self.world.transport(1);
+        let frame = NetworkEvent::Frame {
+            ticket: 9,
+            peer,
+            topic: self.keys.topic(),
+            data,
+        };
+        let commands = self.world.observe(0, Event::Network(frame));
+        let judged = commands.into_iter().find_map(|command| match command {
+            Command::Judge { ticket: 9, verdict } => Some(verdict),
+            _ => None,
+        });
+        judged.expect("every frame is judged")
+    }
+
+    fn ask(&mut self, from: u8, request: &Request) -> Answer {
+        let peer = if from == 1 {
+            self.world.transport(1)
+        } else {
+            kith_crdt::ids::TransportKey([from; 32])
+        };
+        let event = NetworkEvent::Request {
+            id: 5,
+            peer,
+            bytes: request.to_bytes(),
+        };
+        let commands = self.world.observe(0, Event::Network(event));
+        let answer = commands.into_iter().find_map(|command| match command {
+            Command::Answer { id: 5, bytes } => Some(bytes),
+            _ => None,
+        });
+        Answer::parse(&answer.expect("every request is answered")).unwrap()
+    }
+
+    fn held(&self) -> u64 {
+        self.world.messages(0, &self.channel)
+    }
+}
+
+#[test]
+fn an_honest_envelope_is_taken_so_the_others_fail_for_their_own_reason() {
+    let mut attack = Attack::new();
+    let envelope = attack.envelope(attack.world.now(), 1, [0; 32], None);
+    assert_eq!(
+        attack.gossip(&Content::Envelopes(vec![envelope.to_bytes()])),
+        Verdict::Accept
+    );
+    assert_eq!(attack.held(), 1);
+}
+
+#[test]
+fn a_replay_after_the_duplicate_cache_has_forgotten_adds_nothing() {
+    let mut attack = Attack::new();
+    let envelope = attack.envelope(attack.world.now(), 1, [0; 32], None);
+    let content = Content::Envelopes(vec![envelope.to_bytes()]);
+    attack.gossip(&content);
+    attack.world.pass(61_000);
+    assert_eq!(attack.gossip(&content), Verdict::Accept);
+    assert_eq!(attack.held(), 1);
+}
+
+#[test]
+fn a_broken_signature_is_its_bringers_fault() {
+    let mut attack = Attack::new();
+    let mut envelope = attack.envelope(attack.world.now(), 1, [0; 32], None);
+    envelope.signature[5] ^= 1;
+    assert_eq!(
+        attack.gossip(&Content::Envelopes(vec![envelope.to_bytes()])),
+        Verdict::Reject
+    );
+    assert_eq!(attack.held(), 0);
+}
+
+#[test]
+fn an_envelope_of_another_channel_is_refused() {
+    let mut attack = Attack::new();
+    let other = attack.world.make(0, "elsewhere");
+    let mine = attack.channel;
+    attack.channel = other;
+    let envelope = attack.envelope(attack.world.now(), 1, [0; 32], None);
+    attack.channel = mine;
+    assert_eq!(
+        attack.gossip(&Content::Envelopes(vec![envelope.to_bytes()])),
+        Verdict::Reject
+    );
+    assert_eq!(attack.held(), 0);
+}
+
+#[test]
+fn a_frame_that_no_member_sealed_is_not_passed_on() {
+    let mut attack = Attack::new();
+    assert_eq!(attack.gossip_raw(vec![1; 200]), Verdict::Reject);
+    assert_eq!(attack.gossip_raw(Vec::new()), Verdict::Reject);
+    assert_eq!(attack.gossip_raw(vec![7; 100_000]), Verdict::Reject);
+}
+
+#[test]
+fn a_change_that_does_anything_but_its_entry_is_kept_and_not_shown() {
+    let mut attack = Attack::new();
+    let envelope = attack.envelope(
+        attack.world.now(),
+        1,
+        [0; 32],
+        Some(vec![0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 2, 1, 0]),
+    );
+    assert_eq!(
+        attack.gossip(&Content::Envelopes(vec![envelope.to_bytes()])),
+        Verdict::Accept
+    );
+    let next = attack.envelope(attack.world.now(), 2, envelope.link(), None);
+    attack.gossip(&Content::Envelopes(vec![next.to_bytes()]));
+    assert_eq!(attack.held(), 1, "the next one of the same log counts");
+}
+
+#[test]
+fn an_entry_from_the_future_waits_until_its_time() {
+    let mut attack = Attack::new();
+    let future = attack.world.now().plus(20 * 60_000);
+    let envelope = attack.envelope(future, 1, [0; 32], None);
+    let content = Content::Envelopes(vec![envelope.to_bytes()]);
+    attack.gossip(&content);
+    assert_eq!(attack.held(), 0);
+    attack.world.pass(16 * 60_000);
+    attack.gossip(&content);
+    assert_eq!(attack.held(), 1);
+}
+
+#[test]
+fn a_gap_that_never_fills_costs_nothing() {
+    let mut attack = Attack::new();
+    for seq in 5..60 {
+        let orphan = attack.envelope(attack.world.now(), seq, [9; 32], None);
+        attack.gossip(&Content::Envelopes(vec![orphan.to_bytes()]));
+    }
+    attack.world.pass(60_000);
+    assert_eq!(attack.held(), 0);
+}
+
+#[test]
+fn a_writer_who_contradicts_itself_ends_its_log() {
+    let mut attack = Attack::new();
+    let first = attack.envelope(attack.world.now(), 1, [0; 32], None);
+    let one = attack.envelope(attack.world.now(), 2, first.link(), None);
+    let other = attack.envelope(attack.world.now().plus(1), 2, first.link(), None);
+    for envelope in [&first, &one] {
+        attack.gossip(&Content::Envelopes(vec![envelope.to_bytes()]));
+    }
+    assert_eq!(attack.held(), 2);
+    attack.gossip(&Content::Envelopes(vec![other.to_bytes()]));
+    assert_eq!(attack.held(), 1);
+    attack.gossip(&Content::Envelopes(vec![one.to_bytes()]));
+    assert_eq!(attack.held(), 1, "the log stays ended");
+}
+
+#[test]
+fn strangers_learn_nothing_by_asking() {
+    let mut attack = Attack::new();
+    let known = attack.channel.tag();
+    let unknown = ChannelId([3; 32]).tag();
+    for tag in [known, unknown] {
+        let requests = [
+            Request::Summary {
+                tag,
+                heads: Vec::new(),
+                digest: [0; 32],
+                below: None,
+            },
+            Request::Control {
+                tag,
+                have: Vec::new(),
+            },
+            Request::Vectors {
+                tag,
+                segments: Vec::new(),
+            },
+            Request::Pull {
+                tag,
+                logs: Vec::new(),
+            },
+            Request::Beacons {
+                tag,
+                have: Vec::new(),
+            },
+            Request::Offer {
+                tag,
+                ops: Vec::new(),
+            },
+        ];
+        for request in requests {
+            assert_eq!(
+                attack.ask(200, &request),
+                Answer::Refused(Refusal::NotForYou),
+                "{request:?}"
+            );
+        }
+    }
+    let member = attack.ask(
+        1,
+        &Request::Control {
+            tag: known,
+            have: Vec::new(),
+        },
+    );
+    assert!(
+        matches!(member, Answer::Ops { .. }),
+        "a member is answered: {member:?}"
+    );
+}
+
+#[test]
+fn malformed_requests_are_answered_and_counted() {
+    let mut attack = Attack::new();
+    let peer = attack.world.transport(1);
+    for bytes in [
+        Vec::new(),
+        vec![0xff; 100],
+        vec![0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    ] {
+        let commands = attack.world.observe(
+            0,
+            Event::Network(NetworkEvent::Request { id: 1, peer, bytes }),
+        );
+        assert!(
+            commands
+                .iter()
+                .any(|command| matches!(command, Command::Penalise { .. })),
+            "{commands:?}"
+        );
+        assert!(
+            commands
+                .iter()
+                .any(|command| matches!(command, Command::Answer { id: 1, .. })),
+            "{commands:?}"
+        );
+    }
+}
+
+#[test]
+fn a_beacon_cannot_claim_what_nobody_wrote_or_speak_for_another() {
+    let mut attack = Attack::new();
+    let victim = attack.world.secrets(0).writer();
+    let forged = Beacon {
+        writer: victim,
+        hlc: Hlc::at(attack.world.now()),
+        addresses: Vec::new(),
+        holds: Vec::new(),
+        digest: [0; 32],
+    };
+    let signed: Signed = forged.sign(&attack.channel, &attack.world.secrets(1).signing.clone());
+    assert_eq!(attack.gossip(&Content::Beacon(signed)), Verdict::Reject);
+}
+
+#[test]
+fn kinds_of_a_later_version_are_passed_on() {
+    let mut attack = Attack::new();
+    assert_eq!(attack.gossip(&Content::Unknown(999)), Verdict::Accept);
+    let refused = attack.ask(1, &Request::Unknown { kind: 77 });
+    assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+}
