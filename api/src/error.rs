@@ -55,7 +55,7 @@ impl ErrorCode {
             Self::Denied => 403,
             Self::Unreachable => 504,
             Self::Locked => 423,
-            Self::Limit => 429,
+            Self::Limit => 422,
         }
     }
 }

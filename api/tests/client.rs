@@ -1,5 +1,7 @@
 //! The client against a daemon made of canned answers.
 
+#![expect(clippy::unwrap_used, reason = "a test says by failing what went wrong")]
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -4,6 +4,8 @@
 //! each is what comes back. After a change, `SNAPSHOTS=overwrite cargo test -p kith-cli` writes
 //! them anew; read the difference before you commit it.
 
+#![expect(clippy::unwrap_used, reason = "a test says by failing what went wrong")]
+
 use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};

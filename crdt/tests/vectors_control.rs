@@ -1,5 +1,10 @@
 //! The bytes of control ops (`docs/protocol.md` section 4).
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that lacks what it needs has failed"
+)]
+
 mod vectors;
 
 use kith_crdt::control::{

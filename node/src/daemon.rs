@@ -58,7 +58,9 @@ pub enum DaemonError {
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// The vault opens but does not hold this version's identity.
-    #[error("the vault holds an identity that this version cannot read: use the version of kith that wrote it")]
+    #[error(
+        "the vault holds an identity that this version cannot read: use the version of kith that wrote it"
+    )]
     Identity,
     /// The store does not open.
     #[error(transparent)]
@@ -80,7 +82,7 @@ impl DaemonError {
         match self {
             Self::Lock(error) => lock_code(error),
             Self::Vault(VaultError::WrongPassphrase) => ErrorCode::Locked,
-            Self::Vault(VaultError::Missing { .. }) => ErrorCode::NotFound,
+            Self::Vault(VaultError::Missing) => ErrorCode::NotFound,
             Self::Network(NetworkError::Address { .. }) => ErrorCode::Usage,
             _ => ErrorCode::Other,
         }
@@ -89,8 +91,8 @@ impl DaemonError {
 
 fn lock_code(error: &LockError) -> ErrorCode {
     match error {
-        LockError::Held { .. } => ErrorCode::Locked,
-        LockError::Missing { .. } => ErrorCode::NotFound,
+        LockError::Held => ErrorCode::Locked,
+        LockError::Missing => ErrorCode::NotFound,
         _ => ErrorCode::Other,
     }
 }
@@ -103,20 +105,39 @@ fn lock_code(error: &LockError) -> ErrorCode {
 pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(), DaemonError> {
     let lock = HomeLock::acquire(&config.home)?;
     let opened = Vault::open(&config.home, &config.passphrase)?;
-    let secrets: DeviceSecrets = encoding::decode(&opened.identity, IDENTITY_MAX).map_err(|_| DaemonError::Identity)?;
+    let secrets: DeviceSecrets =
+        encoding::decode(&opened.identity, IDENTITY_MAX).map_err(|_| DaemonError::Identity)?;
     let store = Store::open(&config.home, &opened.master, Medium::Disk)?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| DaemonError::System(error.to_string()))?;
     let (account, device) = (secrets.account, secrets.device());
     let transport = secrets.transport_key();
-    let network_config =
-        NetworkConfig { transport_seed: secrets.transport.clone(), listen: config.listen, mdns: config.mdns };
-    let engine = Engine::new(secrets, store, ChaCha20Rng::from_seed(seed), config.bootstrap, clock::now())?;
+    let network_config = NetworkConfig {
+        transport_seed: secrets.transport.clone(),
+        listen: config.listen,
+        mdns: config.mdns,
+    };
+    let engine = Engine::new(
+        secrets,
+        store,
+        ChaCha20Rng::from_seed(seed),
+        config.bootstrap,
+        clock::now(),
+    )?;
 
     let (network, network_events) = network::start(network_config)?;
-    let control = Control::bind(&ControlConfig { home: config.home.clone(), tcp: config.api })?;
+    let control = Control::bind(&ControlConfig {
+        home: config.home.clone(),
+        tcp: config.api,
+    })?;
     let (events, queue) = mpsc::channel(EVENTS_QUEUED);
-    let node = Node::new(events.clone(), engine.reader(), engine.shared(), account, device);
+    let node = Node::new(
+        events.clone(),
+        engine.reader(),
+        engine.shared(),
+        account,
+        device,
+    );
     let engine_thread = spawn_engine(engine, queue, node.clone(), network.commands.clone())?;
 
     let (listening, mut heard) = mpsc::channel(16);
@@ -128,12 +149,19 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         addresses: Vec::new(),
     };
     while let Ok(Some(address)) = tokio::time::timeout(
-        if ready.addresses.is_empty() { LISTEN_WAIT } else { Duration::from_millis(20) },
+        if ready.addresses.is_empty() {
+            LISTEN_WAIT
+        } else {
+            Duration::from_millis(20)
+        },
         heard.recv(),
     )
     .await
     {
-        ready.addresses.push(format!("{address}/p2p/{}", network::peer_id_text(&transport)));
+        ready.addresses.push(format!(
+            "{address}/p2p/{}",
+            network::peer_id_text(&transport)
+        ));
     }
     drop(heard);
     let (stop_control, control_stops) = tokio::sync::oneshot::channel::<()>();
@@ -172,7 +200,11 @@ fn spawn_engine(
 }
 
 /// Passes the network's events on to the engine, and the addresses to whoever waits for them.
-async fn feed(mut network: mpsc::Receiver<NetworkEvent>, engine: mpsc::Sender<Event>, listening: mpsc::Sender<String>) {
+async fn feed(
+    mut network: mpsc::Receiver<NetworkEvent>,
+    engine: mpsc::Sender<Event>,
+    listening: mpsc::Sender<String>,
+) {
     while let Some(event) = network.recv().await {
         if let NetworkEvent::Listening(address) = &event {
             // Nobody waits for addresses any more once the daemon is up.

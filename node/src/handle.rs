@@ -8,10 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kith_api::channel::{ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, UpdateChannel};
+use kith_api::channel::{
+    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, UpdateChannel,
+};
 use kith_api::event::{Event as ApiEvent, EventsQuery};
 use kith_api::invite::{InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
-use kith_api::message::{DeleteQuery, DeliveryState, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent, Version};
+use kith_api::message::{
+    DeleteQuery, DeliveryState, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent,
+    Version,
+};
 use kith_api::status::Status;
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::control::Role;
@@ -64,7 +69,13 @@ struct Inner {
 
 impl Node {
     /// A handle to an engine that is fed through `engine`.
-    pub(crate) fn new(engine: mpsc::Sender<Event>, reader: Reader, shared: Arc<Shared>, account: AccountId, device: DeviceId) -> Self {
+    pub(crate) fn new(
+        engine: mpsc::Sender<Event>,
+        reader: Reader,
+        shared: Arc<Shared>,
+        account: AccountId,
+        device: DeviceId,
+    ) -> Self {
         Self(Arc::new(Inner {
             engine,
             waiting: Mutex::default(),
@@ -82,7 +93,11 @@ impl Node {
 
     /// Passes on what a turn has released to those who wait for it.
     pub(crate) fn release(&self, effects: &mut Effects) {
-        let mut waiting = self.0.waiting.lock().expect("nobody panics while holding the table");
+        let mut waiting = self
+            .0
+            .waiting
+            .lock()
+            .expect("nobody panics while holding the table");
         for (token, answer) in effects.answers.drain(..) {
             if let Some(asker) = waiting.remove(&token) {
                 // An asker that has gone away does not want to know.
@@ -126,7 +141,10 @@ impl Node {
     /// # Errors
     /// [`ApiError`] if name or topic are out of bounds.
     pub async fn create_channel(&self, request: CreateChannel) -> Result<ChannelName, ApiError> {
-        let command = Command::CreateChannel { name: request.name, topic: request.topic.unwrap_or_default() };
+        let command = Command::CreateChannel {
+            name: request.name,
+            topic: request.topic.unwrap_or_default(),
+        };
         channel_name(self.command(command, request.key).await?)
     }
 
@@ -151,15 +169,25 @@ impl Node {
     ///
     /// # Errors
     /// [`ApiError`] if this account may not, or the text is out of bounds.
-    pub async fn update_channel(&self, reference: &str, request: UpdateChannel) -> Result<ChannelSummary, ApiError> {
+    pub async fn update_channel(
+        &self,
+        reference: &str,
+        request: UpdateChannel,
+    ) -> Result<ChannelSummary, ApiError> {
         let channel = self.reading().find_channel(reference)?.id;
         if let Some(name) = request.name {
-            self.command(Command::Rename { channel, name }, None).await?;
+            self.command(Command::Rename { channel, name }, None)
+                .await?;
         }
         if let Some(topic) = request.topic {
-            self.command(Command::SetTopic { channel, topic }, None).await?;
+            self.command(Command::SetTopic { channel, topic }, None)
+                .await?;
         }
-        let view = self.0.shared.channel(&channel).ok_or_else(|| ApiError::not_found("the channel is gone"))?;
+        let view = self
+            .0
+            .shared
+            .channel(&channel)
+            .ok_or_else(|| ApiError::not_found("the channel is gone"))?;
         Ok(self.reading().summary(&view))
     }
 
@@ -176,7 +204,11 @@ impl Node {
     ///
     /// # Errors
     /// [`ApiError`] if this account may not, or uses or expiry are out of bounds.
-    pub async fn invite(&self, reference: &str, request: InviteRequest) -> Result<Invited, ApiError> {
+    pub async fn invite(
+        &self,
+        reference: &str,
+        request: InviteRequest,
+    ) -> Result<Invited, ApiError> {
         let channel = self.reading().find_channel(reference)?.id;
         let command = Command::Invite {
             channel,
@@ -185,7 +217,12 @@ impl Node {
             expires_at: clock::now().plus(request.expires_ms.unwrap_or(InviteRequest::EXPIRES_MS)),
         };
         match self.command(command, request.key).await? {
-            Outcome::Invited { link, expires_at, .. } => Ok(Invited { link, expires_at: Some(expires_at.into()) }),
+            Outcome::Invited {
+                link, expires_at, ..
+            } => Ok(Invited {
+                link,
+                expires_at: Some(expires_at.into()),
+            }),
             _ => Err(repeated_elsewhere()),
         }
     }
@@ -194,15 +231,24 @@ impl Node {
     ///
     /// # Errors
     /// [`ApiError`] if the channel has no such invite.
-    pub async fn revoke_invite(&self, reference: &str, request: RevokeInvite) -> Result<Revoked, ApiError> {
+    pub async fn revoke_invite(
+        &self,
+        reference: &str,
+        request: RevokeInvite,
+    ) -> Result<Revoked, ApiError> {
         let channel = self.reading().find_channel(reference)?.id;
         let named = request.invite.trim();
         let invite: InviteId = match named.parse::<InviteLink>() {
             Ok(link) => link.invite(),
-            Err(_) => named.parse().map_err(|_| ApiError::usage("name the invite by its link or its whole id"))?,
+            Err(_) => named
+                .parse()
+                .map_err(|_| ApiError::usage("name the invite by its link or its whole id"))?,
         };
-        self.command(Command::RevokeInvite { channel, invite }, None).await?;
-        Ok(Revoked { invite: invite.into() })
+        self.command(Command::RevokeInvite { channel, invite }, None)
+            .await?;
+        Ok(Revoked {
+            invite: invite.into(),
+        })
     }
 
     /// Joins by a link, waiting for somebody to let us in. What is not done in time goes on by
@@ -230,7 +276,9 @@ impl Node {
         let reading = self.reading();
         let channel = reading.find_channel(reference)?.id;
         let message = |reference: Option<String>| -> Result<Option<MessageId>, ApiError> {
-            reference.map(|reference| reading.find_message(&reference).map(|(id, _, _)| id)).transpose()
+            reference
+                .map(|reference| reading.find_message(&reference).map(|(id, _, _)| id))
+                .transpose()
         };
         let command = Command::Send {
             channel,
@@ -240,9 +288,12 @@ impl Node {
         };
         drop(reading);
         match self.command(command, request.key).await? {
-            Outcome::Written { message, at } => {
-                Ok(Sent { id: message.into(), state: DeliveryState::Pending, at: at.into(), expires_at: None::<Timestamp> })
-            }
+            Outcome::Written { message, at } => Ok(Sent {
+                id: message.into(),
+                state: DeliveryState::Pending,
+                at: at.into(),
+                expires_at: None::<Timestamp>,
+            }),
             _ => Err(repeated_elsewhere()),
         }
     }
@@ -266,10 +317,17 @@ impl Node {
         let channel = reading.find_channel(reference)?.id;
         let messages = request
             .ids
-            .map(|ids| ids.iter().map(|id| reading.find_message(id).map(|(id, _, _)| id)).collect::<Result<Vec<_>, _>>())
+            .map(|ids| {
+                ids.iter()
+                    .map(|id| reading.find_message(id).map(|(id, _, _)| id))
+                    .collect::<Result<Vec<_>, _>>()
+            })
             .transpose()?;
         drop(reading);
-        match self.command(Command::Mark { channel, messages }, None).await? {
+        match self
+            .command(Command::Mark { channel, messages }, None)
+            .await?
+        {
             Outcome::Marked(marked) => Ok(Marked { marked }),
             _ => Err(repeated_elsewhere()),
         }
@@ -281,7 +339,9 @@ impl Node {
     /// [`ApiError`] if this account may not write.
     pub async fn typing(&self, reference: &str) -> Result<(), ApiError> {
         let channel = self.reading().find_channel(reference)?.id;
-        self.command(Command::Typing { channel }, None).await.map(|_| ())
+        self.command(Command::Typing { channel }, None)
+            .await
+            .map(|_| ())
     }
 
     /// One message and where it has arrived.
@@ -291,7 +351,9 @@ impl Node {
     pub async fn message(&self, reference: &str) -> Result<MessageDetail, ApiError> {
         let reading = self.reading();
         let (id, channel, place) = reading.find_message(reference)?;
-        reading.message_detail(&channel, place).ok_or_else(|| cannot_be_read(&id))
+        reading
+            .message_detail(&channel, place)
+            .ok_or_else(|| cannot_be_read(&id))
     }
 
     /// Replaces the text of an own message.
@@ -300,7 +362,14 @@ impl Node {
     /// [`ApiError`] if it is not one's own, was deleted, or the text is out of bounds.
     pub async fn edit(&self, reference: &str, request: EditMessage) -> Result<Message, ApiError> {
         let target = self.reading().find_message(reference)?.0;
-        self.command(Command::Edit { target, text: request.text }, request.key).await?;
+        self.command(
+            Command::Edit {
+                target,
+                text: request.text,
+            },
+            request.key,
+        )
+        .await?;
         self.shown(&target)
     }
 
@@ -310,7 +379,14 @@ impl Node {
     /// [`ApiError`] if this account may not.
     pub async fn delete(&self, reference: &str, query: DeleteQuery) -> Result<Message, ApiError> {
         let target = self.reading().find_message(reference)?.0;
-        self.command(Command::Delete { target, reason: query.reason }, None).await?;
+        self.command(
+            Command::Delete {
+                target,
+                reason: query.reason,
+            },
+            None,
+        )
+        .await?;
         self.shown(&target)
     }
 
@@ -321,7 +397,9 @@ impl Node {
     pub async fn history(&self, reference: &str) -> Result<Vec<Version>, ApiError> {
         let reading = self.reading();
         let (id, channel, place) = reading.find_message(reference)?;
-        reading.history(&channel, place).ok_or_else(|| cannot_be_read(&id))
+        reading
+            .history(&channel, place)
+            .ok_or_else(|| cannot_be_read(&id))
     }
 
     /// Adds or removes an own reaction.
@@ -330,7 +408,15 @@ impl Node {
     /// [`ApiError`] if it is not one emoji, or this account may not react.
     pub async fn react(&self, reference: &str, emoji: &str, on: bool) -> Result<Message, ApiError> {
         let target = self.reading().find_message(reference)?.0;
-        self.command(Command::React { target, emoji: emoji.to_owned(), on }, None).await?;
+        self.command(
+            Command::React {
+                target,
+                emoji: emoji.to_owned(),
+                on,
+            },
+            None,
+        )
+        .await?;
         self.shown(&target)
     }
 
@@ -341,7 +427,11 @@ impl Node {
     /// [`ApiError`] if the channel is not there.
     pub async fn events(&self, query: EventsQuery) -> Result<Events, ApiError> {
         let reading = self.reading();
-        let only = query.channel.map(|reference| reading.find_channel(&reference)).transpose()?.map(|channel| channel.id);
+        let only = query
+            .channel
+            .map(|reference| reading.find_channel(&reference))
+            .transpose()?
+            .map(|channel| channel.id);
         // Subscribe before the cursor is read, so that nothing falls between.
         let moments = self.0.moments.subscribe();
         let newest = self.0.newest.subscribe();
@@ -351,9 +441,17 @@ impl Node {
         };
         drop(reading);
         let (listener, events) = mpsc::channel(EVENTS_QUEUED);
-        let teller = Teller { node: self.clone(), only, since, listener };
+        let teller = Teller {
+            node: self.clone(),
+            only,
+            since,
+            listener,
+        };
         tokio::spawn(teller.run(newest, moments));
-        Ok(Events { start: since, events })
+        Ok(Events {
+            start: since,
+            events,
+        })
     }
 
     /// Asks the daemon to stop. Returns at once.
@@ -362,21 +460,40 @@ impl Node {
     }
 
     fn reading(&self) -> Reading<'_> {
-        Reading::new(&self.0.reader, &self.0.shared, self.0.account, self.0.device)
+        Reading::new(
+            &self.0.reader,
+            &self.0.shared,
+            self.0.account,
+            self.0.device,
+        )
     }
 
     fn shown(&self, target: &MessageId) -> Result<Message, ApiError> {
         let reading = self.reading();
         let (_, channel, place) = reading.find_message(&target.to_string())?;
-        reading.message(&channel, place).ok_or_else(|| cannot_be_read(target))
+        reading
+            .message(&channel, place)
+            .ok_or_else(|| cannot_be_read(target))
     }
 
     async fn command(&self, command: Command, key: Option<String>) -> Result<Outcome, ApiError> {
         let token = self.0.next_token.fetch_add(1, Ordering::Relaxed);
         let (asker, answer) = oneshot::channel();
-        self.0.waiting.lock().expect("nobody panics while holding the table").insert(token, asker);
+        self.0
+            .waiting
+            .lock()
+            .expect("nobody panics while holding the table")
+            .insert(token, asker);
         let gone = || ApiError::other("the daemon is stopping");
-        self.0.engine.send(Event::Command { token, key, command }).await.map_err(|_| gone())?;
+        self.0
+            .engine
+            .send(Event::Command {
+                token,
+                key,
+                command,
+            })
+            .await
+            .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?.map_err(refused)
     }
 }
@@ -390,7 +507,11 @@ struct Teller {
 }
 
 impl Teller {
-    async fn run(mut self, mut newest: watch::Receiver<u64>, mut moments: broadcast::Receiver<Moment>) {
+    async fn run(
+        mut self,
+        mut newest: watch::Receiver<u64>,
+        mut moments: broadcast::Receiver<Moment>,
+    ) {
         if !self.catch_up().await {
             return;
         }
@@ -413,7 +534,10 @@ impl Teller {
     /// Tells all durable events there are. Returns whether to go on.
     async fn catch_up(&mut self) -> bool {
         loop {
-            let (events, next) = self.node.reading().events(self.since, EVENTS_PAGE, self.only.as_ref());
+            let (events, next) =
+                self.node
+                    .reading()
+                    .events(self.since, EVENTS_PAGE, self.only.as_ref());
             if next == self.since {
                 return true;
             }
@@ -428,7 +552,9 @@ impl Teller {
 
     async fn tell_moment(&self, moment: &Moment) -> bool {
         let channel = match moment {
-            Moment::Typing { channel, .. } | Moment::Presence { channel, .. } | Moment::Sync { channel, .. } => Some(channel),
+            Moment::Typing { channel, .. }
+            | Moment::Presence { channel, .. }
+            | Moment::Sync { channel, .. } => Some(channel),
             Moment::Peer { .. } => None,
         };
         if self.only.as_ref().is_some_and(|only| channel != Some(only)) {
@@ -441,13 +567,19 @@ impl Teller {
     }
 
     async fn tell(&self, event: ApiEvent) -> bool {
-        matches!(tokio::time::timeout(SLOW_LISTENER, self.listener.send(event)).await, Ok(Ok(())))
+        matches!(
+            tokio::time::timeout(SLOW_LISTENER, self.listener.send(event)).await,
+            Ok(Ok(()))
+        )
     }
 }
 
 fn channel_name(outcome: Outcome) -> Result<ChannelName, ApiError> {
     match outcome {
-        Outcome::Channel { channel, name } => Ok(ChannelName { channel: channel.into(), name }),
+        Outcome::Channel { channel, name } => Ok(ChannelName {
+            channel: channel.into(),
+            name,
+        }),
         _ => Err(repeated_elsewhere()),
     }
 }

@@ -16,13 +16,19 @@ const EVENTS_PER_TURN: usize = 256;
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the engine until it is told to stop or nobody can reach it any more.
-pub(crate) async fn run(mut engine: Engine, mut events: mpsc::Receiver<Event>, node: Node, network: mpsc::Sender<network::Command>) {
+pub(crate) async fn run(
+    mut engine: Engine,
+    mut events: mpsc::Receiver<Event>,
+    node: Node,
+    network: mpsc::Sender<network::Command>,
+) {
     let mut waiting = Vec::with_capacity(EVENTS_PER_TURN);
     loop {
-        let pause = engine
-            .next_deadline()
-            .map_or(SLEEP_MAX, |at| Duration::from_millis(at.since(clock::now())).min(SLEEP_MAX));
-        let received = tokio::time::timeout(pause, events.recv_many(&mut waiting, EVENTS_PER_TURN)).await;
+        let pause = engine.next_deadline().map_or(SLEEP_MAX, |at| {
+            Duration::from_millis(at.since(clock::now())).min(SLEEP_MAX)
+        });
+        let received =
+            tokio::time::timeout(pause, events.recv_many(&mut waiting, EVENTS_PER_TURN)).await;
         if received == Ok(0) {
             return;
         }

@@ -1,7 +1,8 @@
 //! Records that cannot be read: named, counted, and kept from stopping anything else.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -83,6 +84,16 @@ impl DamageLog {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(marker) = self.marker.as_ref().filter(|_| !seen.is_marked) {
             seen.is_marked = File::create(marker).is_ok();
+        }
+    }
+
+    /// Takes the marker away once everything that was damaged has been salvaged.
+    pub(crate) fn unmark(&self) -> io::Result<()> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.is_marked = false;
+        match self.marker.as_ref().map(fs::remove_file) {
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 

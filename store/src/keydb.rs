@@ -82,9 +82,10 @@ impl KeyDb {
         mut each: impl FnMut(&[u8], &[u8]),
     ) {
         let upper = after_prefix(&prefix);
-        let rows = self
-            .db
-            .raw_iterator_cf_opt(self.table(table), ReadOptions::default());
+        let rows = || {
+            self.db
+                .raw_iterator_cf_opt(self.table(table), ReadOptions::default())
+        };
         let mut rows = Cursor::new(rows, table, (prefix, upper), damage);
         rows.seek_first();
         while let Some((key, record)) = rows.row() {

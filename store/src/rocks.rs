@@ -24,6 +24,8 @@ const WRITE_BUFFER_BYTES: usize = 8 << 20;
 const WAL_BYTES: u64 = 16 << 20;
 /// Files open at a time.
 const OPEN_FILES: i32 = 256;
+/// Seconds before a file of the last level is rewritten for no other reason than its age.
+const REWRITE_DELAY_S: u32 = 7 * 24 * 3_600;
 /// Bits of filter for each key: one look in a hundred is in vain.
 const FILTER_BITS: f64 = 10.0;
 
@@ -143,11 +145,12 @@ impl Location {
 
     pub(crate) fn open(&self, care: Care) -> Result<DB, rocksdb::Error> {
         let cache = Cache::new_lru_cache(CACHE_BYTES);
-        let tables = self.database.tables().iter().map(|&table| {
-            let mut options = table_options(table, self.database, &cache);
+        let mut tables = Vec::new();
+        for &table in self.database.tables() {
+            let mut options = table_options(table, self.database, &cache)?;
             options.set_disable_auto_compactions(care == Care::Lenient);
-            ColumnFamilyDescriptor::new(table.name(), options)
-        });
+            tables.push(ColumnFamilyDescriptor::new(table.name(), options));
+        }
         DB::open_cf_descriptors(&self.options(care), &self.path, tables)
     }
 
@@ -208,8 +211,16 @@ fn bound_files(options: &mut Options) {
     options.set_bytes_per_sync(1 << 20);
 }
 
-fn table_options(table: Table, database: Database, cache: &Cache) -> Options {
-    let mut options = Options::default();
+fn table_options(
+    table: Table,
+    database: Database,
+    cache: &Cache,
+) -> Result<Options, rocksdb::Error> {
+    // Without a delay every view that ends would have files of the last level rewritten, only to
+    // make their sequence numbers smaller.
+    let mut options = Options::default().get_options_from_string(format!(
+        "bottommost_file_compaction_delay={REWRITE_DELAY_S}"
+    ))?;
     // What is sealed does not get smaller.
     options.set_compression_type(DBCompressionType::None);
     options.set_write_buffer_size(match database {
@@ -240,5 +251,5 @@ fn table_options(table: Table, database: Database, cache: &Cache) -> Options {
         4 << 10
     });
     options.set_block_based_table_factory(&blocks);
-    options
+    Ok(options)
 }

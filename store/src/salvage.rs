@@ -105,15 +105,8 @@ fn salvage(location: &Location, damage: &DamageLog) -> Result<(), StoreError> {
 fn copy(old: &DB, new: &DB, table: Table, damage: &DamageLog) -> Result<(), StoreError> {
     let handles = old.cf_handle(table.name()).zip(new.cf_handle(table.name()));
     let (from, to) = handles.expect("every table is made when a database is opened");
-    let mut options = ReadOptions::default();
-    options.set_total_order_seek(true);
-    options.fill_cache(false);
-    let mut rows = Cursor::new(
-        old.raw_iterator_cf_opt(from, options),
-        table,
-        (Vec::new(), Vec::new()),
-        damage,
-    );
+    let rows = || old.raw_iterator_cf_opt(from, whole_table());
+    let mut rows = Cursor::new(rows, table, (Vec::new(), Vec::new()), damage);
     // What is copied is flushed below, so the log would only double the work.
     let mut unlogged = WriteOptions::default();
     unlogged.disable_wal(true);
@@ -129,6 +122,14 @@ fn copy(old: &DB, new: &DB, table: Table, damage: &DamageLog) -> Result<(), Stor
     new.write_opt(batch, &unlogged)?;
     new.flush_cf_opt(to, &FlushOptions::default())?;
     Ok(())
+}
+
+/// Reading all of a table once: in the order of whole keys, and without filling the cache.
+pub(crate) fn whole_table() -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_total_order_seek(true);
+    options.fill_cache(false);
+    options
 }
 
 /// The names beside a database: of the copy being made, and of the old files on their way out.

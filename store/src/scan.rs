@@ -3,7 +3,8 @@
 //! RocksDB stops at a block it cannot read and does not say where the next good one starts. A
 //! cursor finds it by probing: ever longer steps until a probe can be read, then halving. Each
 //! hole is noted as damage once and costs a few hundred probes, so the number of holes that one
-//! cursor goes past is bounded.
+//! cursor goes past is bounded. Each probe takes a fresh iterator: one that has met a broken block
+//! may go on reporting it wherever it is sent.
 
 use rocksdb::DBRawIterator;
 
@@ -12,9 +13,13 @@ use crate::table::Table;
 
 /// Holes that one cursor goes past before it stops.
 const HOLES_MAX: u32 = 64;
+/// Bytes of a key that count when a hole is measured; the keys of all tables but `meta` are
+/// shorter.
+const WIDTH: usize = 48;
 
 /// A place among the rows of a table, from `lower` to before `upper`.
 pub(crate) struct Cursor<'a> {
+    fresh: Box<dyn Fn() -> DBRawIterator<'a> + 'a>,
     rows: DBRawIterator<'a>,
     table: Table,
     lower: Vec<u8>,
@@ -26,14 +31,17 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// A cursor that is nowhere yet. An empty `upper` means no bound.
+    /// A cursor that is nowhere yet, over the rows of the iterators that `fresh` makes. An empty
+    /// `upper` means no bound.
     pub(crate) fn new(
-        rows: DBRawIterator<'a>,
+        fresh: impl Fn() -> DBRawIterator<'a> + 'a,
         table: Table,
         (lower, upper): (Vec<u8>, Vec<u8>),
         damage: &'a DamageLog,
     ) -> Self {
+        let rows = fresh();
         Self {
+            fresh: Box::new(fresh),
             rows,
             table,
             lower,
@@ -132,15 +140,14 @@ impl<'a> Cursor<'a> {
         if !self.note_hole(from) {
             return;
         }
-        let width = from.len().max(self.upper.len()) + 1;
+        let width = WIDTH.max(from.len() + 1);
         let mut broken = padded(from, width);
         let mut good = None;
         for bit in 0..width * 8 {
             let Some(probe) = plus(&broken, bit).filter(|probe| self.is_below_upper(probe)) else {
                 break;
             };
-            self.rows.seek(&probe);
-            if !self.is_broken() {
+            if self.probe(|rows| rows.seek(&probe)) {
                 good = Some(probe);
                 break;
             }
@@ -153,15 +160,13 @@ impl<'a> Cursor<'a> {
             None => padded(&self.upper, width),
         };
         while let Some(probe) = between(&broken, &good) {
-            self.rows.seek(&probe);
-            if self.is_broken() {
-                broken = probe;
-            } else {
+            if self.probe(|rows| rows.seek(&probe)) {
                 good = probe;
+            } else {
+                broken = probe;
             }
         }
-        self.rows.seek(&good);
-        self.ended = self.is_broken();
+        self.ended = !self.probe(|rows| rows.seek(&good));
     }
 
     /// From a key that cannot be sought backwards to the last row before the hole.
@@ -169,7 +174,7 @@ impl<'a> Cursor<'a> {
         if !self.note_hole(from) {
             return;
         }
-        let width = from.len().max(self.lower.len()) + 1;
+        let width = WIDTH.max(from.len() + 1);
         let mut broken = padded(from, width);
         let mut good = None;
         for bit in 0..width * 8 {
@@ -178,8 +183,7 @@ impl<'a> Cursor<'a> {
             else {
                 break;
             };
-            self.rows.seek_for_prev(&probe);
-            if !self.is_broken() {
+            if self.probe(|rows| rows.seek_for_prev(&probe)) {
                 good = Some(probe);
                 break;
             }
@@ -187,15 +191,20 @@ impl<'a> Cursor<'a> {
         }
         let mut good = good.unwrap_or_else(|| padded(&self.lower, width));
         while let Some(probe) = between(&good, &broken) {
-            self.rows.seek_for_prev(&probe);
-            if self.is_broken() {
-                broken = probe;
-            } else {
+            if self.probe(|rows| rows.seek_for_prev(&probe)) {
                 good = probe;
+            } else {
+                broken = probe;
             }
         }
-        self.rows.seek_for_prev(&good);
-        self.ended = self.is_broken();
+        self.ended = !self.probe(|rows| rows.seek_for_prev(&good));
+    }
+
+    /// Goes somewhere with a fresh iterator and says whether it can be read there.
+    fn probe(&mut self, go: impl FnOnce(&mut DBRawIterator<'a>)) -> bool {
+        self.rows = (self.fresh)();
+        go(&mut self.rows);
+        !self.is_broken()
     }
 
     fn is_below_upper(&self, key: &[u8]) -> bool {

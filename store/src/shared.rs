@@ -111,20 +111,25 @@ impl Shared {
         }
     }
 
-    /// A cursor over the rows of a table from `lower` to before `upper`.
-    pub(crate) fn cursor(
-        &self,
+    /// A cursor over the rows of a table from `lower` to before `upper`, read with the options
+    /// that `options` makes.
+    pub(crate) fn cursor<'a>(
+        &'a self,
         table: Table,
         lower: Vec<u8>,
         upper: Vec<u8>,
-        mut options: ReadOptions,
-    ) -> Cursor<'_> {
-        options.set_iterate_lower_bound(lower.clone());
-        if !upper.is_empty() {
-            options.set_iterate_upper_bound(upper.clone());
-        }
-        let rows = self.db.raw_iterator_cf_opt(self.table(table), options);
-        Cursor::new(rows, table, (lower, upper), &self.damage)
+        options: impl Fn() -> ReadOptions + 'a,
+    ) -> Cursor<'a> {
+        let bounds = (lower.clone(), upper.clone());
+        let rows = move || {
+            let mut options = options();
+            options.set_iterate_lower_bound(lower.as_slice());
+            if !upper.is_empty() {
+                options.set_iterate_upper_bound(upper.as_slice());
+            }
+            self.db.raw_iterator_cf_opt(self.table(table), options)
+        };
+        Cursor::new(rows, table, bounds, &self.damage)
     }
 
     /// Notes that a record opens but is not of the form it should have.

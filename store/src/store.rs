@@ -5,7 +5,6 @@
 //! round, and a mark in the batch lets the next start finish what a crash left between.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -118,10 +117,9 @@ impl Store {
             is_marked,
             &damage,
         )?;
-        if is_marked {
-            fs::remove_file(&marker)
-                .map_err(|error| StoreError::io("finishing a salvage", error))?;
-        }
+        damage
+            .unmark()
+            .map_err(|error| StoreError::io("finishing a salvage", error))?;
         let keys = RecordKeys::new(master);
         let table_keys = TableKeys::new(master);
         let window_keys = key_db.load(&keys, &table_keys, &damage);
@@ -410,12 +408,9 @@ impl Store {
     fn finish_shredding(&mut self) -> Result<(), StoreError> {
         let mut marks = Vec::new();
         let upper = crate::keys::after_prefix(SHREDDING);
-        let mut rows = self.shared.cursor(
-            Table::Meta,
-            SHREDDING.to_vec(),
-            upper,
-            ReadOptions::default(),
-        );
+        let mut rows =
+            self.shared
+                .cursor(Table::Meta, SHREDDING.to_vec(), upper, ReadOptions::default);
         rows.seek_first();
         while let Some((key, _)) = rows.row() {
             marks.push(key.to_vec());
@@ -448,12 +443,10 @@ impl Store {
 
     fn sweep_table(&mut self, limit: usize, swept: &mut Swept, writes: &mut WriteBatch) {
         let table = SWEPT[self.sweep.table];
-        let mut options = ReadOptions::default();
-        options.set_total_order_seek(true);
-        options.fill_cache(false);
+        let from = self.sweep.key.clone();
         let mut rows = self
             .shared
-            .cursor(table, self.sweep.key.clone(), Vec::new(), options);
+            .cursor(table, from, Vec::new(), salvage::whole_table);
         rows.seek_first();
         while let Some((key, record)) = rows.row() {
             if swept.looked >= limit {
@@ -547,14 +540,7 @@ fn expected_bytes(batch: &Batch) -> usize {
 
 impl EventCursors {
     fn read(shared: &Shared) -> Self {
-        let rows = || {
-            shared.cursor(
-                Table::Events,
-                Vec::new(),
-                Vec::new(),
-                ReadOptions::default(),
-            )
-        };
+        let rows = || shared.cursor(Table::Events, Vec::new(), Vec::new(), ReadOptions::default);
         let mut first = rows();
         first.seek_first();
         let oldest = first
@@ -590,12 +576,7 @@ impl EventCursors {
         if oldest_shown < self.oldest + events::TRIM_STEP {
             return;
         }
-        let mut rows = shared.cursor(
-            Table::Events,
-            Vec::new(),
-            Vec::new(),
-            ReadOptions::default(),
-        );
+        let mut rows = shared.cursor(Table::Events, Vec::new(), Vec::new(), ReadOptions::default);
         rows.seek_back(&events::key(oldest_shown));
         if let Some(first) = rows.row().and_then(|(key, _)| events::first_in(key)) {
             writes.delete_range_cf(

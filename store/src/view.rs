@@ -176,8 +176,11 @@ impl View<'_> {
 
     /// What is claimed about each of these messages, in this order.
     pub fn multi_claims(&self, messages: &[MessageId]) -> Vec<Vec<Vec<u8>>> {
-        let mut options = self.options();
-        options.set_prefix_same_as_start(true);
+        let options = || {
+            let mut options = self.options();
+            options.set_prefix_same_as_start(true);
+            options
+        };
         let mut cursor = self
             .shared
             .cursor(Table::Claims, Vec::new(), Vec::new(), options);
@@ -342,7 +345,7 @@ impl View<'_> {
         let from = cursor.saturating_add(1).max(events::oldest_shown(newest));
         let mut rows = self
             .shared
-            .cursor(Table::Events, Vec::new(), Vec::new(), self.options());
+            .cursor(Table::Events, Vec::new(), Vec::new(), || self.options());
         rows.seek_back(&events::key(from));
         if rows.row().is_none() {
             rows.seek(&events::key(from));
@@ -365,7 +368,7 @@ impl View<'_> {
         let newest = self.newest_cursor()?;
         let mut rows = self
             .shared
-            .cursor(Table::Events, Vec::new(), Vec::new(), self.options());
+            .cursor(Table::Events, Vec::new(), Vec::new(), || self.options());
         rows.seek_first();
         rows.row()
             .map(|row| self.events_in(row).0.max(events::oldest_shown(newest)))
@@ -375,7 +378,7 @@ impl View<'_> {
     pub fn newest_cursor(&self) -> Option<u64> {
         let mut rows = self
             .shared
-            .cursor(Table::Events, Vec::new(), Vec::new(), self.options());
+            .cursor(Table::Events, Vec::new(), Vec::new(), || self.options());
         rows.seek_back(&[0xff; 8]);
         let (first, events) = self.events_in(rows.row()?);
         Some(first + (events.len() as u64).saturating_sub(1))
@@ -450,7 +453,7 @@ impl View<'_> {
         upper: Vec<u8>,
         mut each: impl FnMut(&[u8], Record) -> bool,
     ) {
-        let mut rows = self.shared.cursor(table, lower, upper, self.options());
+        let mut rows = self.shared.cursor(table, lower, upper, || self.options());
         rows.seek_first();
         while let Some((key, record)) = rows.row() {
             let found = self.shared.open(Site { table, key }, record);

@@ -1,5 +1,10 @@
 //! What is committed is there: for readers, after a restart, and on either medium.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that lacks what it needs has failed"
+)]
+
 mod home;
 
 use std::path::Path;

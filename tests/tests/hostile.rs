@@ -1,6 +1,11 @@
 //! A member or a stranger who does not keep to the rules, against an engine: that one thing is
 //! refused, and nobody else notices.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that lacks what it needs has failed"
+)]
+
 use kith_crdt::beacon::Beacon;
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::envelope::{self, Envelope, Position};

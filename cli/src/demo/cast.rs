@@ -72,9 +72,9 @@ impl Cast {
     }
 
     /// Keeps the directory for a look at what went wrong, and says so.
-    pub(super) fn keep(&mut self, error: ApiError) -> ApiError {
+    pub(super) fn keep(&mut self, error: &ApiError) -> ApiError {
         let Some(directory) = self.directory.take() else {
-            return error;
+            return error.clone();
         };
         let kept = directory.keep();
         let kept = kept.display();

@@ -24,11 +24,14 @@ use crate::verbs::Outcome;
 pub(crate) async fn demo(output: &Output) -> Outcome {
     let mut cast = Cast::gather()?;
     let mut report = Report::new(output);
-    let outcome = tokio::select! {
-        outcome = play(&mut cast, &mut report, output) => outcome,
-        interrupted = interruption() => interrupted,
+    let played = tokio::select! {
+        outcome = play(&mut cast, &mut report, output) => Some(outcome),
+        asked = interruption() => asked.err().map(Err),
     };
-    let outcome = outcome.map_err(|error| cast.keep(error));
+    let outcome = match played {
+        Some(outcome) => outcome.map_err(|error| cast.keep(&error)),
+        None => Err(ApiError::other("interrupted")),
+    };
     cast.leave().await;
     outcome
 }
@@ -51,5 +54,5 @@ async fn interruption() -> Outcome {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    Err(ApiError::other("interrupted"))
+    Ok(())
 }

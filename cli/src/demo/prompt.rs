@@ -3,13 +3,13 @@
 use std::io::{self, BufRead};
 
 use kith_api::ApiError;
-use kith_api::event::{Event, Happened};
-use kith_api::message::{PageQuery, SendMessage};
+use kith_api::event::{Event, EventsQuery, Happened};
+use kith_api::message::{DeliveryState, PageQuery, SendMessage};
 use tokio::sync::mpsc;
 
 use super::cast::Cast;
 use super::friend;
-use crate::output::{Output, print};
+use crate::output::{Output, print, print_error};
 use crate::verbs::Outcome;
 
 const HELP: &str = "\
@@ -28,6 +28,7 @@ pub(super) async fn converse(cast: &mut Cast, channel: &str, output: &Output) ->
     print(HELP)?;
     let answers = friend::answer_all(cast.ben.client.clone(), channel.to_owned());
     let friend = tokio::spawn(answers);
+    let mut events = cast.ada.client.events(EventsQuery::default()).await?;
     let mut lines = typed_lines();
     loop {
         tokio::select! {
@@ -35,11 +36,11 @@ pub(super) async fn converse(cast: &mut Cast, channel: &str, output: &Output) ->
                 None | Some("/quit") => break,
                 Some(line) => {
                     if let Err(error) = obey(cast, channel, line, output).await {
-                        crate::output::print_error(&error, false);
+                        print_error(&error, false);
                     }
                 }
             },
-            event = cast.ada.witness()?.next() => {
+            event = events.next() => {
                 let event = event?;
                 if is_worth_showing(&event) {
                     output.put(&event)?;
@@ -94,6 +95,11 @@ async fn obey(cast: &mut Cast, channel: &str, line: &str, output: &Output) -> Re
 fn is_worth_showing(event: &Event) -> bool {
     !matches!(
         event.what,
-        Happened::Peer { .. } | Happened::Sync { .. } | Happened::Member { .. }
+        Happened::Peer { .. }
+            | Happened::Sync { .. }
+            | Happened::State {
+                state: DeliveryState::Sent,
+                ..
+            }
     )
 }

@@ -69,14 +69,6 @@ impl Witness {
         .await
     }
 
-    /// The next event that nobody has asked for yet.
-    pub(super) async fn next(&mut self) -> Result<Event, ApiError> {
-        match self.kept.pop_front() {
-            Some((_, event)) => Ok(event),
-            None => self.events.next().await,
-        }
-    }
-
     /// Waits for the first event of a kind and says when it came.
     async fn until(
         &mut self,

@@ -9,12 +9,13 @@ use super::Show;
 use super::channel::{retention, status, sync};
 use super::clean::clean;
 use super::look::{Look, Paint};
-use super::message::{short, state_paint, write_message};
+use super::message::{Occasion, short, state_paint, write_message};
 
 impl Show for Event {
     fn show(&self, look: &Look, out: &mut String) {
         if let Happened::Message { message, .. } = &self.what {
-            write_message(message, clean(&message.name).width(), look, out);
+            let width = clean(&message.name).width();
+            write_message(message, Occasion::Live, width, look, out);
             return;
         }
         let line = sentence(&self.what, look);

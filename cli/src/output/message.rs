@@ -28,7 +28,7 @@ impl Show for [Message] {
         let names = self.iter().map(|message| clean(&message.name).width());
         let name_width = names.max().unwrap_or(0);
         for message in self {
-            write_message(message, name_width, look, out);
+            write_message(message, Occasion::Page, name_width, look, out);
         }
     }
 }
@@ -39,8 +39,23 @@ impl Show for Message {
     }
 }
 
+/// Where a message is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// Among others, some time after it was written.
+    Page,
+    /// Alone, as it comes: nobody expects it to have got anywhere yet.
+    Live,
+}
+
 /// Writes a message: id, time, author and text; below it, where there is more to say, the rest.
-pub(crate) fn write_message(message: &Message, name_width: usize, look: &Look, out: &mut String) {
+pub(crate) fn write_message(
+    message: &Message,
+    occasion: Occasion,
+    name_width: usize,
+    look: &Look,
+    out: &mut String,
+) {
     let id = short(&message.id);
     let time = look.time(message.at);
     let name = clean(&message.name);
@@ -52,7 +67,7 @@ pub(crate) fn write_message(message: &Message, name_width: usize, look: &Look, o
         format!("{}{gap}", look.paint(Paint::Person, name)),
     ];
     out.push_str(&head.join("  "));
-    let more = details(message);
+    let more = details(message, occasion);
     let details = (!more.is_empty()).then(|| look.paint(Paint::Faint, more.join(" · ")));
     for (number, line) in text(message, look).into_iter().chain(details).enumerate() {
         out.push_str(if number == 0 { "  " } else { &indent });
@@ -78,7 +93,7 @@ fn text(message: &Message, look: &Look) -> Vec<String> {
     lines
 }
 
-fn details(message: &Message) -> Vec<String> {
+fn details(message: &Message, occasion: Occasion) -> Vec<String> {
     let mut details = Vec::new();
     if let Some(answered) = &message.reply_to {
         details.push(format!("answers {}", short(answered)));
@@ -94,9 +109,11 @@ fn details(message: &Message) -> Vec<String> {
         details.push(format!("{} {}{mine}", clean(emoji), reaction.count));
     }
     match message.state {
-        DeliveryState::Pending => details.push("not on any other device yet".to_owned()),
+        DeliveryState::Pending if occasion == Occasion::Page => {
+            details.push("not on any other device yet".to_owned());
+        }
         DeliveryState::Failed => details.push("reached nobody in time".to_owned()),
-        DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => {}
+        _ => {}
     }
     if !message.read_by.is_empty() {
         details.push(format!("read by {}", message.read_by.len()));

@@ -21,10 +21,13 @@ use crate::args::Place;
 use crate::home::VAULT;
 use crate::output::clean::clean;
 use crate::output::look::{Look, Paint};
+use crate::output::table::{Cell, Table};
 use crate::output::{Output, Show};
 use crate::passphrase::Passphrase;
 use crate::verbs::Outcome;
 
+/// Words of the phrase in a line, so that four lines are copied one after the other.
+const WORDS_PER_LINE: usize = 6;
 /// What a crash while a home was being made may leave behind.
 const LEFTOVERS: [&str; 2] = ["vault.new", "lock"];
 
@@ -137,15 +140,17 @@ impl Show for Created<'_> {
             "{}",
             look.paint(Paint::Strong, "Your recovery phrase:")
         );
+        out.push('\n');
         let words: Vec<&str> = self.phrase.split(' ').collect();
-        for (number, line) in words.chunks(6).enumerate() {
-            let _written = write!(out, "\n  {:>2} ", number * 6 + 1);
-            for word in line {
-                let _written = write!(out, " {:<9}", look.paint(Paint::Strong, word));
-            }
+        let mut table = Table::bare();
+        for (number, line) in words.chunks(WORDS_PER_LINE).enumerate() {
+            let first = Cell::new(Paint::Faint, &format!("{:>4}", number * WORDS_PER_LINE + 1));
+            let words = line.iter().map(|word| Cell::new(Paint::Strong, word));
+            table.row(std::iter::once(first).chain(words).collect());
         }
+        table.write(look, out);
         out.push_str(
-            "\n\nWrite these 24 words down, on paper, now. They are shown this once and kept \
+            "\nWrite these 24 words down, on paper, now. They are shown this once and kept \
              nowhere.\nWhoever has them is you: they bring your account back if you lose every \
              device, and\nnothing else does. They are not the passphrase, which only opens this \
              home.\n\nNext: `kith daemon`, and `kith channel create NAME` in another terminal.\n",

@@ -132,7 +132,7 @@ mod tests {
             3 => Entry::Reaction {
                 target,
                 emoji: "👍".into(),
-                on: n % 2 == 0,
+                on: n > 99,
             },
             _ => Entry::Unknown {
                 kind: 'z',

@@ -9,6 +9,7 @@ use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{DeviceId, LogId, MessageId, SegmentId, Window, Writer};
 use crate::limits::{
     CHANGE_MAX, EMOJI_MAX, INCARNATION_MAX, LOG_ENVELOPES, SEEN_RANGES_MAX, SEGMENT_INDEX_MAX,
+    TEXT_MAX_CHARS,
 };
 use crate::time::Millis;
 
@@ -160,6 +161,27 @@ impl Entry {
         };
         entry.check()?;
         Ok(entry)
+    }
+
+    /// Reads the body that came with the entry: a message's or an edit's text, a deletion's
+    /// reason. None if there is none, or it has been erased, or what it is only a later version
+    /// knows.
+    ///
+    /// # Errors
+    /// [`DecodeError::OutOfRange`] if it is not UTF-8 of 1 to [`TEXT_MAX_CHARS`] characters, or
+    /// there where none may be.
+    pub fn text(&self, body: Option<Vec<u8>>) -> Result<Option<String>, DecodeError> {
+        let (Some(body), false) = (body, matches!(self, Self::Unknown { .. })) else {
+            return Ok(None);
+        };
+        if !self.takes_body(true) {
+            return Err(DecodeError::OutOfRange("body"));
+        }
+        let text = String::from_utf8(body).map_err(|_| DecodeError::OutOfRange("text"))?;
+        if !(1..=TEXT_MAX_CHARS).contains(&text.chars().count()) {
+            return Err(DecodeError::OutOfRange("text"));
+        }
+        Ok(Some(text))
     }
 
     /// Whether an envelope with this entry has a body: text, or for a deletion perhaps a reason.

@@ -21,7 +21,7 @@ pub enum Quarantine {
     #[error("its body does not go with its entry")]
     Body,
     /// The text is not UTF-8, empty, or longer than a text may be.
-    #[error("its text is not text of 1 to {TEXT_MAX_CHARS} characters")]
+    #[error("its text is not UTF-8 of 1 to {TEXT_MAX_CHARS} characters")]
     Text,
 }
 
@@ -53,20 +53,8 @@ pub fn read(
     if !entry.takes_body(header.body_hash.is_some()) {
         return Err(Quarantine::Body);
     }
-    let readable = !matches!(entry, Entry::Unknown { .. });
-    let body = opened.body.filter(|_| readable);
-    let text = body.map(read_text).transpose()?;
+    let text = entry.text(opened.body).map_err(|_| Quarantine::Text)?;
     Ok(Said { entry, text })
-}
-
-fn read_text(body: Vec<u8>) -> Result<String, Quarantine> {
-    let text = String::from_utf8(body).map_err(|_| Quarantine::Text)?;
-    let length = text.chars().count();
-    if (1..=TEXT_MAX_CHARS).contains(&length) {
-        Ok(text)
-    } else {
-        Err(Quarantine::Text)
-    }
 }
 
 #[cfg(test)]

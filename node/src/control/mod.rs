@@ -34,7 +34,7 @@ use crate::handle::Node;
 /// Connections served at once: every client keeps a few, and each costs two buffers.
 const CONNECTIONS_MAX: usize = 256;
 /// How long running requests may take to end when the daemon stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// How long to wait after the system had no descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -108,6 +108,18 @@ fn a_new_address_shortens_the_wait() {
 }
 
 #[test]
+fn a_clock_that_falls_back_does_not_put_off_the_retry() {
+    let (mut dialer, mut rng, wrong) = (book(&[1]), rng(), START.plus(1_000_000_000));
+    dialer.failed(&PEER, wrong, &mut rng);
+    dialer.clock_fell_back(START);
+    assert_eq!(dialer.next_deadline(), Some(START.plus(BACKOFF_MAX_MS)));
+    let mut dialer = book(&[1]);
+    dialer.due(wrong);
+    dialer.clock_fell_back(START);
+    assert_eq!(dialer.next_deadline(), Some(START.plus(DIAL_TIMEOUT_MS)));
+}
+
+#[test]
 fn a_failed_dial_beside_a_connection_that_stands_changes_nothing() {
     let (mut dialer, mut rng) = (book(&[1]), rng());
     dialer.succeeded(PEER, None, START);

@@ -4,12 +4,12 @@
 //! leaves no trace. Whether an edit or a deletion counts is decided when a message is shown, from
 //! the roster of that moment.
 
+use kith_crdt::encoding;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{AccountId, ChannelId, LogId, MessageId, Place, SegmentId};
 use kith_crdt::projection::{Claim, ClaimKind, SeenBy};
 use kith_crdt::ranges::Ranges;
-use kith_crdt::encoding;
-use kith_crdt::segment::{Entry, SeenRange, read_change};
+use kith_crdt::segment::{self, Entry, SeenRange};
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::Line;
 
@@ -36,19 +36,25 @@ impl Channel {
     /// Opens the change of an envelope as it is stored, where its key is here.
     pub(super) fn open_stored_change(&self, place: Place, stored: &[u8]) -> Option<Vec<u8>> {
         let envelope = Envelope::from_stored(stored, &self.id, place).ok()?;
-        let key = self.keys.window_key(&envelope.header.epoch, place.log.segment.window)?;
+        let key = self
+            .keys
+            .window_key(&envelope.header.epoch, place.log.segment.window)?;
         envelope.open_change(&self.id, &key).ok()
     }
 
     fn look_inside(&self, envelope: &Envelope) -> Inside {
         let place = envelope.place();
-        let epoch = &envelope.header.epoch;
-        let authorised = self.roster.epochs.get(epoch).is_some_and(|epoch| epoch.authorised);
-        let key = self.keys.window_key(epoch, place.log.segment.window);
-        let (true, Some(key)) = (authorised, key) else { return Inside::NoKey };
-        let Ok(change) = envelope.open_change(&self.id, &key) else { return Inside::Unsound };
-        match read_change(&change, &place.log.writer.actor(&self.id), place.seq) {
-            Ok(entry) => Inside::Entry(entry),
+        let id = &envelope.header.epoch;
+        let epoch = self.roster.epochs.get(id).filter(|epoch| epoch.authorised);
+        let key = self.keys.window_key(id, place.log.segment.window);
+        let (Some(epoch), Some(key)) = (epoch, key) else {
+            return Inside::NoKey;
+        };
+        let Ok(opened) = envelope.open(&self.id, &key) else {
+            return Inside::Unsound;
+        };
+        match segment::read(&self.id, &envelope.header, opened, epoch.unit_hours) {
+            Ok(said) => Inside::Entry(said.entry),
             Err(_) => Inside::Unsound,
         }
     }
@@ -57,7 +63,9 @@ impl Channel {
 impl Engine {
     /// Applies an envelope that is in its log, if it can be opened.
     pub(super) fn apply(&mut self, now: Millis, id: ChannelId, envelope: &Envelope) {
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         let place = envelope.place();
         match channel.look_inside(envelope) {
             Inside::Entry(entry) => self.project(now, id, place, envelope.header.hlc, &entry),
@@ -75,7 +83,9 @@ impl Engine {
     /// Opens envelopes that were waiting for a key which is here now. Returns whether some are
     /// left for the next turn.
     pub(super) fn reopen(&mut self, now: Millis, id: ChannelId) -> bool {
-        let Some(channel) = self.channels.get(&id) else { return false };
+        let Some(channel) = self.channels.get(&id) else {
+            return false;
+        };
         let waiting: Vec<Place> = channel
             .logs
             .iter()
@@ -84,8 +94,12 @@ impl Engine {
             .collect();
         let mut opened = 0;
         for place in &waiting {
-            let Some(envelope) = self.stored_envelope(id, *place) else { continue };
-            let Some(channel) = self.channels.get_mut(&id) else { return false };
+            let Some(envelope) = self.stored_envelope(id, *place) else {
+                continue;
+            };
+            let Some(channel) = self.channels.get_mut(&id) else {
+                return false;
+            };
             let inside = channel.look_inside(&envelope);
             if matches!(inside, Inside::NoKey) {
                 continue;
@@ -105,9 +119,18 @@ impl Engine {
     }
 
     /// Stages what an entry adds to what can be read.
-    pub(super) fn project(&mut self, now: Millis, id: ChannelId, place: Place, hlc: Hlc, entry: &Entry) {
+    pub(super) fn project(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        place: Place,
+        hlc: Hlc,
+        entry: &Entry,
+    ) {
         match entry {
-            Entry::Message(message) => self.project_message(id, place, hlc, message.thread.as_ref()),
+            Entry::Message(message) => {
+                self.project_message(id, place, hlc, message.thread.as_ref())
+            }
             Entry::Edit { target } => {
                 self.project_claim(id, entry, place, hlc);
                 self.happened(id, hlc.millis(), What::Edited(*target));
@@ -121,7 +144,10 @@ impl Engine {
                 self.happened(id, hlc.millis(), What::Reaction(*target, place));
             }
             Entry::Seen(ranges) => {
-                let account = self.channels.get(&id).and_then(|channel| channel.roster.account_of(&place.log.writer.device));
+                let account = self
+                    .channels
+                    .get(&id)
+                    .and_then(|channel| channel.roster.account_of(&place.log.writer.device));
                 if let Some(account) = account {
                     for range in ranges {
                         self.project_seen(now, id, account, range, hlc);
@@ -132,18 +158,29 @@ impl Engine {
         }
     }
 
-    fn project_message(&mut self, id: ChannelId, place: Place, hlc: Hlc, thread: Option<&MessageId>) {
+    fn project_message(
+        &mut self,
+        id: ChannelId,
+        place: Place,
+        hlc: Hlc,
+        thread: Option<&MessageId>,
+    ) {
         let message = place.message_id(&id);
         let line = thread.map_or_else(|| Line::main(&id), |root| Line::thread(&id, root));
         self.stage.batch.insert_timeline(line, hlc, place);
         self.stage.batch.put_message_id(&id, &message, &place);
         let me = self.me;
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         channel.log_mut(place.log).messages.insert(place.seq);
         channel.messages += 1;
         channel.last_activity = channel.last_activity.max(Some(hlc.millis()));
         let others = channel.roster.account_of(&place.log.writer.device) != Some(me);
-        let seen = channel.own_seen.get(&place.log).is_some_and(|seen| seen.contains(place.seq));
+        let seen = channel
+            .own_seen
+            .get(&place.log)
+            .is_some_and(|seen| seen.contains(place.seq));
         if others && !seen {
             channel.unread += 1;
         }
@@ -158,17 +195,28 @@ impl Engine {
         }
     }
 
-    fn project_seen(&mut self, now: Millis, id: ChannelId, account: AccountId, range: &SeenRange, hlc: Hlc) {
+    fn project_seen(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        account: AccountId,
+        range: &SeenRange,
+        hlc: Hlc,
+    ) {
         let log_id = range.log;
         let mut seen = self.seen_by(id, log_id.segment, account);
         let before = read_of(&seen, &log_id);
         if !seen.merge(log_id.writer, range.first, range.last, hlc) {
             return;
         }
-        self.stage.batch.put_seen(&id, &log_id.segment, &account, encoding::encode(&seen));
+        self.stage
+            .batch
+            .put_seen(&id, &log_id.segment, &account, encoding::encode(&seen));
         self.stage.seen.insert((id, log_id.segment, account), seen);
         self.stage.touched.insert(id);
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         let mut covered = Ranges::new();
         covered.insert_range(range.first, range.last);
         let fresh = channel
@@ -177,12 +225,19 @@ impl Engine {
             .map(|log| log.messages.intersect(&covered).minus(&before))
             .unwrap_or_default();
         if account == self.me {
-            channel.own_seen.entry(log_id).or_default().insert_range(range.first, range.last);
+            channel
+                .own_seen
+                .entry(log_id)
+                .or_default()
+                .insert_range(range.first, range.last);
             if channel.roster.account_of(&log_id.writer.device) != Some(account) {
                 channel.unread = channel.unread.saturating_sub(fresh.len());
             }
         }
-        let ids: Vec<MessageId> = fresh.iter().map(|seq| log_id.place(seq).message_id(&id)).collect();
+        let ids: Vec<MessageId> = fresh
+            .iter()
+            .map(|seq| log_id.place(seq).message_id(&id))
+            .collect();
         for ids in ids.chunks(READ_EVENT_IDS) {
             self.happened(id, hlc.millis(), What::Read(account, ids.to_vec()));
         }
@@ -193,7 +248,9 @@ impl Engine {
 
     /// Tells of own messages that the last missing reader has read now.
     fn note_read_by_all(&mut self, now: Millis, id: ChannelId, log_id: LogId, fresh: &Ranges) {
-        let Some(channel) = self.channels.get(&id) else { return };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
         let readers: Vec<AccountId> = channel
             .roster
             .active()
@@ -220,27 +277,39 @@ impl Engine {
             return seen.clone();
         }
         let stored = self.store.reader().view().seen_by(&id, &segment, &account);
-        stored.and_then(|bytes| encoding::decode(&bytes, SEEN_MAX).ok()).unwrap_or_default()
+        stored
+            .and_then(|bytes| encoding::decode(&bytes, SEEN_MAX).ok())
+            .unwrap_or_default()
     }
 
     /// Takes back what the envelopes `first..=last` of a log added, before the log is cut there.
     pub(super) fn withdraw(&mut self, id: ChannelId, log_id: LogId, first: u32, last: u32) {
         for seq in first..=last {
             let place = log_id.place(seq);
-            let Some(envelope) = self.stored_envelope(id, place) else { continue };
-            let Some(channel) = self.channels.get_mut(&id) else { return };
-            let Inside::Entry(entry) = channel.look_inside(&envelope) else { continue };
+            let Some(envelope) = self.stored_envelope(id, place) else {
+                continue;
+            };
+            let Some(channel) = self.channels.get_mut(&id) else {
+                return;
+            };
+            let Inside::Entry(entry) = channel.look_inside(&envelope) else {
+                continue;
+            };
             let hlc = envelope.header.hlc;
             match entry {
                 Entry::Message(message) => {
-                    let line = message.thread.map_or_else(|| Line::main(&id), |root| Line::thread(&id, &root));
+                    let line = message
+                        .thread
+                        .map_or_else(|| Line::main(&id), |root| Line::thread(&id, &root));
                     self.stage.batch.remove_timeline(line, hlc, place);
                     self.stage.batch.delete_message_id(&place.message_id(&id));
                     channel.messages = channel.messages.saturating_sub(1);
                 }
                 entry => {
                     if let (Some(target), Some(kind)) = (entry.target(), ClaimKind::of(&entry)) {
-                        self.stage.batch.delete_claim(&id, &target, kind.number(), &place);
+                        self.stage
+                            .batch
+                            .delete_claim(&id, &target, kind.number(), &place);
                     }
                 }
             }

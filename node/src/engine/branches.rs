@@ -21,7 +21,9 @@ const REPLAY_PAGE: usize = 512;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BranchLost {
     /// An own envelope is damaged or its key is gone.
-    #[error("what this device wrote today cannot be read back: restore the home from a backup, or write from another device")]
+    #[error(
+        "what this device wrote today cannot be read back: restore the home from a backup, or write from another device"
+    )]
     Unreadable,
     /// Own changes do not fit together.
     #[error("what this device wrote today does not fit together: {0}")]
@@ -42,7 +44,9 @@ struct Loaded {
 
 impl Default for Branches {
     fn default() -> Self {
-        Self { loaded: LruCache::new(LOADED_MAX) }
+        Self {
+            loaded: LruCache::new(LOADED_MAX),
+        }
     }
 }
 
@@ -60,11 +64,18 @@ impl Branches {
         entry: &Entry,
     ) -> Result<Vec<u8>, BranchLost> {
         let key = (channel.id, log);
-        if self.loaded.get(&key).is_none_or(|loaded| loaded.branch.seq() + 1 != seq) {
+        if self
+            .loaded
+            .get(&key)
+            .is_none_or(|loaded| loaded.branch.seq() + 1 != seq)
+        {
             let loaded = load(store, channel, log, seq - 1)?;
             self.loaded.put(key, loaded);
         }
-        let loaded = self.loaded.get_mut(&key).expect("it was put there just now");
+        let loaded = self
+            .loaded
+            .get_mut(&key)
+            .expect("it was put there just now");
         Ok(loaded.branch.write(entry))
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use kith_crdt::control::{ControlLog, Roster};
 use kith_crdt::crypto::sign::Signed;
-use kith_crdt::ids::{AccountId, ChannelId, DeviceId, EpochId, LogId, OpId, SegmentId, Window, Writer};
+use kith_crdt::ids::{
+    AccountId, ChannelId, DeviceId, EpochId, LogId, OpId, SegmentId, Window, Writer,
+};
 use kith_crdt::keyring::Keyring;
 use kith_crdt::limits::{LOG_ENVELOPES, SEGMENT_ENVELOPES};
 use kith_crdt::link::InviteLink;
@@ -160,15 +162,26 @@ impl Channel {
     pub(super) fn segment_for(&self, window: Window, writer: &Writer) -> SegmentId {
         let newest = self
             .sizes
-            .range(SegmentId { window, index: 0 }..=SegmentId { window, index: u16::MAX })
+            .range(
+                SegmentId { window, index: 0 }..=SegmentId {
+                    window,
+                    index: u16::MAX,
+                },
+            )
             .next_back();
         let Some((segment, size)) = newest else {
             return SegmentId { window, index: 0 };
         };
-        let own = self.logs.get(&LogId { segment: *segment, writer: *writer });
+        let own = self.logs.get(&LogId {
+            segment: *segment,
+            writer: *writer,
+        });
         let closed = own.is_some_and(|log| log.head >= LOG_ENVELOPES || log.fork.is_some());
         if *size >= SEGMENT_ENVELOPES || closed {
-            SegmentId { window, index: segment.index.saturating_add(1) }
+            SegmentId {
+                window,
+                index: segment.index.saturating_add(1),
+            }
         } else {
             *segment
         }
@@ -187,7 +200,9 @@ impl Channel {
             .epochs
             .iter()
             .filter(|(id, epoch)| {
-                epoch.usable && epoch.first_window <= window && self.keys.window_key(id, window).is_some()
+                epoch.usable
+                    && epoch.first_window <= window
+                    && self.keys.window_key(id, window).is_some()
             })
             .max_by_key(|(_, epoch)| (epoch.lamport, epoch.op))
             .map(|(id, _)| *id)
@@ -219,7 +234,10 @@ impl Channel {
     }
 
     /// The active devices of the channel but this one, with their accounts.
-    pub(super) fn others(&self, this: &DeviceId) -> impl Iterator<Item = (DeviceId, AccountId)> + '_ {
+    pub(super) fn others(
+        &self,
+        this: &DeviceId,
+    ) -> impl Iterator<Item = (DeviceId, AccountId)> + '_ {
         let this = *this;
         self.roster
             .devices
@@ -231,5 +249,9 @@ impl Channel {
 
 /// Where a log ends, as digests see it.
 const fn head_of(log: &Log) -> Head {
-    Head { seq: log.head, link: log.link, fork: log.fork }
+    Head {
+        seq: log.head,
+        link: log.link,
+        fork: log.fork,
+    }
 }

@@ -1,9 +1,11 @@
 //! Commands of the local API, each checked again here: the engine is the one that decides.
 
-use kith_crdt::encoding;
 use kith_crdt::control::{Body, ControlLog, Policy, Right, Role};
+use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, ChannelId, InviteId, LogId, MessageId};
-use kith_crdt::limits::{CHANNELS_PER_NODE, EMOJI_PER_MESSAGE, NAME_MAX_CHARS, SEEN_RANGES_MAX, TOPIC_MAX_CHARS};
+use kith_crdt::limits::{
+    CHANNELS_PER_NODE, EMOJI_PER_MESSAGE, NAME_MAX_CHARS, SEEN_RANGES_MAX, TOPIC_MAX_CHARS,
+};
 use kith_crdt::link::InviteLink;
 use kith_crdt::projection::{self, Claim, Original, Rendered};
 use kith_crdt::ranges::Ranges;
@@ -35,7 +37,13 @@ const INVITE_USES_MAX: u32 = 1_000;
 
 impl Engine {
     /// Carries out a command and answers it, now or when it is over.
-    pub(super) fn command(&mut self, now: Millis, token: u64, key: Option<String>, command: Command) {
+    pub(super) fn command(
+        &mut self,
+        now: Millis,
+        token: u64,
+        key: Option<String>,
+        command: Command,
+    ) {
         if let Some(outcome) = key.as_deref().and_then(|key| self.repeated(key)) {
             self.stage.answer(token, Ok(outcome));
             return;
@@ -56,7 +64,9 @@ impl Engine {
             return Some(outcome.clone());
         }
         let stored = self.store.reader().view().idempotency(key)?;
-        encoding::decode::<Kept>(&stored, OUTCOME_MAX).ok().map(|kept| kept.outcome)
+        encoding::decode::<Kept>(&stored, OUTCOME_MAX)
+            .ok()
+            .map(|kept| kept.outcome)
     }
 
     /// Forgets outcomes that nobody will ask for again.
@@ -73,13 +83,23 @@ impl Engine {
 
     fn remember(&mut self, key: Option<String>, outcome: &Outcome) {
         if let Some(key) = key {
-            let kept = Kept { at: self.now, outcome: outcome.clone() };
-            self.stage.batch.put_idempotency(&key, encoding::encode(&kept));
+            let kept = Kept {
+                at: self.now,
+                outcome: outcome.clone(),
+            };
+            self.stage
+                .batch
+                .put_idempotency(&key, encoding::encode(&kept));
             self.stage.keys.insert(key, outcome.clone());
         }
     }
 
-    fn carry_out(&mut self, now: Millis, token: u64, command: Command) -> Result<Option<Outcome>, Refusal> {
+    fn carry_out(
+        &mut self,
+        now: Millis,
+        token: u64,
+        command: Command,
+    ) -> Result<Option<Outcome>, Refusal> {
         match command {
             Command::CreateChannel { name, topic } => self.create_channel(now, &name, &topic),
             Command::Rename { channel, name } => {
@@ -91,10 +111,20 @@ impl Engine {
                 self.set_policy(now, channel, Policy::Topic(topic))
             }
             Command::Leave { channel } => self.leave(now, channel),
-            Command::Invite { channel, role, uses, expires_at } => self.invite(now, channel, role, uses, expires_at),
+            Command::Invite {
+                channel,
+                role,
+                uses,
+                expires_at,
+            } => self.invite(now, channel, role, uses, expires_at),
             Command::RevokeInvite { channel, invite } => self.revoke_invite(now, channel, invite),
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
-            Command::Send { channel, text, reply_to, thread } => self.send_message(now, channel, &text, reply_to, thread),
+            Command::Send {
+                channel,
+                text,
+                reply_to,
+                thread,
+            } => self.send_message(now, channel, &text, reply_to, thread),
             Command::Edit { target, text } => self.edit(now, target, &text),
             Command::Delete { target, reason } => self.delete(now, target, reason.as_deref()),
             Command::React { target, emoji, on } => self.react(now, target, &emoji, on),
@@ -112,12 +142,18 @@ impl Engine {
         check_name(name, "name", NAME_MAX_CHARS)?;
         check_line(topic, "topic", TOPIC_MAX_CHARS)?;
         self.check_room()?;
-        let (control, create) =
-            ControlLog::create(&self.secrets, name, now, &mut self.rng).map_err(|error| Refusal::Usage(error.to_string()))?;
+        let (control, create) = ControlLog::create(&self.secrets, name, now, &mut self.rng)
+            .map_err(|error| Refusal::Usage(error.to_string()))?;
         let id = control.channel();
-        let record = ChannelRecord { channel: id, joining: None, name: name.to_owned() };
+        let record = ChannelRecord {
+            channel: id,
+            joining: None,
+            name: name.to_owned(),
+        };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
-        self.stage.batch.put_op(&id, &create.id(), create.to_bytes());
+        self.stage
+            .batch
+            .put_op(&id, &create.id(), create.to_bytes());
         self.add_channel(Channel::new(control, name.to_owned()));
         let hlc = self.hlc.tick(now);
         self.make_epoch(now, id, hlc)?;
@@ -125,7 +161,10 @@ impl Engine {
             self.author_op(now, id, Body::Policy(Policy::Topic(topic.to_owned())))?;
         }
         self.sync_soon(now, id);
-        Ok(Outcome::Channel { channel: id, name: name.to_owned() })
+        Ok(Outcome::Channel {
+            channel: id,
+            name: name.to_owned(),
+        })
     }
 
     /// Checks that the node may have one channel more.
@@ -136,10 +175,17 @@ impl Engine {
         if self.channels.len() < CHANNELS_PER_NODE {
             return Ok(());
         }
-        Err(Refusal::Limit(format!("this node has {CHANNELS_PER_NODE} channels, the most there may be")))
+        Err(Refusal::Limit(format!(
+            "this node has {CHANNELS_PER_NODE} channels, the most there may be"
+        )))
     }
 
-    fn set_policy(&mut self, now: Millis, id: ChannelId, policy: Policy) -> Result<Outcome, Refusal> {
+    fn set_policy(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        policy: Policy,
+    ) -> Result<Outcome, Refusal> {
         let right = match policy {
             Policy::Name(_) => Right::Rename,
             Policy::Topic(_) => Right::SetTopic,
@@ -160,16 +206,27 @@ impl Engine {
         Ok(Outcome::Channel { channel: id, name })
     }
 
-    fn invite(&mut self, now: Millis, id: ChannelId, role: Role, uses: u32, expires_at: Millis) -> Result<Outcome, Refusal> {
+    fn invite(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        role: Role,
+        uses: u32,
+        expires_at: Millis,
+    ) -> Result<Outcome, Refusal> {
         self.check_right(id, Right::Invite)?;
         if uses == 0 {
             return Err(Refusal::Usage("an invite needs at least one use".into()));
         }
         if uses > INVITE_USES_MAX {
-            return Err(Refusal::Limit(format!("an invite has at most {INVITE_USES_MAX} uses")));
+            return Err(Refusal::Limit(format!(
+                "an invite has at most {INVITE_USES_MAX} uses"
+            )));
         }
         if expires_at <= now {
-            return Err(Refusal::Usage("the invite would have expired already".into()));
+            return Err(Refusal::Usage(
+                "the invite would have expired already".into(),
+            ));
         }
         let link = InviteLink {
             channel: id,
@@ -179,8 +236,21 @@ impl Engine {
             hosts: self.link_hosts(id),
         };
         let invite = link.invite();
-        self.author_op(now, id, Body::Invite { invite, role, uses, expires_at })?;
-        Ok(Outcome::Invited { invite, link: link.to_string(), expires_at })
+        self.author_op(
+            now,
+            id,
+            Body::Invite {
+                invite,
+                role,
+                uses,
+                expires_at,
+            },
+        )?;
+        Ok(Outcome::Invited {
+            invite,
+            link: link.to_string(),
+            expires_at,
+        })
     }
 
     /// Whom a newcomer can turn to: this node, and members that are known to be reachable.
@@ -197,7 +267,12 @@ impl Engine {
         hosts
     }
 
-    fn revoke_invite(&mut self, now: Millis, id: ChannelId, invite: InviteId) -> Result<Outcome, Refusal> {
+    fn revoke_invite(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        invite: InviteId,
+    ) -> Result<Outcome, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
         if !channel.roster.invites.contains_key(&invite) {
             return Err(Refusal::NotFound("no such invite in this channel".into()));
@@ -213,51 +288,109 @@ impl Engine {
             return Err(Refusal::Denied("only the author can edit a message".into()));
         }
         found.check_alive("edited")?;
-        let written = self.write(now, found.channel, Right::Write, &Entry::Edit { target }, Some(text.as_bytes()))?;
-        Ok(Outcome::Written { message: target, at: written.hlc.millis() })
+        let written = self.write(
+            now,
+            found.channel,
+            Right::Write,
+            &Entry::Edit { target },
+            Some(text.as_bytes()),
+        )?;
+        Ok(Outcome::Written {
+            message: target,
+            at: written.hlc.millis(),
+        })
     }
 
-    fn delete(&mut self, now: Millis, target: MessageId, reason: Option<&str>) -> Result<Outcome, Refusal> {
+    fn delete(
+        &mut self,
+        now: Millis,
+        target: MessageId,
+        reason: Option<&str>,
+    ) -> Result<Outcome, Refusal> {
         if let Some(reason) = reason {
             check_line(reason, "reason", TOPIC_MAX_CHARS)?;
         }
         let found = self.target(&target)?;
         if found.rendered.deleted.is_some() {
-            return Ok(Outcome::Written { message: target, at: now });
+            return Ok(Outcome::Written {
+                message: target,
+                at: now,
+            });
         }
-        let right = if found.author == self.me { Right::Write } else { Right::DeleteOthers };
-        let body = reason.filter(|reason| !reason.is_empty()).map(str::as_bytes);
+        let right = if found.author == self.me {
+            Right::Write
+        } else {
+            Right::DeleteOthers
+        };
+        let body = reason
+            .filter(|reason| !reason.is_empty())
+            .map(str::as_bytes);
         let written = self.write(now, found.channel, right, &Entry::Deletion { target }, body)?;
-        Ok(Outcome::Written { message: target, at: written.hlc.millis() })
+        Ok(Outcome::Written {
+            message: target,
+            at: written.hlc.millis(),
+        })
     }
 
-    fn react(&mut self, now: Millis, target: MessageId, emoji: &str, on: bool) -> Result<Outcome, Refusal> {
-        let emoji = segment::check_emoji(emoji).map_err(|error| Refusal::Usage(error.to_string()))?;
+    fn react(
+        &mut self,
+        now: Millis,
+        target: MessageId,
+        emoji: &str,
+        on: bool,
+    ) -> Result<Outcome, Refusal> {
+        let emoji =
+            segment::check_emoji(emoji).map_err(|error| Refusal::Usage(error.to_string()))?;
         let found = self.target(&target)?;
         found.check_alive("reacted to")?;
         let reactions = &found.rendered.reactions;
         let there = reactions.iter().find(|reaction| reaction.emoji == emoji);
         if there.is_some_and(|reaction| reaction.accounts.contains(&self.me)) == on {
-            return Ok(Outcome::Written { message: target, at: now });
+            return Ok(Outcome::Written {
+                message: target,
+                at: now,
+            });
         }
         if on && there.is_none() && reactions.len() >= EMOJI_PER_MESSAGE {
-            return Err(Refusal::Limit(format!("a message can bear {EMOJI_PER_MESSAGE} different emoji")));
+            return Err(Refusal::Limit(format!(
+                "a message can bear {EMOJI_PER_MESSAGE} different emoji"
+            )));
         }
-        let entry = Entry::Reaction { target, emoji: emoji.to_owned(), on };
+        let entry = Entry::Reaction {
+            target,
+            emoji: emoji.to_owned(),
+            on,
+        };
         let written = self.write(now, found.channel, Right::Write, &entry, None)?;
-        Ok(Outcome::Written { message: target, at: written.hlc.millis() })
+        Ok(Outcome::Written {
+            message: target,
+            at: written.hlc.millis(),
+        })
     }
 
-    fn mark(&mut self, now: Millis, id: ChannelId, messages: Option<Vec<MessageId>>) -> Result<Outcome, Refusal> {
+    fn mark(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        messages: Option<Vec<MessageId>>,
+    ) -> Result<Outcome, Refusal> {
         let ranges = match messages {
-            None => self.channels.get(&id).ok_or_else(no_channel)?.unread_ranges(&self.me),
+            None => self
+                .channels
+                .get(&id)
+                .ok_or_else(no_channel)?
+                .unread_ranges(&self.me),
             Some(messages) => self.ranges_of(id, &messages)?,
         };
         let marked: u64 = ranges.iter().map(|(_, ranges)| ranges.len()).sum();
         let seen: Vec<SeenRange> = ranges
             .iter()
             .flat_map(|(log, ranges)| {
-                ranges.ranges().iter().map(|(first, last)| SeenRange { log: *log, first: *first, last: *last })
+                ranges.ranges().iter().map(|(first, last)| SeenRange {
+                    log: *log,
+                    first: *first,
+                    last: *last,
+                })
             })
             .collect();
         for part in seen.chunks(SEEN_RANGES_MAX) {
@@ -266,16 +399,29 @@ impl Engine {
         Ok(Outcome::Marked(marked))
     }
 
-    fn ranges_of(&mut self, id: ChannelId, messages: &[MessageId]) -> Result<Vec<(LogId, Ranges)>, Refusal> {
-        let mut wanted: std::collections::BTreeMap<LogId, Ranges> = std::collections::BTreeMap::new();
+    fn ranges_of(
+        &mut self,
+        id: ChannelId,
+        messages: &[MessageId],
+    ) -> Result<Vec<(LogId, Ranges)>, Refusal> {
+        let mut wanted: std::collections::BTreeMap<LogId, Ranges> =
+            std::collections::BTreeMap::new();
         for message in messages {
             let place = match self.store.reader().view().message(message) {
                 Some((channel, place)) if channel == id => place,
-                _ => return Err(Refusal::NotFound(format!("no message {message} in this channel"))),
+                _ => {
+                    return Err(Refusal::NotFound(format!(
+                        "no message {message} in this channel"
+                    )));
+                }
             };
             wanted.entry(place.log).or_default().insert(place.seq);
         }
-        let unread = self.channels.get(&id).ok_or_else(no_channel)?.unread_ranges(&self.me);
+        let unread = self
+            .channels
+            .get(&id)
+            .ok_or_else(no_channel)?
+            .unread_ranges(&self.me);
         Ok(unread
             .into_iter()
             .filter_map(|(log, unread)| Some((log, unread.intersect(wanted.get(&log)?))))
@@ -290,16 +436,25 @@ impl Engine {
         let not_found = || Refusal::NotFound(format!("no message {target} here"));
         let (id, place) = view.message(target).ok_or_else(not_found)?;
         let roster = &self.channels.get(&id).ok_or_else(not_found)?.roster;
-        let author = roster.account_of(&place.log.writer.device).ok_or_else(not_found)?;
-        let claims: Vec<Claim> =
-            view.claims(target).iter().filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok()).collect();
+        let author = roster
+            .account_of(&place.log.writer.device)
+            .ok_or_else(not_found)?;
+        let claims: Vec<Claim> = view
+            .claims(target)
+            .iter()
+            .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
+            .collect();
         let rendered = projection::render(
             &Original { author, place },
             &claims,
             |device| roster.account_of(device),
             |account| roster.can(account, Right::DeleteOthers),
         );
-        Ok(Target { channel: id, author, rendered })
+        Ok(Target {
+            channel: id,
+            author,
+            rendered,
+        })
     }
 }
 
@@ -338,7 +493,9 @@ struct Target {
 impl Target {
     fn check_alive(&self, done: &str) -> Result<(), Refusal> {
         if self.rendered.deleted.is_some() {
-            return Err(Refusal::Denied(format!("the message was deleted and cannot be {done}")));
+            return Err(Refusal::Denied(format!(
+                "the message was deleted and cannot be {done}"
+            )));
         }
         Ok(())
     }
@@ -354,10 +511,14 @@ fn check_name(text: &str, what: &str, max: usize) -> Result<(), Refusal> {
 fn check_line(text: &str, what: &str, max: usize) -> Result<(), Refusal> {
     let chars = text.chars().count();
     if chars > max {
-        return Err(Refusal::Limit(format!("the {what} has {chars} characters, the most is {max}")));
+        return Err(Refusal::Limit(format!(
+            "the {what} has {chars} characters, the most is {max}"
+        )));
     }
     if text.chars().any(char::is_control) {
-        return Err(Refusal::Usage(format!("the {what} contains control characters")));
+        return Err(Refusal::Usage(format!(
+            "the {what} contains control characters"
+        )));
     }
     Ok(())
 }

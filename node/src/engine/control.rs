@@ -7,8 +7,8 @@ use kith_crdt::ids::ChannelId;
 use kith_crdt::time::Millis;
 
 use super::effect::Refusal;
-use super::write::no_channel;
 use super::gossip::Taken;
+use super::write::no_channel;
 use super::{Engine, Timer};
 use crate::record::What;
 
@@ -17,7 +17,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::Denied`] naming the rule.
-    pub(super) fn author_op(&mut self, now: Millis, id: ChannelId, body: Body) -> Result<VerifiedOp, Refusal> {
+    pub(super) fn author_op(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        body: Body,
+    ) -> Result<VerifiedOp, Refusal> {
         let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
         let op = channel
             .control
@@ -32,7 +37,10 @@ impl Engine {
 
     /// Takes ops as a peer sent them.
     pub(super) fn receive_ops(&mut self, now: Millis, id: ChannelId, ops: &[Vec<u8>]) -> Taken {
-        let verified: Vec<VerifiedOp> = ops.iter().filter_map(|bytes| VerifiedOp::verify(bytes).ok()).collect();
+        let verified: Vec<VerifiedOp> = ops
+            .iter()
+            .filter_map(|bytes| VerifiedOp::verify(bytes).ok())
+            .collect();
         let forged = verified.len() < ops.len();
         let mut taken = self.insert_ops(now, id, verified);
         taken.foul |= forged;
@@ -43,7 +51,9 @@ impl Engine {
     /// say.
     pub(super) fn insert_ops(&mut self, now: Millis, id: ChannelId, ops: Vec<VerifiedOp>) -> Taken {
         let mut taken = Taken::default();
-        let Some(channel) = self.channels.get_mut(&id) else { return taken };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return taken;
+        };
         for op in ops {
             if op.channel() != id {
                 taken.foul = true;
@@ -56,7 +66,7 @@ impl Engine {
                         self.stage.batch.put_op(&id, &op.id(), op.to_bytes());
                     }
                 }
-                Inserted::Waiting { .. } => taken.incomplete = true,
+                Inserted::Waiting => taken.incomplete = true,
                 Inserted::Known => {}
                 Inserted::Refused(_) => taken.foul = true,
             }
@@ -69,7 +79,9 @@ impl Engine {
 
     /// Draws the consequences of a changed control log.
     pub(super) fn roster_changed(&mut self, now: Millis, id: ChannelId) {
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         let before = Arc::clone(&channel.roster);
         channel.roster = Arc::new(channel.control.roster().clone());
         let after = Arc::clone(&channel.roster);
@@ -85,7 +97,9 @@ impl Engine {
         for (account, member) in &after.members {
             let known = before.members.get(account);
             let same = known.is_some_and(|known| {
-                known.role == member.role && known.status == member.status && known.name == member.name
+                known.role == member.role
+                    && known.status == member.status
+                    && known.name == member.name
             });
             if !same {
                 self.happened(id, now, What::Member(*account));

@@ -28,21 +28,33 @@ const ARRIVALS_MAX: usize = 256;
 impl Engine {
     /// When the next beacon of a channel is due, if one is wanted now.
     pub(super) fn beacon_due(&self, id: ChannelId) -> Millis {
-        let announced = self.channels.get(&id).map_or(Millis(0), |channel| channel.announced_at);
+        let announced = self
+            .channels
+            .get(&id)
+            .map_or(Millis(0), |channel| channel.announced_at);
         // A clock that fell back must not keep this node silent.
-        self.now.plus(BEACON_DELAY_MS).max(announced.min(self.now).plus(BEACON_GAP_MS))
+        self.now
+            .plus(BEACON_DELAY_MS)
+            .max(announced.min(self.now).plus(BEACON_GAP_MS))
     }
 
     /// Tells the others what this node holds and where it can be reached.
     pub(super) fn announce(&mut self, now: Millis, id: ChannelId) {
         let hlc = self.hlc.tick(now);
         let addresses: Vec<String> = self.peers.own_addresses().take(ADDRESSES_MAX).collect();
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         if !channel.roster.is_member(&self.me) || channel.joining.is_some() {
             return;
         }
-        let mut holds: BTreeMap<LogId, u32> =
-            channel.logs.iter().rev().take(NEWEST_POSITIONS).map(|(log_id, log)| (*log_id, log.head)).collect();
+        let mut holds: BTreeMap<LogId, u32> = channel
+            .logs
+            .iter()
+            .rev()
+            .take(NEWEST_POSITIONS)
+            .map(|(log_id, log)| (*log_id, log.head))
+            .collect();
         while holds.len() < BEACON_POSITIONS
             && let Some(log_id) = channel.unannounced.pop_last()
         {
@@ -58,7 +70,13 @@ impl Engine {
         };
         self.hlc = hlc;
         let signed = beacon.sign(&id, &self.secrets.signing);
-        channel.beacons.insert(self.writer.device, KnownBeacon { hlc, signed: Some(signed.clone()) });
+        channel.beacons.insert(
+            self.writer.device,
+            KnownBeacon {
+                hlc,
+                signed: Some(signed.clone()),
+            },
+        );
         if let Some((_, epoch)) = self.listened_topics(id).first().cloned() {
             self.publish(id, epoch, &Content::Beacon(signed));
         }
@@ -75,19 +93,40 @@ impl Engine {
     ) {
         let device = beacon.writer.device;
         let positions = positions(beacon);
-        let Some(channel) = self.channels.get_mut(&id) else { return };
-        let Some(known) = channel.roster.devices.get(&device).filter(|known| known.active) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        let Some(known) = channel
+            .roster
+            .devices
+            .get(&device)
+            .filter(|known| known.active)
+        else {
+            return;
+        };
         if device == self.writer.device {
             return;
         }
         let transport = known.transport;
-        let newer = channel.beacons.get(&device).is_none_or(|last| last.hlc < beacon.hlc);
+        let newer = channel
+            .beacons
+            .get(&device)
+            .is_none_or(|last| last.hlc < beacon.hlc);
         if newer {
-            channel.beacons.insert(device, KnownBeacon { hlc: beacon.hlc, signed: Some(signed) });
+            channel.beacons.insert(
+                device,
+                KnownBeacon {
+                    hlc: beacon.hlc,
+                    signed: Some(signed),
+                },
+            );
             self.peers.learn(now, transport, &beacon.addresses, false);
         }
         let held = |log_id| channel.logs.get(log_id).map_or(0, |log: &Log| log.head);
-        let behind: u64 = positions.iter().map(|(log_id, seq)| u64::from(seq.saturating_sub(held(log_id)))).sum();
+        let behind: u64 = positions
+            .iter()
+            .map(|(log_id, seq)| u64::from(seq.saturating_sub(held(log_id))))
+            .sum();
         if behind > 0 {
             channel.ahead.insert(device, behind);
             channel.in_step.remove(&device);
@@ -99,7 +138,11 @@ impl Engine {
         if equal {
             self.hold_equal(now, id, device);
         } else if newer && let Some(peer) = from {
-            let source = if self.peers.is_connected(&transport) { transport } else { peer };
+            let source = if self.peers.is_connected(&transport) {
+                transport
+            } else {
+                peer
+            };
             if behind > 0 {
                 self.sync_with(now, id, source);
             }
@@ -108,16 +151,26 @@ impl Engine {
 
     /// Notes that a peer was found to hold the same as we do.
     pub(super) fn note_equal(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
-        let Some(channel) = self.channels.get(&id) else { return };
-        let Some((device, _)) = channel.roster.by_transport(&peer) else { return };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let Some((device, _)) = channel.roster.by_transport(&peer) else {
+            return;
+        };
         self.hold_equal(now, id, device);
     }
 
     fn hold_equal(&mut self, now: Millis, id: ChannelId, device: DeviceId) {
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         channel.ahead.remove(&device);
         channel.in_step.insert(device, now);
-        let known = channel.holds.positions(&device).cloned().unwrap_or_default();
+        let known = channel
+            .holds
+            .positions(&device)
+            .cloned()
+            .unwrap_or_default();
         let positions: Vec<(LogId, u32)> = channel
             .logs
             .iter()
@@ -129,13 +182,23 @@ impl Engine {
     }
 
     /// Notes how far a device has logs, keeps it, and tells what that makes of our own messages.
-    fn raise(&mut self, now: Millis, id: ChannelId, device: DeviceId, positions: Vec<(LogId, u32)>) {
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+    fn raise(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        device: DeviceId,
+        positions: Vec<(LogId, u32)>,
+    ) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         let mut own = Vec::new();
         let mut news = false;
         for (log_id, seq) in positions {
             // A device cannot be believed to hold what nobody is known to have written.
-            let Some(head) = channel.logs.get(&log_id).map(|log| log.head) else { continue };
+            let Some(head) = channel.logs.get(&log_id).map(|log| log.head) else {
+                continue;
+            };
             if channel.holds.raise(device, log_id, seq.min(head)) {
                 news = true;
                 if log_id.writer.device == self.writer.device {
@@ -148,15 +211,24 @@ impl Engine {
         }
         let record = BeaconRecord {
             device,
-            hlc: channel.beacons.get(&device).map(|known| known.hlc).unwrap_or_default(),
-            signed: channel.beacons.get(&device).and_then(|known| known.signed.clone()),
+            hlc: channel
+                .beacons
+                .get(&device)
+                .map(|known| known.hlc)
+                .unwrap_or_default(),
+            signed: channel
+                .beacons
+                .get(&device)
+                .and_then(|known| known.signed.clone()),
             positions: channel
                 .holds
                 .positions(&device)
                 .map(|positions| positions.iter().map(|(log, seq)| log.place(*seq)).collect())
                 .unwrap_or_default(),
         };
-        self.stage.batch.put_beacon(&id, &device, kith_crdt::encoding::encode(&record));
+        self.stage
+            .batch
+            .put_beacon(&id, &device, kith_crdt::encoding::encode(&record));
         self.stage.touched.insert(id);
         for log_id in own {
             self.note_reach(now, id, log_id);
@@ -164,26 +236,50 @@ impl Engine {
     }
 
     fn note_reach(&mut self, now: Millis, id: ChannelId, log_id: LogId) {
-        let Some(channel) = self.channels.get_mut(&id) else { return };
-        let reach = channel.holds.reach(&log_id, channel.others(&self.writer.device), &self.me, None);
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        let reach =
+            channel
+                .holds
+                .reach(&log_id, channel.others(&self.writer.device), &self.me, None);
         let before = channel.reaches.insert(log_id, reach.clone());
         let (sent, delivered) = before.map_or((0, 0), |before| (before.sent, before.delivered));
-        let Some(log) = channel.logs.get(&log_id) else { return };
+        let Some(log) = channel.logs.get(&log_id) else {
+            return;
+        };
         let between = |from: u32, to: u32| -> Vec<u32> {
-            log.messages.iter().rev().skip_while(|seq| *seq > to).take_while(|seq| *seq > from).take(ARRIVALS_MAX).collect()
+            log.messages
+                .iter()
+                .rev()
+                .skip_while(|seq| *seq > to)
+                .take_while(|seq| *seq > from)
+                .take(ARRIVALS_MAX)
+                .collect()
         };
         let delivered_now = between(delivered, reach.delivered);
         let sent_now = between(sent.max(reach.delivered), reach.sent);
-        for (arrival, seqs) in [(Arrival::Delivered, delivered_now), (Arrival::Sent, sent_now)] {
+        for (arrival, seqs) in [
+            (Arrival::Delivered, delivered_now),
+            (Arrival::Sent, sent_now),
+        ] {
             for seq in seqs.into_iter().rev() {
-                self.happened(id, now, What::Arrived(log_id.place(seq).message_id(&id), arrival));
+                self.happened(
+                    id,
+                    now,
+                    What::Arrived(log_id.place(seq).message_id(&id), arrival),
+                );
             }
         }
     }
 
     /// Keeps announcing until everything that grew has been told.
     pub(super) fn announce_rest(&mut self, id: ChannelId) {
-        if self.channels.get(&id).is_some_and(|channel| !channel.unannounced.is_empty()) {
+        if self
+            .channels
+            .get(&id)
+            .is_some_and(|channel| !channel.unannounced.is_empty())
+        {
             let due = self.beacon_due(id);
             self.timers.set_by(Timer::Beacon(id), due);
         }
@@ -197,7 +293,15 @@ fn positions(beacon: &Beacon) -> Vec<(LogId, u32)> {
         .iter()
         .flat_map(|holding| {
             let segment = holding.segment;
-            holding.logs.iter().map(move |(writer, seq)| (LogId { segment, writer: *writer }, *seq))
+            holding.logs.iter().map(move |(writer, seq)| {
+                (
+                    LogId {
+                        segment,
+                        writer: *writer,
+                    },
+                    *seq,
+                )
+            })
         })
         .collect()
 }
@@ -208,7 +312,10 @@ fn holdings(positions: BTreeMap<LogId, u32>) -> Vec<Holding> {
     for (log, seq) in positions.into_iter().rev() {
         match holdings.last_mut() {
             Some(last) if last.segment == log.segment => last.logs.push((log.writer, seq)),
-            _ => holdings.push(Holding { segment: log.segment, logs: vec![(log.writer, seq)] }),
+            _ => holdings.push(Holding {
+                segment: log.segment,
+                logs: vec![(log.writer, seq)],
+            }),
         }
     }
     for holding in &mut holdings {

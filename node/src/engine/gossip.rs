@@ -24,8 +24,15 @@ pub(super) struct Taken {
 impl Engine {
     /// Subscribes to the topics that a channel is heard on now, and no others of its.
     pub(super) fn listen(&mut self, id: ChannelId) {
-        let member = self.channels.get(&id).is_some_and(|channel| channel.roster.is_member(&self.me));
-        let wanted = if member { self.listened_topics(id) } else { Vec::new() };
+        let member = self
+            .channels
+            .get(&id)
+            .is_some_and(|channel| channel.roster.is_member(&self.me));
+        let wanted = if member {
+            self.listened_topics(id)
+        } else {
+            Vec::new()
+        };
         let had: Vec<String> = self
             .topics
             .iter()
@@ -47,7 +54,9 @@ impl Engine {
 
     /// The topics of a channel that this node listens to, the newest first.
     pub(super) fn listened_topics(&self, id: ChannelId) -> Vec<(String, EpochId)> {
-        let Some(channel) = self.channels.get(&id) else { return Vec::new() };
+        let Some(channel) = self.channels.get(&id) else {
+            return Vec::new();
+        };
         channel
             .listened()
             .into_iter()
@@ -58,7 +67,9 @@ impl Engine {
     /// Gossips what was written in this turn.
     pub(super) fn publish_outgoing(&mut self) {
         for (id, envelopes) in std::mem::take(&mut self.stage.outgoing) {
-            let Some((_, epoch)) = self.listened_topics(id).first().cloned() else { continue };
+            let Some((_, epoch)) = self.listened_topics(id).first().cloned() else {
+                continue;
+            };
             for content in Content::envelopes(envelopes) {
                 self.publish(id, epoch, &content);
             }
@@ -67,7 +78,12 @@ impl Engine {
 
     /// Gossips control ops on topics that were listened to before them: those who do not know the
     /// new epoch yet are still there.
-    pub(super) fn publish_ops(&mut self, id: ChannelId, topics: &[(String, EpochId)], ops: &[Vec<u8>]) {
+    pub(super) fn publish_ops(
+        &mut self,
+        id: ChannelId,
+        topics: &[(String, EpochId)],
+        ops: &[Vec<u8>],
+    ) {
         for (_, epoch) in topics {
             for content in Content::ops(ops.to_vec()) {
                 self.publish(id, *epoch, &content);
@@ -77,17 +93,40 @@ impl Engine {
 
     /// Seals content under an epoch's frame key and hands it to the network.
     pub(super) fn publish(&mut self, id: ChannelId, epoch: EpochId, content: &Content) {
-        let Some(keys) = self.channels.get(&id).and_then(|channel| channel.keys.get(&epoch)) else { return };
+        let Some(keys) = self
+            .channels
+            .get(&id)
+            .and_then(|channel| channel.keys.get(&epoch))
+        else {
+            return;
+        };
         let data = frame::seal_frame(keys, content, &mut self.rng);
-        self.stage.send(Command::Publish { topic: keys.topic(), data });
+        self.stage.send(Command::Publish {
+            topic: keys.topic(),
+            data,
+        });
     }
 
     /// Takes a frame, and says whether it may be passed on.
-    pub(super) fn receive_frame(&mut self, now: Millis, from: TransportKey, topic: &str, data: &[u8]) -> Verdict {
-        let Some((id, epoch)) = self.topics.get(topic).copied() else { return Verdict::Ignore };
-        let Some(channel) = self.channels.get(&id) else { return Verdict::Ignore };
-        let Some(key) = channel.keys.frame_key(&epoch) else { return Verdict::Ignore };
-        let Ok(content) = frame::open_frame(key, topic, data) else { return Verdict::Reject };
+    pub(super) fn receive_frame(
+        &mut self,
+        now: Millis,
+        from: TransportKey,
+        topic: &str,
+        data: &[u8],
+    ) -> Verdict {
+        let Some((id, epoch)) = self.topics.get(topic).copied() else {
+            return Verdict::Ignore;
+        };
+        let Some(channel) = self.channels.get(&id) else {
+            return Verdict::Ignore;
+        };
+        let Some(key) = channel.keys.frame_key(&epoch) else {
+            return Verdict::Ignore;
+        };
+        let Ok(content) = frame::open_frame(key, topic, data) else {
+            return Verdict::Reject;
+        };
         match content {
             Content::Envelopes(items) => {
                 let reception = self.receive_live(now, id, &items);
@@ -115,16 +154,41 @@ impl Engine {
         }
     }
 
-    fn receive_moment(&mut self, now: Millis, id: ChannelId, signed: &kith_crdt::crypto::sign::Signed) -> Verdict {
-        let Ok(heard) = moment::Moment::verify(&id, signed, now) else { return Verdict::Ignore };
-        let account = self.channels.get(&id).and_then(|channel| channel.roster.account_of(&heard.writer.device));
-        let Some(account) = account else { return Verdict::Ignore };
+    fn receive_moment(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        signed: &kith_crdt::crypto::sign::Signed,
+    ) -> Verdict {
+        let Ok(heard) = moment::Moment::verify(&id, signed, now) else {
+            return Verdict::Ignore;
+        };
+        let account = self
+            .channels
+            .get(&id)
+            .and_then(|channel| channel.roster.account_of(&heard.writer.device));
+        let Some(account) = account else {
+            return Verdict::Ignore;
+        };
         let device = heard.writer.device;
         if device != self.writer.device {
             let moment = match heard.kind {
-                MomentKind::Typing => Moment::Typing { channel: id, account },
-                MomentKind::Present => Moment::Presence { channel: id, account, device, present: true },
-                MomentKind::Away => Moment::Presence { channel: id, account, device, present: false },
+                MomentKind::Typing => Moment::Typing {
+                    channel: id,
+                    account,
+                },
+                MomentKind::Present => Moment::Presence {
+                    channel: id,
+                    account,
+                    device,
+                    present: true,
+                },
+                MomentKind::Away => Moment::Presence {
+                    channel: id,
+                    account,
+                    device,
+                    present: false,
+                },
                 MomentKind::Unknown(_) => return Verdict::Accept,
             };
             self.stage.tell(moment);
@@ -134,7 +198,9 @@ impl Engine {
 
     /// Tells those who are listening something of the moment.
     pub(super) fn say(&mut self, now: Millis, id: ChannelId, kind: MomentKind) {
-        let Some((_, epoch)) = self.listened_topics(id).first().cloned() else { return };
+        let Some((_, epoch)) = self.listened_topics(id).first().cloned() else {
+            return;
+        };
         let moment = moment::Moment {
             writer: self.writer,
             hlc: self.hlc.tick(now),
@@ -146,5 +212,9 @@ impl Engine {
 }
 
 const fn verdict(foul: bool) -> Verdict {
-    if foul { Verdict::Reject } else { Verdict::Accept }
+    if foul {
+        Verdict::Reject
+    } else {
+        Verdict::Accept
+    }
 }

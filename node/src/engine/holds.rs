@@ -60,7 +60,11 @@ impl Holds {
             if device == log.writer.device {
                 continue;
             }
-            let seq = if here == Some(device) { u32::MAX } else { self.of(&device, log) };
+            let seq = if here == Some(device) {
+                u32::MAX
+            } else {
+                self.of(&device, log)
+            };
             sent_to = sent_to.max(seq);
             if account != *author {
                 let best = members.entry(account).or_default();
@@ -105,8 +109,14 @@ mod tests {
 
     fn log_of(n: u8) -> LogId {
         LogId {
-            segment: SegmentId { window: Window(24), index: 0 },
-            writer: Writer { device: device(n), incarnation: 0 },
+            segment: SegmentId {
+                window: Window(24),
+                index: 0,
+            },
+            writer: Writer {
+                device: device(n),
+                incarnation: 0,
+            },
         }
     }
 

@@ -25,29 +25,52 @@ const OFFER_OPS: usize = 4;
 
 impl Engine {
     /// Starts a join, or takes it up again. The command is answered when it is over.
-    pub(super) fn begin_join(&mut self, now: Millis, token: u64, link: InviteLink) -> Result<(), Refusal> {
+    pub(super) fn begin_join(
+        &mut self,
+        now: Millis,
+        token: u64,
+        link: InviteLink,
+    ) -> Result<(), Refusal> {
         let id = link.channel;
-        if let Some(channel) = self.channels.get_mut(&id) {
-            if channel.roster.is_member(&self.me) && channel.joining.is_none() {
-                let name = channel.name().to_owned();
-                self.stage.answer(token, Ok(Outcome::Channel { channel: id, name }));
-                return Ok(());
-            }
+        if let Some(channel) = self.channels.get(&id)
+            && channel.roster.is_member(&self.me)
+            && channel.joining.is_none()
+        {
+            let name = channel.name().to_owned();
+            self.stage
+                .answer(token, Ok(Outcome::Channel { channel: id, name }));
+            return Ok(());
         }
         if link.expires_at <= now {
-            return Err(Refusal::Denied("the invite has expired: ask for a new one".into()));
+            return Err(Refusal::Denied(
+                "the invite has expired: ask for a new one".into(),
+            ));
         }
         self.check_room()?;
-        let record = ChannelRecord { channel: id, joining: Some(link.to_string()), name: link.name.clone() };
+        let record = ChannelRecord {
+            channel: id,
+            joining: Some(link.to_string()),
+            name: link.name.clone(),
+        };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         // Who comes back keeps what was readable.
         if !self.channels.contains_key(&id) {
             self.add_channel(Channel::new(ControlLog::new(id), link.name.clone()));
         }
-        let channel = self.channels.get_mut(&id).expect("it is there or was added just now");
-        let mut waiting = channel.joining.take().map_or_else(Vec::new, |joining| joining.waiting);
+        let channel = self
+            .channels
+            .get_mut(&id)
+            .expect("it is there or was added just now");
+        let mut waiting = channel
+            .joining
+            .take()
+            .map_or_else(Vec::new, |joining| joining.waiting);
         waiting.push(token);
-        channel.joining = Some(Joining { link: link.clone(), op: None, waiting });
+        channel.joining = Some(Joining {
+            link: link.clone(),
+            op: None,
+            waiting,
+        });
         for (transport, addresses) in &link.hosts {
             self.peers.learn(now, *transport, addresses, true);
         }
@@ -59,8 +82,12 @@ impl Engine {
 
     /// Goes on with a join: with whoever is connected, one at a time.
     pub(super) fn pursue_join(&mut self, now: Millis, id: ChannelId) {
-        let Some(channel) = self.channels.get(&id) else { return };
-        let Some(joining) = &channel.joining else { return };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let Some(joining) = &channel.joining else {
+            return;
+        };
         let link = joining.link.clone();
         let joined = channel.roster.is_member(&self.me);
         let peers: Vec<TransportKey> = self.peers.connected().copied().collect();
@@ -78,18 +105,34 @@ impl Engine {
     }
 
     fn prove(&mut self, now: Millis, id: ChannelId, link: &InviteLink, peer: TransportKey) {
-        let Some(channel) = self.channels.get(&id) else { return };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
         let signature = link.prove(&self.secrets.transport_key(), &peer);
-        let request = Request::Prove { tag: id.tag(), invite: link.invite(), signature, have: channel.control.heads() };
+        let request = Request::Prove {
+            tag: id.tag(),
+            invite: link.invite(),
+            signature,
+            have: channel.control.heads(),
+        };
         self.ask(now, peer, Purpose::Prove { channel: id }, &request);
     }
 
     /// Takes the control log that a proof has earned, page by page, and then joins.
-    pub(super) fn take_proven(&mut self, now: Millis, id: ChannelId, peer: TransportKey, answer: Answer) {
+    pub(super) fn take_proven(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        peer: TransportKey,
+        answer: Answer,
+    ) {
         match answer {
             Answer::Ops { ops, more } => {
                 let taken = self.receive_ops(now, id, &ops);
-                let link = self.channels.get(&id).and_then(|channel| Some(channel.joining.as_ref()?.link.clone()));
+                let link = self
+                    .channels
+                    .get(&id)
+                    .and_then(|channel| Some(channel.joining.as_ref()?.link.clone()));
                 let Some(link) = link else { return };
                 if more && taken.new > 0 {
                     self.prove(now, id, &link, peer);
@@ -97,24 +140,38 @@ impl Engine {
                     self.write_join(now, id, peer, &link);
                 }
             }
-            Answer::Refused(Refused::InviteRevoked) => self.fail_join(id, "the invite was revoked: ask for a new one"),
-            Answer::Refused(Refused::InviteExpired) => self.fail_join(id, "the invite has expired: ask for a new one"),
-            Answer::Refused(Refused::InviteUsedUp) => self.fail_join(id, "the invite has been used up: ask for a new one"),
+            Answer::Refused(Refused::InviteRevoked) => {
+                self.fail_join(id, "the invite was revoked: ask for a new one")
+            }
+            Answer::Refused(Refused::InviteExpired) => {
+                self.fail_join(id, "the invite has expired: ask for a new one")
+            }
+            Answer::Refused(Refused::InviteUsedUp) => {
+                self.fail_join(id, "the invite has been used up: ask for a new one")
+            }
             _ => {}
         }
     }
 
     fn write_join(&mut self, now: Millis, id: ChannelId, peer: TransportKey, link: &InviteLink) {
-        let Some(channel) = self.channels.get(&id) else { return };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
         if channel.roster.is_member(&self.me) {
             self.offer_join(now, id, peer);
             return;
         }
         match channel.roster.invite_standing(&link.invite(), now) {
             InviteStanding::Open => {}
-            InviteStanding::Revoked => return self.fail_join(id, "the invite was revoked: ask for a new one"),
-            InviteStanding::Expired => return self.fail_join(id, "the invite has expired: ask for a new one"),
-            InviteStanding::UsedUp => return self.fail_join(id, "the invite has been used up: ask for a new one"),
+            InviteStanding::Revoked => {
+                return self.fail_join(id, "the invite was revoked: ask for a new one");
+            }
+            InviteStanding::Expired => {
+                return self.fail_join(id, "the invite has expired: ask for a new one");
+            }
+            InviteStanding::UsedUp => {
+                return self.fail_join(id, "the invite has been used up: ask for a new one");
+            }
             // This peer does not know the invite yet; another one may.
             InviteStanding::Unknown => return,
         }
@@ -122,10 +179,18 @@ impl Engine {
             Ok(certified) => link.countersign(&certified),
             Err(_) => return self.fail_join(id, "this home's own certificate does not hold"),
         };
-        let body = Body::Join { invite: link.invite(), certificate: self.secrets.certificate.clone(), countersignature };
+        let body = Body::Join {
+            invite: link.invite(),
+            certificate: self.secrets.certificate.clone(),
+            countersignature,
+        };
         match self.author_op(now, id, body) {
             Ok(op) => {
-                if let Some(joining) = self.channels.get_mut(&id).and_then(|channel| channel.joining.as_mut()) {
+                if let Some(joining) = self
+                    .channels
+                    .get_mut(&id)
+                    .and_then(|channel| channel.joining.as_mut())
+                {
                     joining.op = Some(op.id());
                 }
                 self.offer_join(now, id, peer);
@@ -136,9 +201,19 @@ impl Engine {
 
     /// Offers the own Join to a node that does not have it.
     pub(super) fn offer_join(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
-        let Some(channel) = self.channels.get(&id) else { return };
-        let Some(op) = self.own_join(channel).and_then(|op| channel.control.get(&op)) else { return };
-        let request = Request::Offer { tag: id.tag(), ops: vec![op.to_bytes()] };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let Some(op) = self
+            .own_join(channel)
+            .and_then(|op| channel.control.get(&op))
+        else {
+            return;
+        };
+        let request = Request::Offer {
+            tag: id.tag(),
+            ops: vec![op.to_bytes()],
+        };
         if !self.outstanding.joining(&id, &peer) {
             self.ask(now, peer, Purpose::Offer { channel: id }, &request);
         }
@@ -150,7 +225,13 @@ impl Engine {
     }
 
     /// Takes the answer to an offer: the other side knows us now, so keys and history follow.
-    pub(super) fn take_offered(&mut self, now: Millis, id: ChannelId, peer: TransportKey, answer: &Answer) {
+    pub(super) fn take_offered(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        peer: TransportKey,
+        answer: &Answer,
+    ) {
         if matches!(answer, Answer::Taken { .. }) {
             self.timers.set(Timer::Keys(id), now);
             self.sync_with(now, id, peer);
@@ -160,19 +241,35 @@ impl Engine {
 
     /// Ends a join that has everything it needs: membership and a key.
     pub(super) fn joined_if_ready(&mut self, now: Millis, id: ChannelId) {
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         let member = channel.roster.is_member(&self.me);
-        let has_key = channel.roster.epochs.keys().any(|epoch| channel.keys.has(epoch));
+        let has_key = channel
+            .roster
+            .epochs
+            .keys()
+            .any(|epoch| channel.keys.has(epoch));
         if channel.joining.is_none() || !member || !has_key {
             return;
         }
         let joining = channel.joining.take().expect("it was there just now");
         let name = channel.name().to_owned();
-        let record = ChannelRecord { channel: id, joining: None, name: name.clone() };
+        let record = ChannelRecord {
+            channel: id,
+            joining: None,
+            name: name.clone(),
+        };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         self.stage.touched.insert(id);
         for token in joining.waiting {
-            self.stage.answer(token, Ok(Outcome::Channel { channel: id, name: name.clone() }));
+            self.stage.answer(
+                token,
+                Ok(Outcome::Channel {
+                    channel: id,
+                    name: name.clone(),
+                }),
+            );
         }
         self.timers.set_by(Timer::Beacon(id), now);
         self.sync_soon(now, id);
@@ -180,12 +277,21 @@ impl Engine {
 
     /// Ends a join that cannot succeed.
     pub(super) fn fail_join(&mut self, id: ChannelId, why: &str) {
-        let Some(channel) = self.channels.get_mut(&id) else { return };
-        let Some(joining) = channel.joining.take() else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        let Some(joining) = channel.joining.take() else {
+            return;
+        };
         let was_member = channel.roster.members.contains_key(&self.me);
-        let record = ChannelRecord { channel: id, joining: None, name: channel.name().to_owned() };
+        let record = ChannelRecord {
+            channel: id,
+            joining: None,
+            name: channel.name().to_owned(),
+        };
         for token in joining.waiting {
-            self.stage.answer(token, Err(Refusal::Denied(why.to_owned())));
+            self.stage
+                .answer(token, Err(Refusal::Denied(why.to_owned())));
         }
         if was_member {
             self.stage.batch.put_channel(&id, encoding::encode(&record));
@@ -206,7 +312,9 @@ impl Engine {
         have: &[OpId],
     ) -> Answer {
         let own = self.secrets.transport_key();
-        let Some(channel) = self.channels.get(&id) else { return Answer::Refused(Refused::NotForYou) };
+        let Some(channel) = self.channels.get(&id) else {
+            return Answer::Refused(Refused::NotForYou);
+        };
         let proven = link::verify_proof(&id, invite, &peer, &own, signature).is_ok();
         if !proven || channel.joining.is_some() {
             return Answer::Refused(Refused::NotForYou);
@@ -225,23 +333,49 @@ impl Engine {
     }
 
     /// Takes a Join that its author offers, if it makes the one who offers it a member.
-    pub(super) fn answer_offer(&mut self, now: Millis, id: ChannelId, peer: TransportKey, ops: &[Vec<u8>]) -> Answer {
-        let Some(channel) = self.channels.get(&id) else { return Answer::Refused(Refused::NotForYou) };
+    pub(super) fn answer_offer(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        peer: TransportKey,
+        ops: &[Vec<u8>],
+    ) -> Answer {
+        let Some(channel) = self.channels.get(&id) else {
+            return Answer::Refused(Refused::NotForYou);
+        };
         if channel.roster.by_transport(&peer).is_some() {
             return Answer::Taken { count: 0 };
         }
-        let offered: Option<Vec<VerifiedOp>> = ops.iter().take(OFFER_OPS).map(|bytes| VerifiedOp::verify(bytes).ok()).collect();
-        let Some(offered) = offered else { return Answer::Refused(Refused::Malformed) };
+        let offered: Option<Vec<VerifiedOp>> = ops
+            .iter()
+            .take(OFFER_OPS)
+            .map(|bytes| VerifiedOp::verify(bytes).ok())
+            .collect();
+        let Some(offered) = offered else {
+            return Answer::Refused(Refused::Malformed);
+        };
         let welcome = offered.iter().any(|op| match &op.op().body {
-            Body::Join { invite, certificate, .. } => {
+            Body::Join {
+                invite,
+                certificate,
+                ..
+            } => {
                 channel.roster.invites.contains_key(invite)
-                    && certificate
-                        .verify()
-                        .is_ok_and(|certified| certified.devices.values().any(|device| device.transport == peer))
+                    && certificate.verify().is_ok_and(|certified| {
+                        certified
+                            .devices
+                            .values()
+                            .any(|device| device.transport == peer)
+                    })
             }
             _ => false,
         });
-        let complete = offered.iter().all(|op| op.op().parents.iter().all(|parent| channel.control.contains(parent)));
+        let complete = offered.iter().all(|op| {
+            op.op()
+                .parents
+                .iter()
+                .all(|parent| channel.control.contains(parent))
+        });
         if !welcome || !complete || offered.iter().any(|op| op.channel() != id) {
             return Answer::Refused(Refused::NotForYou);
         }
@@ -249,10 +383,15 @@ impl Engine {
         let count = self.insert_ops(now, id, offered).new;
         let topics = self.listened_topics(id);
         self.publish_ops(id, &topics, &bytes);
-        let accepted = self.channels.get(&id).is_some_and(|channel| channel.roster.by_transport(&peer).is_some());
+        let accepted = self
+            .channels
+            .get(&id)
+            .is_some_and(|channel| channel.roster.by_transport(&peer).is_some());
         if accepted {
             self.sync_soon(now, id);
-            Answer::Taken { count: u32::try_from(count).unwrap_or(u32::MAX) }
+            Answer::Taken {
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+            }
         } else {
             Answer::Refused(Refused::InviteUsedUp)
         }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use kith_crdt::control::Body;
+use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding;
 use kith_crdt::grant::{self, KeyAnswer, KeyRequest};
-use kith_crdt::crypto::sign::Signed;
 use kith_crdt::ids::{ChannelId, DeviceId, EpochId, TransportKey, Window};
 use kith_crdt::keys::{EpochKeys, EpochSecret};
 use kith_crdt::limits::{KEY_REQUEST_EPOCHS, SYNC_MESSAGE_MAX};
@@ -28,7 +28,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal`] if this account may not write at all, or the key cannot be kept.
-    pub(super) fn ensure_epoch(&mut self, now: Millis, id: ChannelId, hlc: Hlc) -> Result<EpochId, Refusal> {
+    pub(super) fn ensure_epoch(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        hlc: Hlc,
+    ) -> Result<EpochId, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
         match channel.writing_epoch(hlc.window(DAY)) {
             Some(epoch) => Ok(epoch),
@@ -37,7 +42,12 @@ impl Engine {
     }
 
     /// Makes an epoch, keeps its keys, and tells of it in the control log.
-    pub(super) fn make_epoch(&mut self, now: Millis, id: ChannelId, hlc: Hlc) -> Result<EpochId, Refusal> {
+    pub(super) fn make_epoch(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        hlc: Hlc,
+    ) -> Result<EpochId, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
         let secret = EpochSecret::random(&mut self.rng);
         let epoch = secret.id(&id);
@@ -70,31 +80,53 @@ impl Engine {
             return;
         }
         self.pursue_join(now, id);
-        let Some(channel) = self.channels.get(&id) else { return };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
         let mut missing = channel.missing_epochs();
-        if missing.is_empty() || !channel.roster.is_member(&self.me) || self.outstanding.asking_keys(&id) {
+        if missing.is_empty()
+            || !channel.roster.is_member(&self.me)
+            || self.outstanding.asking_keys(&id)
+        {
             return;
         }
         missing.truncate(KEY_REQUEST_EPOCHS);
-        let Some(peer) = self.some_member(id) else { return };
+        let Some(peer) = self.some_member(id) else {
+            return;
+        };
         let (pending, signed) = grant::request(&id, &self.secrets.signing, &missing, &mut self.rng);
-        self.ask(now, peer, Purpose::Keys { channel: id, pending: Box::new(pending) }, &Request::Keys(signed));
+        self.ask(
+            now,
+            peer,
+            Purpose::Keys {
+                channel: id,
+                pending: Box::new(pending),
+            },
+            &Request::Keys(signed),
+        );
         self.timers.set(Timer::Keys(id), now.plus(RETRY_MS));
     }
 
     /// Takes the answer to a request for keys.
-    pub(super) fn take_keys(&mut self, now: Millis, id: ChannelId, pending: grant::PendingKeyRequest, answer: &[u8]) {
-        let opened = encoding::decode::<KeyAnswer>(answer, SYNC_MESSAGE_MAX).ok().and_then(|answer| pending.open(&answer).ok());
+    pub(super) fn take_keys(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        pending: grant::PendingKeyRequest,
+        answer: &[u8],
+    ) {
+        let opened = encoding::decode::<KeyAnswer>(answer, SYNC_MESSAGE_MAX)
+            .ok()
+            .and_then(|answer| pending.open(&answer).ok());
         let Some(grants) = opened else {
             tracing::warn!("a peer's answer to a request for keys cannot be opened");
             return;
         };
         let mut news = false;
         for keys in grants {
-            let wanted = self
-                .channels
-                .get(&id)
-                .is_some_and(|channel| channel.roster.epochs.contains_key(&keys.epoch) && !channel.keys.has(&keys.epoch));
+            let wanted = self.channels.get(&id).is_some_and(|channel| {
+                channel.roster.epochs.contains_key(&keys.epoch) && !channel.keys.has(&keys.epoch)
+            });
             if wanted && keys.check().is_ok() {
                 match self.keep_keys(id, keys) {
                     Ok(()) => news = true,
@@ -111,8 +143,15 @@ impl Engine {
     }
 
     /// Answers a member's request for keys with those that are here.
-    pub(super) fn answer_keys(&mut self, id: ChannelId, peer: TransportKey, request: &Signed) -> Answer {
-        let Some(channel) = self.channels.get(&id) else { return Answer::Refused(Refused::NotForYou) };
+    pub(super) fn answer_keys(
+        &mut self,
+        id: ChannelId,
+        peer: TransportKey,
+        request: &Signed,
+    ) -> Answer {
+        let Some(channel) = self.channels.get(&id) else {
+            return Answer::Refused(Refused::NotForYou);
+        };
         let Some((device, _)) = channel.roster.by_transport(&peer) else {
             return Answer::Refused(Refused::NotForYou);
         };
@@ -135,10 +174,17 @@ impl Engine {
 
     /// The connected devices of a channel.
     pub(super) fn connected_members(&self, id: ChannelId) -> Vec<(TransportKey, DeviceId)> {
-        let Some(channel) = self.channels.get(&id) else { return Vec::new() };
+        let Some(channel) = self.channels.get(&id) else {
+            return Vec::new();
+        };
         self.peers
             .connected()
-            .filter_map(|peer| channel.roster.by_transport(peer).map(|(device, _)| (*peer, device)))
+            .filter_map(|peer| {
+                channel
+                    .roster
+                    .by_transport(peer)
+                    .map(|(device, _)| (*peer, device))
+            })
             .collect()
     }
 }

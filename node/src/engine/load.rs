@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use super::apply::{SEEN_MAX, read_of};
+use super::channel::{Channel, Joining, KnownBeacon};
+use crate::record::{BeaconRecord, ChannelRecord};
 use kith_crdt::control::{ControlLog, VerifiedOp};
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, LogId};
@@ -10,9 +13,6 @@ use kith_crdt::link::InviteLink;
 use kith_crdt::log::Log;
 use kith_crdt::projection::SeenBy;
 use kith_store::{Store, StoreError, View};
-use super::apply::{SEEN_MAX, read_of};
-use super::channel::{Channel, Joining, KnownBeacon};
-use crate::record::{BeaconRecord, ChannelRecord};
 
 /// Bytes that a stored record of these kinds may have.
 const RECORD_MAX: usize = 4 * 1024 * 1024;
@@ -34,7 +34,12 @@ pub(super) fn channels(store: &Store, me: &AccountId) -> Result<Vec<Channel>, St
     Ok(channels)
 }
 
-fn channel(store: &Store, view: &View<'_>, me: &AccountId, record: &ChannelRecord) -> Result<Channel, StoreError> {
+fn channel(
+    store: &Store,
+    view: &View<'_>,
+    me: &AccountId,
+    record: &ChannelRecord,
+) -> Result<Channel, StoreError> {
     let id = record.channel;
     let mut control = ControlLog::new(id);
     for (_, bytes) in view.ops(&id) {
@@ -46,11 +51,15 @@ fn channel(store: &Store, view: &View<'_>, me: &AccountId, record: &ChannelRecor
         }
     }
     let mut channel = Channel::new(control, record.name.clone());
-    channel.joining = record.joining.as_deref().and_then(|link| link.parse::<InviteLink>().ok()).map(|link| Joining {
-        link,
-        op: None,
-        waiting: Vec::new(),
-    });
+    channel.joining = record
+        .joining
+        .as_deref()
+        .and_then(|link| link.parse::<InviteLink>().ok())
+        .map(|link| Joining {
+            link,
+            op: None,
+            waiting: Vec::new(),
+        });
     for bytes in store.epochs(&id) {
         if let Ok(keys) = encoding::decode::<EpochKeys>(&bytes, RECORD_MAX) {
             Arc::make_mut(&mut channel.keys).insert(keys);
@@ -64,7 +73,11 @@ fn channel(store: &Store, view: &View<'_>, me: &AccountId, record: &ChannelRecor
     }
     seen(view, me, &mut channel);
     beacons(view, &mut channel);
-    channel.unread = channel.unread_ranges(me).iter().map(|(_, unread)| unread.len()).sum();
+    channel.unread = channel
+        .unread_ranges(me)
+        .iter()
+        .map(|(_, unread)| unread.len())
+        .sum();
     channel.last_activity = view
         .page(kith_store::Line::main(&id), None, 1)
         .last()
@@ -81,7 +94,9 @@ fn seen(view: &View<'_>, me: &AccountId, channel: &mut Channel) {
         if segment != Some(log_id.segment) {
             segment = Some(log_id.segment);
             let stored = view.seen_by(&channel.id, &log_id.segment, me);
-            seen = stored.and_then(|bytes| encoding::decode(&bytes, SEEN_MAX).ok()).unwrap_or_default();
+            seen = stored
+                .and_then(|bytes| encoding::decode(&bytes, SEEN_MAX).ok())
+                .unwrap_or_default();
         }
         let read = read_of(&seen, &log_id);
         if !read.is_empty() {
@@ -92,11 +107,16 @@ fn seen(view: &View<'_>, me: &AccountId, channel: &mut Channel) {
 
 fn beacons(view: &View<'_>, channel: &mut Channel) {
     for (_, bytes) in view.beacons(&channel.id) {
-        let Ok(record) = encoding::decode::<BeaconRecord>(&bytes, RECORD_MAX) else { continue };
+        let Ok(record) = encoding::decode::<BeaconRecord>(&bytes, RECORD_MAX) else {
+            continue;
+        };
         for place in &record.positions {
             channel.holds.raise(record.device, place.log, place.seq);
         }
-        let known = KnownBeacon { hlc: record.hlc, signed: record.signed };
+        let known = KnownBeacon {
+            hlc: record.hlc,
+            signed: record.signed,
+        };
         channel.beacons.insert(record.device, known);
     }
 }

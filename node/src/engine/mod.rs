@@ -134,7 +134,11 @@ impl Engine {
 
     /// When the engine wants to be called again, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Millis> {
-        self.timers.next().into_iter().chain(self.peers.next_deadline()).min()
+        self.timers
+            .next()
+            .into_iter()
+            .chain(self.peers.next_deadline())
+            .min()
     }
 
     /// Handles one event.
@@ -158,7 +162,11 @@ impl Engine {
 
     fn dispatch(&mut self, now: Millis, event: Event) {
         match event {
-            Event::Command { token, key, command } => self.command(now, token, key, command),
+            Event::Command {
+                token,
+                key,
+                command,
+            } => self.command(now, token, key, command),
             Event::Network(event) => self.network_event(now, event),
             Event::Tick => {}
             Event::Stop => self.stop(now),
@@ -169,19 +177,31 @@ impl Engine {
         match event {
             NetworkEvent::Listening(address) => self.listening(now, address),
             NetworkEvent::NotListening(address) => self.not_listening(now, &address),
-            NetworkEvent::Connected { peer, address, outbound } => self.connected(now, peer, address, outbound),
+            NetworkEvent::Connected {
+                peer,
+                address,
+                outbound,
+            } => self.connected(now, peer, address, outbound),
             NetworkEvent::Disconnected(peer) => self.disconnected(now, peer),
             NetworkEvent::DialFailed { peer, .. } => self.dial_failed(now, peer),
             NetworkEvent::Discovered { peer, addresses } => self.discovered(now, peer, &addresses),
             NetworkEvent::Identified { peer, addresses } => self.identified(now, peer, &addresses),
             NetworkEvent::Subscribed { topics, .. } => self.heard_by(now, &topics),
-            NetworkEvent::Frame { ticket, peer, topic, data } => {
+            NetworkEvent::Frame {
+                ticket,
+                peer,
+                topic,
+                data,
+            } => {
                 let verdict = self.receive_frame(now, peer, &topic, &data);
                 self.stage.send(NetworkCommand::Judge { ticket, verdict });
             }
             NetworkEvent::Request { id, peer, bytes } => {
                 let answer = self.serve(now, peer, &bytes);
-                self.stage.send(NetworkCommand::Answer { id, bytes: answer.to_bytes() });
+                self.stage.send(NetworkCommand::Answer {
+                    id,
+                    bytes: answer.to_bytes(),
+                });
             }
             NetworkEvent::Answered { id, peer, bytes } => self.take_answer(now, id, peer, &bytes),
             NetworkEvent::RequestFailed { id, peer, .. } => {
@@ -194,7 +214,9 @@ impl Engine {
 
     fn run_timers(&mut self, now: Millis) {
         for _ in 0..TIMERS_PER_TURN {
-            let Some(timer) = self.timers.pop(now) else { break };
+            let Some(timer) = self.timers.pop(now) else {
+                break;
+            };
             match timer {
                 Timer::Sync(id) => self.sync_period(now, id),
                 Timer::Beacon(id) => {
@@ -237,8 +259,14 @@ impl Engine {
     fn finish(&mut self) -> Effects {
         self.publish_outgoing();
         for (id, log_id) in std::mem::take(&mut self.stage.logs) {
-            if let Some(log) = self.channels.get(&id).and_then(|channel| channel.logs.get(&log_id)) {
-                self.stage.batch.put_log(&id, &log_id, kith_crdt::encoding::encode(log));
+            if let Some(log) = self
+                .channels
+                .get(&id)
+                .and_then(|channel| channel.logs.get(&log_id))
+            {
+                self.stage
+                    .batch
+                    .put_log(&id, &log_id, kith_crdt::encoding::encode(log));
             }
         }
         self.branches.save(&mut self.stage.batch, false);
@@ -249,7 +277,9 @@ impl Engine {
             let mut batch = stage.batch;
             batch.put_meta(META_HLC, kith_crdt::encoding::encode(&self.hlc));
             match self.store.commit(batch) {
-                Ok(commit) => effects.newest_event = (commit.first <= commit.cursor).then_some(commit.cursor),
+                Ok(commit) => {
+                    effects.newest_event = (commit.first <= commit.cursor).then_some(commit.cursor)
+                }
                 Err(error) => return self.undo(effects, &error),
             }
         }
@@ -261,7 +291,10 @@ impl Engine {
     fn share(&mut self, touched: &std::collections::BTreeSet<ChannelId>) {
         for id in touched {
             match self.channels.get_mut(id) {
-                Some(channel) => self.shared.put(ChannelView::of(channel, &self.me, &self.writer.device)),
+                Some(channel) => {
+                    self.shared
+                        .put(ChannelView::of(channel, &self.me, &self.writer.device))
+                }
                 None => self.shared.remove(id),
             }
         }
@@ -283,7 +316,12 @@ impl Engine {
         let mut network: Vec<NetworkCommand> = effects
             .network
             .into_iter()
-            .filter(|command| matches!(command, NetworkCommand::Dial { .. } | NetworkCommand::Protect(_)))
+            .filter(|command| {
+                matches!(
+                    command,
+                    NetworkCommand::Dial { .. } | NetworkCommand::Protect(_)
+                )
+            })
             .collect();
         let topics: Vec<String> = std::mem::take(&mut self.topics).into_keys().collect();
         network.extend(topics.into_iter().map(NetworkCommand::Unsubscribe));
@@ -294,7 +332,11 @@ impl Engine {
         }
         let reloaded = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
         network.extend(reloaded.effects.network);
-        Effects { network, answers, ..Effects::default() }
+        Effects {
+            network,
+            answers,
+            ..Effects::default()
+        }
     }
 
     /// Takes over what the store holds.
@@ -327,7 +369,8 @@ impl Engine {
                         self.peers.learn(now, *transport, addresses, true);
                     }
                 }
-                self.shared.put(ChannelView::of(channel, &self.me, &self.writer.device));
+                self.shared
+                    .put(ChannelView::of(channel, &self.me, &self.writer.device));
             }
         }
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));

@@ -14,9 +14,15 @@ const SESSIONS_PER_PEER: usize = 8;
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// A step of a sync session.
-    Session { channel: ChannelId, session: Box<Session> },
+    Session {
+        channel: ChannelId,
+        session: Box<Session>,
+    },
     /// Keys of epochs.
-    Keys { channel: ChannelId, pending: Box<PendingKeyRequest> },
+    Keys {
+        channel: ChannelId,
+        pending: Box<PendingKeyRequest>,
+    },
     /// The control log, on the strength of an invite.
     Prove { channel: ChannelId },
     /// The own Join op, offered to somebody who does not know it.
@@ -63,8 +69,16 @@ impl Outstanding {
     /// Takes out everything asked of a peer that is gone.
     pub(super) fn drop_peer(&mut self, peer: &TransportKey) -> Vec<Purpose> {
         self.waiting.remove(peer);
-        let ids: Vec<u64> = self.requests.iter().filter(|(_, (p, _, _))| p == peer).map(|(id, _)| *id).collect();
-        ids.into_iter().filter_map(|id| self.requests.remove(&id)).map(|(_, _, purpose)| purpose).collect()
+        let ids: Vec<u64> = self
+            .requests
+            .iter()
+            .filter(|(_, (p, _, _))| p == peer)
+            .map(|(id, _)| *id)
+            .collect();
+        ids.into_iter()
+            .filter_map(|id| self.requests.remove(&id))
+            .map(|(_, _, purpose)| purpose)
+            .collect()
     }
 
     /// Whether a session about this channel may start with this peer now. If another one has to
@@ -92,7 +106,11 @@ impl Outstanding {
     /// The next channel that waited for a session with this peer.
     pub(super) fn next_waiting(&mut self, peer: &TransportKey) -> Option<ChannelId> {
         let waiting = self.waiting.get_mut(peer)?;
-        if waiting.is_empty() { None } else { Some(waiting.remove(0)) }
+        if waiting.is_empty() {
+            None
+        } else {
+            Some(waiting.remove(0))
+        }
     }
 
     /// Whether keys of this channel have been asked for.

@@ -39,7 +39,10 @@ pub(super) struct Peers {
 impl Peers {
     /// Nobody, but for addresses where somebody may be.
     pub(super) fn new(bootstrap: Vec<String>) -> Self {
-        Self { bootstrap, ..Self::default() }
+        Self {
+            bootstrap,
+            ..Self::default()
+        }
     }
 
     /// Takes over what was stored of a peer.
@@ -77,7 +80,13 @@ impl Peers {
     }
 
     /// Learns addresses of a peer; `wanted` ones are dialled.
-    pub(super) fn learn(&mut self, now: Millis, peer: TransportKey, addresses: &[String], wanted: bool) {
+    pub(super) fn learn(
+        &mut self,
+        now: Millis,
+        peer: TransportKey,
+        addresses: &[String],
+        wanted: bool,
+    ) {
         if wanted {
             self.dialer.want(peer);
         }
@@ -93,8 +102,13 @@ impl Peers {
 
     /// When something is to be dialled next.
     pub(super) fn next_deadline(&self) -> Option<Millis> {
-        let bootstrap = (self.connected.is_empty() && !self.bootstrap.is_empty()).then_some(self.bootstrap_due);
-        self.dialer.next_deadline().into_iter().chain(bootstrap).min()
+        let bootstrap =
+            (self.connected.is_empty() && !self.bootstrap.is_empty()).then_some(self.bootstrap_due);
+        self.dialer
+            .next_deadline()
+            .into_iter()
+            .chain(bootstrap)
+            .min()
     }
 
     /// Sees to it that no deadline from before the clock fell back keeps anybody waiting.
@@ -108,11 +122,17 @@ impl Peers {
             .dialer
             .due(now)
             .into_iter()
-            .map(|(peer, addresses)| Command::Dial { peer: Some(peer), addresses })
+            .map(|(peer, addresses)| Command::Dial {
+                peer: Some(peer),
+                addresses,
+            })
             .collect();
         if self.connected.is_empty() && self.bootstrap_due <= now {
             self.bootstrap_due = now.plus(BOOTSTRAP_RETRY_MS);
-            dials.extend(self.bootstrap.iter().map(|address| Command::Dial { peer: None, addresses: vec![address.clone()] }));
+            dials.extend(self.bootstrap.iter().map(|address| Command::Dial {
+                peer: None,
+                addresses: vec![address.clone()],
+            }));
         }
         dials
     }
@@ -137,7 +157,9 @@ impl Engine {
 
     /// Wants connections to the members of a channel, and lets them connect here.
     pub(super) fn want_members(&mut self, now: Millis, id: ChannelId) {
-        let Some(channel) = self.channels.get(&id) else { return };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
         if !channel.roster.is_member(&self.me) {
             return;
         }
@@ -159,11 +181,27 @@ impl Engine {
         self.timers.set_by(Timer::Dial, now);
     }
 
-    pub(super) fn connected(&mut self, now: Millis, peer: TransportKey, address: String, outbound: bool) {
-        if self.peers.dialer.succeeded(peer, outbound.then_some(address.as_str()), now) {
+    pub(super) fn connected(
+        &mut self,
+        now: Millis,
+        peer: TransportKey,
+        address: String,
+        outbound: bool,
+    ) {
+        if self
+            .peers
+            .dialer
+            .succeeded(peer, outbound.then_some(address.as_str()), now)
+        {
             self.peers.dirty.insert(peer);
         }
-        self.peers.connected.insert(peer, Connected { address: address.clone(), since: now });
+        self.peers.connected.insert(
+            peer,
+            Connected {
+                address: address.clone(),
+                since: now,
+            },
+        );
         self.tell_peer(peer, address, true);
         let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
         for id in ids {
@@ -180,7 +218,12 @@ impl Engine {
     }
 
     pub(super) fn disconnected(&mut self, now: Millis, peer: TransportKey) {
-        let address = self.peers.connected.remove(&peer).map(|known| known.address).unwrap_or_default();
+        let address = self
+            .peers
+            .connected
+            .remove(&peer)
+            .map(|known| known.address)
+            .unwrap_or_default();
         self.peers.dialer.disconnected(&peer, now, &mut self.rng);
         for purpose in self.outstanding.drop_peer(&peer) {
             self.failed(now, peer, purpose);
@@ -195,13 +238,19 @@ impl Engine {
     }
 
     pub(super) fn discovered(&mut self, now: Millis, peer: TransportKey, addresses: &[String]) {
-        let joining = self.channels.values().any(|channel| channel.joining.is_some());
+        let joining = self
+            .channels
+            .values()
+            .any(|channel| channel.joining.is_some());
         let known = self.knows(&peer);
         // A stranger is of interest only to somebody who looks for a way in.
         if known || joining {
             self.peers.learn(now, peer, addresses, known);
             if joining && !self.peers.is_connected(&peer) {
-                self.stage.send(Command::Dial { peer: Some(peer), addresses: addresses.to_vec() });
+                self.stage.send(Command::Dial {
+                    peer: Some(peer),
+                    addresses: addresses.to_vec(),
+                });
             }
         }
     }
@@ -231,14 +280,18 @@ impl Engine {
     }
 
     fn knows(&self, peer: &TransportKey) -> bool {
-        self.channels.values().any(|channel| channel.roster.by_transport(peer).is_some())
+        self.channels
+            .values()
+            .any(|channel| channel.roster.by_transport(peer).is_some())
     }
 
     fn tell_peer(&mut self, peer: TransportKey, address: String, connected: bool) {
-        let known = self
-            .channels
-            .values()
-            .find_map(|channel| channel.roster.by_transport(&peer).map(|(device, known)| (device, known.account)));
+        let known = self.channels.values().find_map(|channel| {
+            channel
+                .roster
+                .by_transport(&peer)
+                .map(|(device, known)| (device, known.account))
+        });
         self.peers_changed = true;
         self.stage.tell(Moment::Peer {
             device: known.map(|(device, _)| device),

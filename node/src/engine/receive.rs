@@ -32,6 +32,7 @@ impl Engine {
         let mut reception = Reception::default();
         for bytes in items {
             match Envelope::parse(bytes, &id) {
+                Ok(envelope) if envelope.body_erased() => reception.foul = true,
                 Ok(envelope) => self.receive_one(now, id, envelope, &mut reception),
                 Err(EnvelopeError::Unknown(_)) => {}
                 Err(_) => reception.foul = true,
@@ -47,7 +48,9 @@ impl Engine {
         envelope: Envelope,
         reception: &mut Reception,
     ) {
-        let Some(channel) = self.channels.get(&id) else { return };
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
         let log_id = envelope.log_id();
         if channel.roster.account_of(&log_id.writer.device).is_none() {
             // Certified in an op that has not arrived here, or not at all: sync will tell.
@@ -74,11 +77,21 @@ impl Engine {
 
     /// Takes one log's part of a sync page: linked envelopes of which only the last has to prove
     /// itself. Returns how many are new here, or `None` if the log cannot go on with this peer.
-    pub(super) fn receive_page(&mut self, now: Millis, id: ChannelId, log_id: LogId, page: Vec<Envelope>) -> Option<usize> {
+    pub(super) fn receive_page(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        log_id: LogId,
+        page: Vec<Envelope>,
+    ) -> Option<usize> {
         let channel = self.channels.get(&id)?;
         channel.roster.account_of(&log_id.writer.device)?;
+        // A body that was taken out on the way could not be had again: somebody else has it whole.
+        if page.iter().any(Envelope::body_erased) {
+            return None;
+        }
         let log = self.log_of(id, log_id);
-        let part = log.verify_page(&id, &page, now).ok()?;
+        let part = log.check_page(&page, now).ok()?;
         for held in &page[..part.accepted.start] {
             self.prove_fork(id, held);
         }
@@ -90,21 +103,30 @@ impl Engine {
             }
         }
         let accepted = part.accepted.len();
-        for envelope in page.into_iter().take(part.accepted.end).skip(part.accepted.start) {
+        for envelope in page
+            .into_iter()
+            .take(part.accepted.end)
+            .skip(part.accepted.start)
+        {
             self.accept(now, id, envelope);
         }
         (accepted > 0).then_some(accepted)
     }
 
     fn log_of(&self, id: ChannelId, log_id: LogId) -> Log {
-        let log = self.channels.get(&id).and_then(|channel| channel.logs.get(&log_id));
+        let log = self
+            .channels
+            .get(&id)
+            .and_then(|channel| channel.logs.get(&log_id));
         log.map_or_else(|| Log::new(log_id), Log::clone)
     }
 
     /// Appends an envelope that was found to be the next of its log, and applies it.
     fn accept(&mut self, now: Millis, id: ChannelId, envelope: Envelope) {
         let log_id = envelope.log_id();
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         channel.log_mut(log_id).append(&envelope);
         channel.grew(log_id, 1);
         if log_id.writer.device == self.writer.device {
@@ -129,19 +151,29 @@ impl Engine {
 
     /// Takes a proof of a fork, found here or received, if it holds.
     pub(super) fn keep_fork(&mut self, id: ChannelId, fork: &Fork) {
-        let Ok(Place { log: log_id, seq }) = fork.verify(&id) else { return };
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Ok(Place { log: log_id, seq }) = fork.verify(&id) else {
+            return;
+        };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         if channel.roster.account_of(&log_id.writer.device).is_none() {
             return;
         }
         let head = channel.log_mut(log_id).head;
-        if channel.log_mut(log_id).fork.is_some_and(|known| known <= seq) {
+        if channel
+            .log_mut(log_id)
+            .fork
+            .is_some_and(|known| known <= seq)
+        {
             return;
         }
         let last = self.last_signed(id, log_id, seq);
         let end = last.as_ref().map_or(0, |last| last.place().seq);
         self.withdraw(id, log_id, end + 1, head);
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         channel.log_mut(log_id).close(seq, last.as_ref());
         channel.shrank(log_id, head.saturating_sub(end));
         self.stage.batch.put_fork(&id, &log_id, fork.to_bytes());
@@ -154,7 +186,9 @@ impl Engine {
 
     /// The envelope with the largest number below `seq` whose own signature holds.
     fn last_signed(&self, id: ChannelId, log_id: LogId, seq: u32) -> Option<Envelope> {
-        let below: Vec<Envelope> = (1..seq).map_while(|seq| self.stored_envelope(id, log_id.place(seq))).collect();
+        let below: Vec<Envelope> = (1..seq)
+            .map_while(|seq| self.stored_envelope(id, log_id.place(seq)))
+            .collect();
         let end = page_end(&id, &below);
         below.into_iter().take(end).next_back()
     }

@@ -34,7 +34,9 @@ impl Replica for Served<'_> {
 
     fn link(&self, place: &Place) -> Option<[u8; 32]> {
         let stored = self.view.envelope(&self.channel.id, place)?;
-        Envelope::from_stored(&stored, &self.channel.id, *place).ok().map(|envelope| envelope.link())
+        Envelope::from_stored(&stored, &self.channel.id, *place)
+            .ok()
+            .map(|envelope| envelope.link())
     }
 
     fn envelopes(&self, log: &LogId, from: u32, max_bytes: usize) -> Vec<Vec<u8>> {
@@ -42,7 +44,9 @@ impl Replica for Served<'_> {
         let mut left = max_bytes;
         let mut page: Vec<Envelope> = Vec::new();
         for (seq, bytes) in self.view.envelopes(id, log, from, READ_AHEAD, max_bytes) {
-            let Ok(envelope) = Envelope::from_stored(&bytes, id, log.place(seq)) else { break };
+            let Ok(envelope) = Envelope::from_stored(&bytes, id, log.place(seq)) else {
+                break;
+            };
             let cost = envelope.to_bytes().len() + 5;
             if cost > left {
                 break;
@@ -58,9 +62,14 @@ impl Replica for Served<'_> {
     fn fork(&self, log: &LogId) -> Option<Vec<u8>> {
         self.channel.logs.get(log)?.fork?;
         let id = &self.channel.id;
-        let proofs = self.view.forks(id).into_iter().filter(|(segment, _)| *segment == log.segment);
+        let proofs = self
+            .view
+            .forks(id)
+            .into_iter()
+            .filter(|(segment, _)| *segment == log.segment);
         proofs.map(|(_, proof)| proof).find(|proof| {
-            Fork::parse(proof).is_ok_and(|fork| fork.verify(id).is_ok_and(|place| place.log == *log))
+            Fork::parse(proof)
+                .is_ok_and(|fork| fork.verify(id).is_ok_and(|place| place.log == *log))
         })
     }
 
@@ -69,7 +78,10 @@ impl Replica for Served<'_> {
             .beacons
             .iter()
             .filter(|(_, known)| known.signed.is_some())
-            .map(|(device, known)| BeaconTime { device: *device, hlc: known.hlc })
+            .map(|(device, known)| BeaconTime {
+                device: *device,
+                hlc: known.hlc,
+            })
             .collect()
     }
 

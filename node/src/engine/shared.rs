@@ -100,21 +100,34 @@ impl Shared {
     }
 
     pub(super) fn put(&self, view: ChannelView) {
-        let mut channels = self.channels.write().expect("no reader panics while it holds the lock");
+        let mut channels = self
+            .channels
+            .write()
+            .expect("no reader panics while it holds the lock");
         channels.insert(view.id, Arc::new(view));
     }
 
     pub(super) fn remove(&self, id: &ChannelId) {
-        let mut channels = self.channels.write().expect("no reader panics while it holds the lock");
+        let mut channels = self
+            .channels
+            .write()
+            .expect("no reader panics while it holds the lock");
         channels.remove(id);
     }
 
     pub(super) fn put_peers(&self, table: BTreeMap<TransportKey, Connected>) {
-        *self.peers.write().expect("no reader panics while it holds the lock") = table;
+        *self
+            .peers
+            .write()
+            .expect("no reader panics while it holds the lock") = table;
     }
 
-    #[expect(clippy::unused_self, reason = "keeps the one reason for the lock's health in one place")]
+    #[expect(
+        clippy::unused_self,
+        reason = "keeps the one reason for the lock's health in one place"
+    )]
     fn read<'a, T>(&self, lock: &'a RwLock<T>) -> std::sync::RwLockReadGuard<'a, T> {
-        lock.read().expect("the engine does not panic while it holds the lock")
+        lock.read()
+            .expect("the engine does not panic while it holds the lock")
     }
 }

@@ -25,12 +25,15 @@ impl Engine {
     pub(super) fn sync_period(&mut self, now: Millis, id: ChannelId) {
         let mut members = self.connected_members(id);
         for _ in 0..MEMBERS_PER_PERIOD {
-            let Some(pick) = self.pick(members.len()) else { break };
+            let Some(pick) = self.pick(members.len()) else {
+                break;
+            };
             let (peer, _) = members.swap_remove(pick);
             self.sync_with(now, id, peer);
         }
         let jitter = self.jitter(JITTER_MS);
-        self.timers.set(Timer::Sync(id), now.plus(PERIOD_MS + jitter));
+        self.timers
+            .set(Timer::Sync(id), now.plus(PERIOD_MS + jitter));
     }
 
     /// Compares a channel with a member as soon as this turn is done.
@@ -40,29 +43,64 @@ impl Engine {
 
     /// Starts a session with a peer, unless one is under way.
     pub(super) fn sync_with(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
-        let Some(channel) = self.channels.get(&id) else { return };
-        let shared = channel.roster.by_transport(&peer).is_some() && channel.roster.is_member(&self.me);
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let shared =
+            channel.roster.by_transport(&peer).is_some() && channel.roster.is_member(&self.me);
         if !shared || !self.peers.is_connected(&peer) || !self.outstanding.may_start(&id, &peer) {
             return;
         }
         let reader = self.store.reader();
         let view = reader.view();
         let channel = &self.channels[&id];
-        let (session, request) = Session::start(&Served { channel, view: &view });
-        self.ask(now, peer, Purpose::Session { channel: id, session: Box::new(session) }, &request);
+        let (session, request) = Session::start(&Served {
+            channel,
+            view: &view,
+        });
+        self.ask(
+            now,
+            peer,
+            Purpose::Session {
+                channel: id,
+                session: Box::new(session),
+            },
+            &request,
+        );
     }
 
     /// Sends a request and remembers what it is for.
-    pub(super) fn ask(&mut self, now: Millis, peer: TransportKey, purpose: Purpose, request: &Request) {
+    pub(super) fn ask(
+        &mut self,
+        now: Millis,
+        peer: TransportKey,
+        purpose: Purpose,
+        request: &Request,
+    ) {
         let id = self.outstanding.add(now, peer, purpose);
-        self.stage.send(Command::Request { id, peer, bytes: request.to_bytes() });
+        self.stage.send(Command::Request {
+            id,
+            peer,
+            bytes: request.to_bytes(),
+        });
     }
 
     /// Takes the answer of a peer.
-    pub(super) fn take_answer(&mut self, now: Millis, request: u64, peer: TransportKey, bytes: &[u8]) {
-        let Some(purpose) = self.outstanding.take(request, &peer) else { return };
+    pub(super) fn take_answer(
+        &mut self,
+        now: Millis,
+        request: u64,
+        peer: TransportKey,
+        bytes: &[u8],
+    ) {
+        let Some(purpose) = self.outstanding.take(request, &peer) else {
+            return;
+        };
         let Ok(answer) = Answer::parse(bytes) else {
-            self.stage.send(Command::Penalise { peer, cost: MALFORMED_COST });
+            self.stage.send(Command::Penalise {
+                peer,
+                cost: MALFORMED_COST,
+            });
             self.failed(now, peer, purpose);
             return;
         };
@@ -81,14 +119,23 @@ impl Engine {
     pub(super) fn failed(&mut self, now: Millis, peer: TransportKey, purpose: Purpose) {
         match purpose {
             Purpose::Session { .. } => self.start_waiting(now, peer),
-            Purpose::Keys { channel, .. } | Purpose::Prove { channel } | Purpose::Offer { channel } => {
+            Purpose::Keys { channel, .. }
+            | Purpose::Prove { channel }
+            | Purpose::Offer { channel } => {
                 self.timers.set_by(Timer::Keys(channel), now.plus(1_000));
             }
         }
     }
 
     /// Applies what a step of a session brought and asks for the next.
-    fn step(&mut self, now: Millis, id: ChannelId, peer: TransportKey, mut session: Box<Session>, answer: Answer) {
+    fn step(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        peer: TransportKey,
+        mut session: Box<Session>,
+        answer: Answer,
+    ) {
         if !self.channels.contains_key(&id) {
             return;
         }
@@ -96,10 +143,23 @@ impl Engine {
         self.take_received(now, id, &mut session, received);
         let reader = self.store.reader();
         let view = reader.view();
-        let Some(channel) = self.channels.get_mut(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         channel.digests.settle();
-        match session.next(&Served { channel, view: &view }) {
-            Next::Ask(request) => self.ask(now, peer, Purpose::Session { channel: id, session }, &request),
+        match session.next(&Served {
+            channel,
+            view: &view,
+        }) {
+            Next::Ask(request) => self.ask(
+                now,
+                peer,
+                Purpose::Session {
+                    channel: id,
+                    session,
+                },
+                &request,
+            ),
             Next::Done(outcome) => {
                 self.session_done(now, id, peer, &outcome);
                 self.start_waiting(now, peer);
@@ -107,7 +167,13 @@ impl Engine {
         }
     }
 
-    fn take_received(&mut self, now: Millis, id: ChannelId, session: &mut Session, received: Received) {
+    fn take_received(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        session: &mut Session,
+        received: Received,
+    ) {
         if !received.ops.is_empty() {
             self.insert_ops(now, id, received.ops);
         }
@@ -115,7 +181,10 @@ impl Engine {
             self.keep_fork(id, fork);
         }
         for part in received.envelopes {
-            if self.receive_page(now, id, part.log, part.envelopes).is_none() {
+            if self
+                .receive_page(now, id, part.log, part.envelopes)
+                .is_none()
+            {
                 session.skip(&part.log);
             }
         }
@@ -126,7 +195,10 @@ impl Engine {
 
     fn session_done(&mut self, now: Millis, id: ChannelId, peer: TransportKey, outcome: &Outcome) {
         if outcome.faults > 0 {
-            self.stage.send(Command::Penalise { peer, cost: MALFORMED_COST });
+            self.stage.send(Command::Penalise {
+                peer,
+                cost: MALFORMED_COST,
+            });
         }
         match outcome.end {
             End::Same => self.note_equal(now, id, peer),
@@ -148,7 +220,10 @@ impl Engine {
     /// Answers a request of a peer.
     pub(super) fn serve(&mut self, now: Millis, peer: TransportKey, bytes: &[u8]) -> Answer {
         let Ok(request) = Request::parse(bytes) else {
-            self.stage.send(Command::Penalise { peer, cost: MALFORMED_COST });
+            self.stage.send(Command::Penalise {
+                peer,
+                cost: MALFORMED_COST,
+            });
             return Answer::Refused(Refusal::Malformed);
         };
         let Some(id) = request.tag().and_then(|tag| self.channel_of(&tag)) else {
@@ -156,7 +231,12 @@ impl Engine {
         };
         match &request {
             Request::Keys(signed) => return self.answer_keys(id, peer, signed),
-            Request::Prove { invite, signature, have, .. } => {
+            Request::Prove {
+                invite,
+                signature,
+                have,
+                ..
+            } => {
                 return self.answer_proof(now, id, peer, invite, signature, have);
             }
             Request::Offer { ops, .. } => return self.answer_offer(now, id, peer, ops),
@@ -164,9 +244,18 @@ impl Engine {
         }
         let reader = self.store.reader();
         let view = reader.view();
-        let Some(channel) = self.channels.get_mut(&id) else { return Answer::Refused(Refusal::NotForYou) };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return Answer::Refused(Refusal::NotForYou);
+        };
         channel.digests.settle();
-        let Some(served) = sync::serve(&Served { channel, view: &view }, &peer, &request) else {
+        let Some(served) = sync::serve(
+            &Served {
+                channel,
+                view: &view,
+            },
+            &peer,
+            &request,
+        ) else {
             return Answer::Refused(Refusal::Malformed);
         };
         match (&request, &served.answer) {

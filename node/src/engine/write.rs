@@ -35,7 +35,12 @@ impl Engine {
         for target in reply_to.iter().chain(&thread) {
             self.check_target_in(channel, target)?;
         }
-        let entry = Entry::Message(Message { form: 0, thread, reply_to, expires_at: None });
+        let entry = Entry::Message(Message {
+            form: 0,
+            thread,
+            reply_to,
+            expires_at: None,
+        });
         let written = self.write(now, channel, Right::Write, &entry, Some(text.as_bytes()))?;
         Ok(Outcome::Written {
             message: written.place.message_id(&channel),
@@ -74,21 +79,44 @@ impl Engine {
         let epoch = self.ensure_epoch(now, id, hlc)?;
         let writer = self.writer;
         let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
-        let unit_hours = channel.roster.epochs.get(&epoch).map_or(24, |epoch| epoch.unit_hours);
+        let unit_hours = channel
+            .roster
+            .epochs
+            .get(&epoch)
+            .map_or(24, |epoch| epoch.unit_hours);
         let window = hlc.window(unit_hours);
         let window_key = channel
             .keys
             .window_key(&epoch, window)
             .ok_or_else(|| Refusal::Unreachable("the channel's key for today has not arrived yet: stay connected to a member and try again".into()))?;
-        let log_id = LogId { segment: channel.segment_for(window, &writer), writer };
+        let log_id = LogId {
+            segment: channel.segment_for(window, &writer),
+            writer,
+        };
         let log = channel.log_mut(log_id);
         let seq = log.head + 1;
         let prev = log.link;
 
-        let change = self.branches.write(&self.store, channel, log_id, seq, entry).map_err(storage)?;
+        let change = self
+            .branches
+            .write(&self.store, channel, log_id, seq, entry)
+            .map_err(storage)?;
         let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
-        let position = Position { place: log_id.place(seq), prev, hlc, epoch };
-        let sealed = envelope::seal(&id, &self.secrets.signing, &position, &window_key, &change, body, &mut self.rng);
+        let position = Position {
+            place: log_id.place(seq),
+            prev,
+            hlc,
+            epoch,
+        };
+        let sealed = envelope::seal(
+            &id,
+            &self.secrets.signing,
+            &position,
+            &window_key,
+            &change,
+            body,
+            &mut self.rng,
+        );
         self.hlc = hlc;
         channel.log_mut(log_id).append(&sealed);
         channel.grew(log_id, 1);
@@ -96,16 +124,22 @@ impl Engine {
         self.stage.outgoing.entry(id).or_default().push(bytes);
         self.keep(id, &sealed);
         self.project(now, id, position.place, hlc, entry);
-        Ok(Written { place: position.place, hlc })
+        Ok(Written {
+            place: position.place,
+            hlc,
+        })
     }
 
     /// Stages the records of an envelope that has just been appended to its log.
     pub(super) fn keep(&mut self, channel: ChannelId, envelope: &Envelope) {
         let place = envelope.place();
-        self.stage.batch.put_envelope(&channel, &place, envelope.to_stored());
+        self.stage
+            .batch
+            .put_envelope(&channel, &place, envelope.to_stored());
         self.stage.logs.insert((channel, place.log));
         self.stage.touched.insert(channel);
-        self.timers.set_by(super::Timer::Beacon(channel), self.beacon_due(channel));
+        self.timers
+            .set_by(super::Timer::Beacon(channel), self.beacon_due(channel));
     }
 
     /// Checks that this account may do something in a channel.
@@ -120,20 +154,30 @@ impl Engine {
                 "the join has not completed: nobody of the channel could be reached yet; it goes on by itself".into(),
             ));
         }
-        let Some(role) = channel.roster.role(&self.me).filter(|_| channel.roster.is_member(&self.me)) else {
-            return Err(Refusal::Denied("you are not a member of this channel: ask for an invite".into()));
+        let Some(role) = channel
+            .roster
+            .role(&self.me)
+            .filter(|_| channel.roster.is_member(&self.me))
+        else {
+            return Err(Refusal::Denied(
+                "you are not a member of this channel: ask for an invite".into(),
+            ));
         };
         if channel.roster.can(&self.me, right) {
             Ok(())
         } else {
-            Err(Refusal::Denied(format!("as {role} you may not {right} here: ask an admin of the channel")))
+            Err(Refusal::Denied(format!(
+                "as {role} you may not {right} here: ask an admin of the channel"
+            )))
         }
     }
 
     fn check_target_in(&self, channel: ChannelId, target: &MessageId) -> Result<(), Refusal> {
         match self.store.reader().view().message(target) {
             Some((found, _)) if found == channel => Ok(()),
-            Some(_) => Err(Refusal::Usage(format!("message {target} is in another channel"))),
+            Some(_) => Err(Refusal::Usage(format!(
+                "message {target} is in another channel"
+            ))),
             None => Err(Refusal::NotFound(format!("no message {target} here"))),
         }
     }

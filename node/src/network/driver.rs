@@ -49,6 +49,10 @@ pub(super) struct Peer {
     pub(super) address: Multiaddr,
     /// Topics that it listens to and the engine was told of.
     pub(super) topics: BTreeSet<String>,
+    /// Where it last said that it can be reached.
+    pub(super) named: Vec<String>,
+    /// How often it has named something new.
+    pub(super) namings: u32,
 }
 
 impl Driver {
@@ -154,7 +158,7 @@ impl Driver {
         let peer_id = keys::peer_id(&peer);
         let reason = if !self.swarm.is_connected(&peer_id) {
             RequestFailure::NotConnected
-        } else if !self.exchange.may_ask() {
+        } else if !self.exchange.may_ask(&peer) {
             RequestFailure::Busy
         } else {
             let request = self
@@ -162,7 +166,7 @@ impl Driver {
                 .behaviour_mut()
                 .sync
                 .send_request(&peer_id, Ok(bytes));
-            self.exchange.note_asked(request, id);
+            self.exchange.note_asked(request, id, peer);
             return;
         };
         self.outbox
@@ -170,13 +174,16 @@ impl Driver {
     }
 
     fn handle_answer(&mut self, id: u64, bytes: Vec<u8>) {
-        let sent = self.exchange.take_channel(id).is_some_and(|channel| {
-            self.swarm
-                .behaviour_mut()
-                .sync
-                .send_response(channel, Ok(bytes))
-                .is_ok()
-        });
+        let sent = self
+            .exchange
+            .take_channel(id, bytes.len())
+            .is_some_and(|channel| {
+                self.swarm
+                    .behaviour_mut()
+                    .sync
+                    .send_response(channel, Ok(bytes))
+                    .is_ok()
+            });
         if !sent {
             self.counters.answers_late.add();
         }

@@ -9,7 +9,9 @@ use kith_crdt::ids::TransportKey;
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
 
 use super::codec::Message;
-use super::limits::{REQUESTS_IN, REQUESTS_IN_PER_PEER, REQUESTS_OUT};
+use super::limits::{
+    ANSWER_BYTES, REQUESTS_IN, REQUESTS_IN_PER_PEER, REQUESTS_OUT, REQUESTS_OUT_PER_PEER,
+};
 
 /// Where an answer goes.
 pub(super) type AnswerChannel = ResponseChannel<Message>;
@@ -17,11 +19,21 @@ pub(super) type AnswerChannel = ResponseChannel<Message>;
 /// All requests under way.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
-    asked: BTreeMap<OutboundRequestId, u64>,
+    asked: BTreeMap<OutboundRequestId, Asked>,
+    asked_of: Places,
     asking: BTreeMap<InboundRequestId, Asking>,
+    asking_by: Places,
     numbers: BTreeMap<u64, InboundRequestId>,
-    places: BTreeMap<TransportKey, usize>,
     next: u64,
+    /// Bytes of answers on their way.
+    answer_bytes: usize,
+}
+
+/// A request of ours.
+#[derive(Debug)]
+struct Asked {
+    id: u64,
+    peer: TransportKey,
 }
 
 /// A request of a peer.
@@ -31,22 +43,27 @@ struct Asking {
     peer: TransportKey,
     /// Gone once the answer is on its way.
     channel: Option<AnswerChannel>,
+    /// Bytes of the answer that is on its way.
+    answer_bytes: usize,
 }
 
 impl Exchange {
-    /// Whether one more request may be sent.
-    pub(super) fn may_ask(&self) -> bool {
-        self.asked.len() < REQUESTS_OUT
+    /// Whether one more request may be sent to a peer.
+    pub(super) fn may_ask(&self, peer: &TransportKey) -> bool {
+        self.asked.len() < REQUESTS_OUT && self.asked_of.taken(peer) < REQUESTS_OUT_PER_PEER
     }
 
     /// Notes that a request was sent.
-    pub(super) fn note_asked(&mut self, request: OutboundRequestId, id: u64) {
-        self.asked.insert(request, id);
+    pub(super) fn note_asked(&mut self, request: OutboundRequestId, id: u64, peer: TransportKey) {
+        self.asked_of.take(peer);
+        self.asked.insert(request, Asked { id, peer });
     }
 
-    /// Takes a request of ours that came to its end.
-    pub(super) fn take_asked(&mut self, request: OutboundRequestId) -> Option<u64> {
-        self.asked.remove(&request)
+    /// Takes a request of ours that came to its end: its number, and who was asked.
+    pub(super) fn take_asked(&mut self, request: OutboundRequestId) -> Option<(u64, TransportKey)> {
+        let Asked { id, peer } = self.asked.remove(&request)?;
+        self.asked_of.leave(&peer);
+        Some((id, peer))
     }
 
     /// Admits a request of a peer and gives it a number, unless too many are under way. Then the
@@ -57,31 +74,34 @@ impl Exchange {
         request: InboundRequestId,
         channel: AnswerChannel,
     ) -> Option<u64> {
-        let taken = self.places.get(&peer).copied().unwrap_or(0);
-        if taken >= REQUESTS_IN_PER_PEER || self.asking.len() >= REQUESTS_IN {
+        if self.asking_by.taken(&peer) >= REQUESTS_IN_PER_PEER || self.asking.len() >= REQUESTS_IN {
             return None;
         }
         let number = self.next;
         self.next += 1;
-        self.places.insert(peer, taken + 1);
+        self.asking_by.take(peer);
         self.numbers.insert(number, request);
-        self.asking.insert(
-            request,
-            Asking {
-                number,
-                peer,
-                channel: Some(channel),
-            },
-        );
+        let asking = Asking {
+            number,
+            peer,
+            channel: Some(channel),
+            answer_bytes: 0,
+        };
+        self.asking.insert(request, asking);
         Some(number)
     }
 
-    /// Takes the channel for the answer to a request, if it still waits for one.
-    pub(super) fn take_channel(&mut self, number: u64) -> Option<AnswerChannel> {
-        self.asking
-            .get_mut(self.numbers.get(&number)?)?
-            .channel
-            .take()
+    /// Takes the channel for an answer of so many bytes, if the request still waits for one and
+    /// peers have not left too much unread. Otherwise the peer sees a refusal.
+    pub(super) fn take_channel(&mut self, number: u64, bytes: usize) -> Option<AnswerChannel> {
+        let asking = self.asking.get_mut(self.numbers.get(&number)?)?;
+        let channel = asking.channel.take()?;
+        if self.answer_bytes + bytes > ANSWER_BYTES {
+            return None;
+        }
+        self.answer_bytes += bytes;
+        asking.answer_bytes = bytes;
+        Some(channel)
     }
 
     /// Notes that a request of a peer came to its end: answered, too late, or broken off.
@@ -90,10 +110,29 @@ impl Exchange {
             return;
         };
         self.numbers.remove(&asking.number);
-        if let Some(taken) = self.places.get_mut(&asking.peer) {
+        self.asking_by.leave(&asking.peer);
+        self.answer_bytes -= asking.answer_bytes;
+    }
+}
+
+/// How many places each peer takes.
+#[derive(Debug, Default)]
+struct Places(BTreeMap<TransportKey, usize>);
+
+impl Places {
+    fn taken(&self, peer: &TransportKey) -> usize {
+        self.0.get(peer).copied().unwrap_or(0)
+    }
+
+    fn take(&mut self, peer: TransportKey) {
+        *self.0.entry(peer).or_insert(0) += 1;
+    }
+
+    fn leave(&mut self, peer: &TransportKey) {
+        if let Some(taken) = self.0.get_mut(peer) {
             *taken -= 1;
             if *taken == 0 {
-                self.places.remove(&asking.peer);
+                self.0.remove(peer);
             }
         }
     }

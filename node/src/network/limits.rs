@@ -30,22 +30,30 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two pings, and until a ping has to be answered. Two in a row have to fail, so a peer
 /// that vanished is noticed within 32 s.
 pub(super) const PING: Duration = Duration::from_secs(8);
-/// Streams in one connection: 16 for requests each way, the rest for gossip, identify and ping.
-/// Each may buffer 256 KiB.
+/// Streams in one connection: those of requests, the rest for gossip, identify and ping. Each may
+/// buffer 256 KiB. One too many breaks the connection.
 pub(super) const STREAMS: usize = 64;
 /// Inbound streams of one connection whose protocol is not agreed yet.
 pub(super) const STREAMS_NEGOTIATING: usize = 32;
 
 /// Requests and answers under way in one connection, in and out.
-pub(super) const STREAMS_SYNC: usize = 32;
+pub(super) const STREAMS_SYNC: usize = 40;
 /// Until a request has to be answered, on either side.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Requests of this node under way, over all peers.
-pub(super) const REQUESTS_OUT: usize = 256;
-/// Requests of one peer that are not answered, or whose answer is not yet sent.
-pub(super) const REQUESTS_IN_PER_PEER: usize = 8;
-/// Such requests over all peers; with the largest messages 70 MiB.
-pub(super) const REQUESTS_IN: usize = 128;
+pub(super) const REQUESTS_OUT: usize = 1_024;
+/// Requests of this node under way with one peer. Fewer than the peer allows: it learns a moment
+/// later than we do that an answer has arrived.
+pub(super) const REQUESTS_OUT_PER_PEER: usize = 16;
+/// Requests of one peer that are not answered, or whose answer is not yet sent: as many streams
+/// as are kept for them.
+pub(super) const REQUESTS_IN_PER_PEER: usize = 20;
+const _: () = assert!(REQUESTS_OUT_PER_PEER < REQUESTS_IN_PER_PEER);
+const _: () = assert!(REQUESTS_OUT_PER_PEER + REQUESTS_IN_PER_PEER <= STREAMS_SYNC);
+/// Such requests over all peers. Most are small.
+pub(super) const REQUESTS_IN: usize = 512;
+/// Bytes of answers that peers have not read yet.
+pub(super) const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Topics of one peer: two epochs of each channel, and some to spare.
 pub(super) const TOPICS_PER_PEER: usize = 4_096;
@@ -115,5 +123,7 @@ pub(super) const FLOOD_PER_POINT: u64 = 64;
 
 /// Between two rounds of letting things expire.
 pub(super) const TICK: Duration = Duration::from_secs(1);
+/// Different lists of addresses that a peer may name in one connection.
+pub(super) const IDENTIFIED: u32 = 64;
 /// Peers out of one mDNS round.
 pub(super) const DISCOVERED: usize = 64;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use kith_crdt::ids::TransportKey;
 use libp2p::core::ConnectedPoint;
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
-use libp2p::request_response::{self, InboundRequestId, OutboundFailure};
+use libp2p::request_response::{self, InboundRequestId, OutboundFailure, OutboundRequestId};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, identify, mdns, ping};
 
@@ -16,7 +16,7 @@ use super::codec::Message;
 use super::driver::{Dial, Driver, Peer};
 use super::exchange::AnswerChannel;
 use super::gate::GatedEvent;
-use super::limits::{COST_MESSAGE_TOO_LONG, DISCOVERED};
+use super::limits::{COST_MESSAGE_TOO_LONG, DISCOVERED, IDENTIFIED};
 use super::{NetworkEvent, RequestFailure, addresses, keys};
 
 impl Driver {
@@ -115,6 +115,8 @@ impl Driver {
             Peer {
                 address: address.clone(),
                 topics: BTreeSet::new(),
+                named: Vec::new(),
+                namings: 0,
             },
         );
     }
@@ -211,61 +213,29 @@ impl Driver {
     fn handle_sync(&mut self, event: request_response::Event<Message, Message>) {
         use request_response::{Event, Message as Exchanged};
         match event {
-            Event::Message {
-                peer,
-                message:
-                    Exchanged::Request {
-                        request_id,
-                        request,
-                        channel,
-                    },
-                ..
-            } => {
-                self.handle_asked(peer, request_id, request, channel);
-            }
-            Event::Message {
-                peer,
-                message:
-                    Exchanged::Response {
-                        request_id,
-                        response,
-                    },
-                ..
-            } => {
-                let Some((id, key)) = self.take_asked(request_id, &peer) else {
-                    return;
-                };
-                let Ok(bytes) = response else {
-                    self.handle_malformed(peer);
-                    let reason = RequestFailure::Malformed;
-                    self.outbox.push(NetworkEvent::RequestFailed {
-                        id,
-                        peer: key,
-                        reason,
-                    });
-                    return;
-                };
-                self.outbox.push(NetworkEvent::Answered {
-                    id,
-                    peer: key,
-                    bytes,
-                });
-            }
+            Event::Message { peer, message, .. } => match message {
+                Exchanged::Request {
+                    request_id,
+                    request,
+                    channel,
+                } => {
+                    self.handle_asked(peer, request_id, request, channel);
+                }
+                Exchanged::Response {
+                    request_id,
+                    response,
+                } => {
+                    self.handle_answered(peer, request_id, response);
+                }
+            },
             Event::OutboundFailure {
-                peer,
-                request_id,
-                error,
-                ..
+                request_id, error, ..
             } => {
-                let Some((id, key)) = self.take_asked(request_id, &peer) else {
-                    return;
-                };
-                let reason = failure(&error);
-                self.outbox.push(NetworkEvent::RequestFailed {
-                    id,
-                    peer: key,
-                    reason,
-                });
+                if let Some((id, peer)) = self.exchange.take_asked(request_id) {
+                    let reason = failure(&error);
+                    self.outbox
+                        .push(NetworkEvent::RequestFailed { id, peer, reason });
+                }
             }
             Event::InboundFailure { request_id, .. } | Event::ResponseSent { request_id, .. } => {
                 self.exchange.end(request_id);
@@ -273,13 +243,22 @@ impl Driver {
         }
     }
 
-    fn take_asked(
-        &mut self,
-        request: request_response::OutboundRequestId,
-        peer: &PeerId,
-    ) -> Option<(u64, TransportKey)> {
-        let id = self.exchange.take_asked(request)?;
-        Some((id, keys::transport_key(peer)?))
+    /// Passes a peer's answer on to the engine.
+    fn handle_answered(&mut self, from: PeerId, request: OutboundRequestId, message: Message) {
+        let Some((id, peer)) = self.exchange.take_asked(request) else {
+            return;
+        };
+        let event = if let Ok(bytes) = message {
+            NetworkEvent::Answered { id, peer, bytes }
+        } else {
+            self.handle_malformed(from);
+            NetworkEvent::RequestFailed {
+                id,
+                peer,
+                reason: RequestFailure::Malformed,
+            }
+        };
+        self.outbox.push(event);
     }
 
     /// Passes a peer's request on to the engine, or hangs up.
@@ -327,12 +306,20 @@ impl Driver {
             let _ = self.swarm.disconnect_peer_id(peer);
             return;
         }
-        let from = self.peers.get(&peer).map(|peer| &peer.address);
-        let addresses = addresses::reachable(&info.listen_addrs, from);
-        if let Some(peer) = keys::transport_key(&peer).filter(|_| !addresses.is_empty()) {
-            self.outbox
-                .push(NetworkEvent::Identified { peer, addresses });
+        let (Some(key), Some(known)) = (keys::transport_key(&peer), self.peers.get_mut(&peer))
+        else {
+            return;
+        };
+        let addresses = addresses::reachable(&info.listen_addrs, Some(&known.address));
+        if addresses.is_empty() || addresses == known.named || known.namings >= IDENTIFIED {
+            return;
         }
+        known.namings += 1;
+        known.named.clone_from(&addresses);
+        self.outbox.push(NetworkEvent::Identified {
+            peer: key,
+            addresses,
+        });
     }
 
     fn handle_discovered(&mut self, found: Vec<(PeerId, Multiaddr)>) {

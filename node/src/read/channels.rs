@@ -1,7 +1,8 @@
 //! Channels and the node itself as they are shown.
 
 use kith_api::channel::{
-    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo, Retention, SyncState,
+    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo, Retention,
+    SyncState,
 };
 use kith_api::status::PeerStatus;
 use kith_crdt::control::Member;
@@ -13,22 +14,34 @@ use crate::engine::{ChannelView, Connected, Standing};
 impl Reading<'_> {
     /// All channels, in the order of their names.
     pub(crate) fn channels(&self) -> Vec<ChannelSummary> {
-        let mut channels: Vec<ChannelSummary> =
-            self.shared.channels().iter().map(|channel| self.summary(channel)).collect();
+        let mut channels: Vec<ChannelSummary> = self
+            .shared
+            .channels()
+            .iter()
+            .map(|channel| self.summary(channel))
+            .collect();
         channels.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
         channels
     }
 
     /// A line of the list.
     pub(crate) fn summary(&self, channel: &ChannelView) -> ChannelSummary {
-        ChannelSummary { facts: self.facts(channel), members: channel.roster.active().count() as u64 }
+        ChannelSummary {
+            facts: self.facts(channel),
+            members: channel.roster.active().count() as u64,
+        }
     }
 
     /// Everything about one channel.
     pub(crate) fn detail(&self, channel: &ChannelView) -> ChannelDetail {
         ChannelDetail {
             facts: self.facts(channel),
-            members: channel.roster.members.values().map(|member| member_info(channel, member)).collect(),
+            members: channel
+                .roster
+                .members
+                .values()
+                .map(|member| member_info(channel, member))
+                .collect(),
             sync: self.sync_state(channel),
             digest: kith_crdt::ids::base32(&channel.digest),
         }
@@ -38,11 +51,20 @@ impl Reading<'_> {
     pub(crate) fn sync_state(&self, channel: &ChannelView) -> SyncState {
         let peers = self.shared.peers();
         let connected = |device| {
-            channel.roster.devices.get(device).is_some_and(|known| peers.contains_key(&known.transport))
+            channel
+                .roster
+                .devices
+                .get(device)
+                .is_some_and(|known| peers.contains_key(&known.transport))
         };
         SyncState {
             up_to_date: channel.missing == 0 && channel.standing != Standing::Joining,
-            with: channel.in_step.iter().filter(|device| connected(device)).map(|device| (*device).into()).collect(),
+            with: channel
+                .in_step
+                .iter()
+                .filter(|device| connected(device))
+                .map(|device| (*device).into())
+                .collect(),
             missing: channel.missing,
         }
     }
@@ -69,7 +91,11 @@ impl Reading<'_> {
 
     /// Own messages that no other device has yet.
     pub(crate) fn pending(&self) -> u64 {
-        self.shared.channels().iter().map(|channel| channel.pending).sum()
+        self.shared
+            .channels()
+            .iter()
+            .map(|channel| channel.pending)
+            .sum()
     }
 
     fn facts(&self, channel: &ChannelView) -> ChannelFacts {
@@ -78,7 +104,11 @@ impl Reading<'_> {
             name: channel.name.clone(),
             topic: channel.roster.topic.clone(),
             kind: ChannelKind::Group,
-            role: channel.roster.role(&self.me).filter(|_| channel.roster.is_member(&self.me)).map(roles::shown),
+            role: channel
+                .roster
+                .role(&self.me)
+                .filter(|_| channel.roster.is_member(&self.me))
+                .map(roles::shown),
             retention: Retention::Forever,
             unread: channel.unread,
             messages: channel.messages,
@@ -93,7 +123,12 @@ impl Reading<'_> {
 }
 
 fn member_info(channel: &ChannelView, member: &Member) -> MemberInfo {
-    let devices = channel.roster.devices.values().filter(|known| known.active && known.account == member.account).count();
+    let devices = channel
+        .roster
+        .devices
+        .values()
+        .filter(|known| known.active && known.account == member.account)
+        .count();
     MemberInfo {
         account: member.account.into(),
         name: member.name.clone(),

@@ -23,14 +23,26 @@ pub(super) struct Lookups {
 
 impl Reading<'_> {
     /// Who has read a message, and when, but for its author.
-    pub(super) fn read_by(&self, channel: &ChannelView, place: Place, author: AccountId, lookups: &mut Lookups) -> Vec<ReadBy> {
+    pub(super) fn read_by(
+        &self,
+        channel: &ChannelView,
+        place: Place,
+        author: AccountId,
+        lookups: &mut Lookups,
+    ) -> Vec<ReadBy> {
         let segment = place.log.segment;
-        let seen = lookups.seen.entry(segment).or_insert_with(|| self.seen_in(channel, segment));
+        let seen = lookups
+            .seen
+            .entry(segment)
+            .or_insert_with(|| self.seen_in(channel, segment));
         seen.iter()
             .filter(|(account, _)| **account != author)
             .filter_map(|(account, seen)| {
                 let at = seen.time_of(&place.log.writer, place.seq)?;
-                Some(ReadBy { account: (*account).into(), at: at.into() })
+                Some(ReadBy {
+                    account: (*account).into(),
+                    at: at.into(),
+                })
             })
             .collect()
     }
@@ -44,12 +56,22 @@ impl Reading<'_> {
         read_by: &[ReadBy],
         lookups: &mut Lookups,
     ) -> DeliveryState {
-        let mut others = channel.roster.active().map(|member| member.account).filter(|account| *account != author).peekable();
+        let mut others = channel
+            .roster
+            .active()
+            .map(|member| member.account)
+            .filter(|account| *account != author)
+            .peekable();
         let anybody = others.peek().is_some();
-        if anybody && others.all(|account| read_by.iter().any(|read| read.account == account.into())) {
+        if anybody
+            && others.all(|account| read_by.iter().any(|read| read.account == account.into()))
+        {
             return DeliveryState::Read;
         }
-        let reach = lookups.reach.entry(place.log).or_insert_with(|| self.reach(channel, place.log, author));
+        let reach = lookups
+            .reach
+            .entry(place.log)
+            .or_insert_with(|| self.reach(channel, place.log, author));
         if anybody && place.seq <= reach.delivered {
             DeliveryState::Delivered
         } else if place.seq <= reach.sent {
@@ -60,21 +82,34 @@ impl Reading<'_> {
     }
 
     /// Where a message has arrived, device by device.
-    pub(super) fn deliveries(&self, channel: &ChannelView, place: Place, read_by: &[ReadBy]) -> Vec<Delivery> {
+    pub(super) fn deliveries(
+        &self,
+        channel: &ChannelView,
+        place: Place,
+        read_by: &[ReadBy],
+    ) -> Vec<Delivery> {
         channel
             .roster
             .devices
             .iter()
             .filter(|(device, known)| known.active && **device != place.log.writer.device)
             .map(|(device, known)| {
-                let read = read_by.iter().find(|read| read.account == known.account.into());
-                let held = *device == self.device || channel.holds.of(device, &place.log) >= place.seq;
+                let read = read_by
+                    .iter()
+                    .find(|read| read.account == known.account.into());
+                let held =
+                    *device == self.device || channel.holds.of(device, &place.log) >= place.seq;
                 let state = match (read, held) {
                     (Some(_), _) => DeliveryState::Read,
                     (None, true) => DeliveryState::Delivered,
                     (None, false) => DeliveryState::Pending,
                 };
-                Delivery { account: known.account.into(), device: (*device).into(), state, at: read.map(|read| read.at) }
+                Delivery {
+                    account: known.account.into(),
+                    device: (*device).into(),
+                    state,
+                    at: read.map(|read| read.at),
+                }
             })
             .collect()
     }
@@ -83,7 +118,9 @@ impl Reading<'_> {
         self.view
             .seen(&channel.id, &segment)
             .into_iter()
-            .filter_map(|(account, bytes)| Some((account, encoding::decode(&bytes, SEEN_MAX).ok()?)))
+            .filter_map(|(account, bytes)| {
+                Some((account, encoding::decode(&bytes, SEEN_MAX).ok()?))
+            })
             .collect()
     }
 
@@ -95,6 +132,11 @@ impl Reading<'_> {
             .filter(|(_, known)| known.active)
             .map(|(device, known)| (*device, known.account));
         // What is read here is held here.
-        channel.holds.reach(&log, devices, &author, Some(self.device).filter(|here: &DeviceId| *here != log.writer.device))
+        channel.holds.reach(
+            &log,
+            devices,
+            &author,
+            Some(self.device).filter(|here: &DeviceId| *here != log.writer.device),
+        )
     }
 }

@@ -4,8 +4,8 @@
 use kith_api::channel::Retention;
 use kith_api::event::{Event, Happened};
 use kith_api::message::DeliveryState;
-use kith_crdt::ids::{AccountId, ChannelId, MessageId, Place};
 use kith_crdt::encoding;
+use kith_crdt::ids::{AccountId, ChannelId, MessageId, Place};
 use kith_crdt::projection::{Claim, ClaimKind};
 
 use super::messages::CLAIM_MAX;
@@ -16,7 +16,12 @@ use crate::record::{Arrival, Happening, What};
 impl Reading<'_> {
     /// Durable events after a cursor, and the cursor to go on from. What cannot be shown any more
     /// is passed over.
-    pub(crate) fn events(&self, since: u64, most: usize, only: Option<&ChannelId>) -> (Vec<Event>, u64) {
+    pub(crate) fn events(
+        &self,
+        since: u64,
+        most: usize,
+        only: Option<&ChannelId>,
+    ) -> (Vec<Event>, u64) {
         let kept = self.view.events_since(since, most);
         let next = kept.last().map_or(since, |(cursor, _)| *cursor);
         let events = kept
@@ -26,7 +31,10 @@ impl Reading<'_> {
                 if only.is_some_and(|only| *only != happening.channel) {
                     return None;
                 }
-                Some(Event { cursor: Some(*cursor), what: self.happened(&happening)? })
+                Some(Event {
+                    cursor: Some(*cursor),
+                    what: self.happened(&happening)?,
+                })
             })
             .collect();
         (events, next)
@@ -41,15 +49,39 @@ impl Reading<'_> {
         let channel = self.shared.channel(&happening.channel)?;
         let id = channel.id.into();
         let at = happening.at.into();
-        let name_of = |account| channel.roster.members.get(account).map(|member| member.name.clone()).unwrap_or_default();
+        let name_of = |account| {
+            channel
+                .roster
+                .members
+                .get(account)
+                .map(|member| member.name.clone())
+                .unwrap_or_default()
+        };
         Some(match &happening.what {
-            What::Message(message) => Happened::Message { channel: id, message: self.told(&channel, message)? },
-            What::Edited(message) => Happened::MessageEdited { channel: id, message: self.told(&channel, message)? },
-            What::Deleted(message) => Happened::MessageDeleted { channel: id, message: self.told(&channel, message)? },
+            What::Message(message) => Happened::Message {
+                channel: id,
+                message: self.told(&channel, message)?,
+            },
+            What::Edited(message) => Happened::MessageEdited {
+                channel: id,
+                message: self.told(&channel, message)?,
+            },
+            What::Deleted(message) => Happened::MessageDeleted {
+                channel: id,
+                message: self.told(&channel, message)?,
+            },
             What::Reaction(message, place) => {
                 let (emoji, added) = self.reaction_at(message, *place)?;
                 let account = channel.roster.account_of(&place.log.writer.device)?;
-                Happened::Reaction { channel: id, id: (*message).into(), account: account.into(), name: name_of(&account), emoji, added, at }
+                Happened::Reaction {
+                    channel: id,
+                    id: (*message).into(),
+                    account: account.into(),
+                    name: name_of(&account),
+                    emoji,
+                    added,
+                    at,
+                }
             }
             What::Read(account, messages) => Happened::Read {
                 channel: id,
@@ -89,20 +121,43 @@ impl Reading<'_> {
 
     /// An event of the moment.
     pub(crate) fn moment(&self, moment: &Moment) -> Option<Event> {
-        let name_in =
-            |channel: &ChannelView, account: &AccountId| Some(channel.roster.members.get(account)?.name.clone());
+        let name_in = |channel: &ChannelView, account: &AccountId| {
+            Some(channel.roster.members.get(account)?.name.clone())
+        };
         let what = match moment {
             Moment::Typing { channel, account } => {
                 let view = self.shared.channel(channel)?;
-                Happened::Typing { channel: (*channel).into(), account: (*account).into(), name: name_in(&view, account)? }
+                Happened::Typing {
+                    channel: (*channel).into(),
+                    account: (*account).into(),
+                    name: name_in(&view, account)?,
+                }
             }
-            Moment::Presence { channel, account, device, present } => {
+            Moment::Presence {
+                channel,
+                account,
+                device,
+                present,
+            } => {
                 let view = self.shared.channel(channel)?;
-                Happened::Presence { account: (*account).into(), name: name_in(&view, account)?, device: (*device).into(), online: *present }
+                Happened::Presence {
+                    account: (*account).into(),
+                    name: name_in(&view, account)?,
+                    device: (*device).into(),
+                    online: *present,
+                }
             }
-            Moment::Peer { device, account, address, connected } => {
+            Moment::Peer {
+                device,
+                account,
+                address,
+                connected,
+            } => {
                 let name = account.and_then(|account| {
-                    self.shared.channels().iter().find_map(|channel| name_in(channel, &account))
+                    self.shared
+                        .channels()
+                        .iter()
+                        .find_map(|channel| name_in(channel, &account))
                 });
                 Happened::Peer {
                     device: device.map(Into::into),
@@ -114,20 +169,29 @@ impl Reading<'_> {
             }
             Moment::Sync { channel } => {
                 let view = self.shared.channel(channel)?;
-                Happened::Sync { channel: (*channel).into(), sync: self.sync_state(&view) }
+                Happened::Sync {
+                    channel: (*channel).into(),
+                    sync: self.sync_state(&view),
+                }
             }
         };
         Some(Event { cursor: None, what })
     }
 
-    fn told(&self, channel: &ChannelView, message: &MessageId) -> Option<Box<kith_api::message::Message>> {
+    fn told(
+        &self,
+        channel: &ChannelView,
+        message: &MessageId,
+    ) -> Option<Box<kith_api::message::Message>> {
         let (_, place) = self.view.message(message)?;
         self.message(channel, place).map(Box::new)
     }
 
     fn reaction_at(&self, message: &MessageId, place: Place) -> Option<(String, bool)> {
         let claims = self.view.claims(message);
-        let mut claims = claims.iter().filter_map(|bytes| encoding::decode::<Claim>(bytes, CLAIM_MAX).ok());
+        let mut claims = claims
+            .iter()
+            .filter_map(|bytes| encoding::decode::<Claim>(bytes, CLAIM_MAX).ok());
         match claims.find(|claim| claim.at == place)?.kind {
             ClaimKind::Reaction { emoji, on } => Some((emoji, on)),
             ClaimKind::Edit | ClaimKind::Deletion => None,

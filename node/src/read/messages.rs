@@ -4,17 +4,17 @@ use kith_api::message::{Message, MessageDetail, MessageKind, PageQuery, Version}
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::control::Right;
+use kith_crdt::encoding;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{AccountId, MessageId, Place};
 use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS};
-use kith_crdt::encoding;
 use kith_crdt::projection::{self, Claim, Original, Rendered};
 use kith_crdt::segment::{Entry, Message as Said, read_change};
 use kith_crdt::time::Hlc;
 use kith_store::Line;
 
-use super::delivery::Lookups;
 use super::Reading;
+use super::delivery::Lookups;
 use crate::engine::ChannelView;
 
 /// Bytes of a stored claim.
@@ -35,20 +35,28 @@ impl Reading<'_> {
     ///
     /// # Errors
     /// [`ApiError`] if the query or a reference in it makes no sense.
-    pub(crate) fn page(&self, channel: &ChannelView, query: &PageQuery) -> Result<Vec<Message>, ApiError> {
+    pub(crate) fn page(
+        &self,
+        channel: &ChannelView,
+        query: &PageQuery,
+    ) -> Result<Vec<Message>, ApiError> {
         let limit = query.limit.unwrap_or(PageQuery::LIMIT) as usize;
         if limit == 0 {
             return Err(ApiError::usage("a page needs a limit of at least 1"));
         }
         if limit > PAGE_MAX {
-            return Err(ApiError::limit(format_args!("a page has at most {PAGE_MAX} messages; page on with `--before`")));
+            return Err(ApiError::limit(format_args!(
+                "a page has at most {PAGE_MAX} messages; page on with `--before`"
+            )));
         }
         let line = match &query.thread {
             Some(root) => Line::thread(&channel.id, &self.in_channel(channel, root)?.id),
             None => Line::main(&channel.id),
         };
         let mut before = match &query.before {
-            Some(cursor) => Some(self.in_channel(channel, cursor)?).map(|found| (found.hlc, found.place)),
+            Some(cursor) => {
+                Some(self.in_channel(channel, cursor)?).map(|found| (found.hlc, found.place))
+            }
             None => None,
         };
         let mut lookups = Lookups::default();
@@ -82,7 +90,11 @@ impl Reading<'_> {
     }
 
     /// One message and where it has arrived.
-    pub(crate) fn message_detail(&self, channel: &ChannelView, place: Place) -> Option<MessageDetail> {
+    pub(crate) fn message_detail(
+        &self,
+        channel: &ChannelView,
+        place: Place,
+    ) -> Option<MessageDetail> {
         let message = self.message(channel, place)?;
         let delivery = self.deliveries(channel, place, &message.read_by);
         Some(MessageDetail { message, delivery })
@@ -92,12 +104,25 @@ impl Reading<'_> {
     pub(crate) fn history(&self, channel: &ChannelView, place: Place) -> Option<Vec<Version>> {
         let found = self.find(channel, place)?;
         let rendered = self.rendered(channel, &found);
-        let versions = rendered.versions.iter().zip(1..).filter_map(|(place, version)| {
-            let envelope = self.envelope(channel, *place)?;
-            let account = channel.roster.account_of(&place.log.writer.device)?;
-            let text = rendered.deleted.is_none().then(|| text_of(channel, &envelope)).flatten();
-            Some(Version { version, at: envelope.header.hlc.into(), account: account.into(), text })
-        });
+        let versions = rendered
+            .versions
+            .iter()
+            .zip(1..)
+            .filter_map(|(place, version)| {
+                let envelope = self.envelope(channel, *place)?;
+                let account = channel.roster.account_of(&place.log.writer.device)?;
+                let text = rendered
+                    .deleted
+                    .is_none()
+                    .then(|| text_of(channel, &envelope))
+                    .flatten();
+                Some(Version {
+                    version,
+                    at: envelope.header.hlc.into(),
+                    account: account.into(),
+                    text,
+                })
+            });
         Some(versions.collect())
     }
 
@@ -105,7 +130,10 @@ impl Reading<'_> {
     fn in_channel(&self, channel: &ChannelView, reference: &str) -> Result<Found, ApiError> {
         let (id, of, place) = self.find_message(reference)?;
         if of.id != channel.id {
-            return Err(ApiError::usage(format_args!("message {id} is in another channel, #{}", of.name)));
+            return Err(ApiError::usage(format_args!(
+                "message {id} is in another channel, #{}",
+                of.name
+            )));
         }
         self.find(channel, place)
             .ok_or_else(|| ApiError::not_found(format_args!("message {id} cannot be read here")))
@@ -123,10 +151,14 @@ impl Reading<'_> {
 
     fn open(&self, channel: &ChannelView, place: Place, stored: &[u8]) -> Option<Found> {
         let envelope = Envelope::from_stored(stored, &channel.id, place).ok()?;
-        let key = channel.keys.window_key(&envelope.header.epoch, place.log.segment.window)?;
+        let key = channel
+            .keys
+            .window_key(&envelope.header.epoch, place.log.segment.window)?;
         let change = envelope.open_change(&channel.id, &key).ok()?;
         let entry = read_change(&change, &place.log.writer.actor(&channel.id), place.seq).ok()?;
-        let Entry::Message(said) = entry else { return None };
+        let Entry::Message(said) = entry else {
+            return None;
+        };
         let author = channel.roster.account_of(&place.log.writer.device)?;
         Some(Found {
             id: place.message_id(&channel.id),
@@ -139,10 +171,17 @@ impl Reading<'_> {
     }
 
     fn rendered(&self, channel: &ChannelView, found: &Found) -> Rendered {
-        let claims: Vec<Claim> =
-            self.view.claims(&found.id).iter().filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok()).collect();
+        let claims: Vec<Claim> = self
+            .view
+            .claims(&found.id)
+            .iter()
+            .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
+            .collect();
         projection::render(
-            &Original { author: found.author, place: found.place },
+            &Original {
+                author: found.author,
+                place: found.place,
+            },
             &claims,
             |device| channel.roster.account_of(device),
             |account| channel.roster.can(account, Right::DeleteOthers),
@@ -150,17 +189,28 @@ impl Reading<'_> {
     }
 
     /// The message as it may be shown; none if its author may not write here.
-    fn shown(&self, channel: &ChannelView, found: &Found, lookups: &mut Lookups) -> Option<Message> {
+    fn shown(
+        &self,
+        channel: &ChannelView,
+        found: &Found,
+        lookups: &mut Lookups,
+    ) -> Option<Message> {
         let member = channel.roster.members.get(&found.author)?;
         if !member.role.has(Right::Write) {
             return None;
         }
         let rendered = self.rendered(channel, found);
         let deleted = rendered.deleted.is_some();
-        let text = if deleted { None } else { self.newest_text(channel, found, &rendered) };
+        let text = if deleted {
+            None
+        } else {
+            self.newest_text(channel, found, &rendered)
+        };
         let read_by = self.read_by(channel, found.place, found.author, lookups);
         let state = self.state(channel, found.place, found.author, &read_by, lookups);
-        let mentions = text.as_deref().map_or_else(Vec::new, |text| mentions(channel, text));
+        let mentions = text
+            .as_deref()
+            .map_or_else(Vec::new, |text| mentions(channel, text));
         Some(Message {
             id: found.id.into(),
             channel: channel.id.into(),
@@ -168,13 +218,21 @@ impl Reading<'_> {
             name: member.name.clone(),
             device: found.place.log.writer.device.into(),
             at: found.hlc.into(),
-            kind: if found.said.form == 0 { MessageKind::Text } else { MessageKind::Unknown },
+            kind: if found.said.form == 0 {
+                MessageKind::Text
+            } else {
+                MessageKind::Unknown
+            },
             edited: rendered.edited(),
             deleted,
             reply_to: found.said.reply_to.map(Into::into),
             thread: found.said.thread.map(Into::into),
             replies: self.view.count(Line::thread(&channel.id, &found.id), None),
-            reactions: if deleted { Reactions::default() } else { self.reactions(&rendered) },
+            reactions: if deleted {
+                Reactions::default()
+            } else {
+                self.reactions(&rendered)
+            },
             state,
             read_by,
             expires_at: found.said.expires_at.map(Timestamp::from),
@@ -183,9 +241,16 @@ impl Reading<'_> {
         })
     }
 
-    fn newest_text(&self, channel: &ChannelView, found: &Found, rendered: &Rendered) -> Option<String> {
+    fn newest_text(
+        &self,
+        channel: &ChannelView,
+        found: &Found,
+        rendered: &Rendered,
+    ) -> Option<String> {
         match rendered.versions.last() {
-            Some(place) if *place != found.place => text_of(channel, &self.envelope(channel, *place)?),
+            Some(place) if *place != found.place => {
+                text_of(channel, &self.envelope(channel, *place)?)
+            }
             _ => text_of(channel, &found.envelope),
         }
     }
@@ -196,7 +261,13 @@ impl Reading<'_> {
             .iter()
             .map(|reaction| {
                 let count = reaction.accounts.len() as u64;
-                (reaction.emoji.to_owned(), Reaction { count, mine: reaction.accounts.contains(&self.me) })
+                (
+                    reaction.emoji.to_owned(),
+                    Reaction {
+                        count,
+                        mine: reaction.accounts.contains(&self.me),
+                    },
+                )
             })
             .collect()
     }
@@ -204,7 +275,9 @@ impl Reading<'_> {
 
 /// The text in an envelope's body; none where it cannot be opened or is no text within bounds.
 fn text_of(channel: &ChannelView, envelope: &Envelope) -> Option<String> {
-    let key = channel.keys.window_key(&envelope.header.epoch, envelope.place().log.segment.window)?;
+    let key = channel
+        .keys
+        .window_key(&envelope.header.epoch, envelope.place().log.segment.window)?;
     let body = envelope.open_body(&channel.id, &key).ok()??;
     let text = String::from_utf8(body).ok()?;
     (text.chars().count() <= TEXT_MAX_CHARS).then_some(text)
@@ -218,8 +291,9 @@ fn mentions(channel: &ChannelView, text: &str) -> Vec<AccountId> {
     let text = text.to_lowercase();
     let addressed = |name: &str| {
         let at_name = format!("@{}", name.to_lowercase());
-        text.match_indices(&at_name)
-            .any(|(at, _)| !text[at + at_name.len()..].starts_with(|next: char| next.is_alphanumeric()))
+        text.match_indices(&at_name).any(|(at, _)| {
+            !text[at + at_name.len()..].starts_with(|next: char| next.is_alphanumeric())
+        })
     };
     channel
         .roster

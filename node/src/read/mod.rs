@@ -23,7 +23,17 @@ pub(crate) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// A view as of now.
-    pub(crate) fn new(reader: &'a Reader, shared: &'a Shared, me: AccountId, device: DeviceId) -> Self {
-        Self { view: reader.view(), shared, me, device }
+    pub(crate) fn new(
+        reader: &'a Reader,
+        shared: &'a Shared,
+        me: AccountId,
+        device: DeviceId,
+    ) -> Self {
+        Self {
+            view: reader.view(),
+            shared,
+            me,
+            device,
+        }
     }
 }

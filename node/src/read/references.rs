@@ -21,10 +21,16 @@ impl Reading<'_> {
     pub(crate) fn find_channel(&self, reference: &str) -> Result<Arc<ChannelView>, ApiError> {
         let channels = self.shared.channels();
         let name = reference.strip_prefix('#').unwrap_or(reference);
-        let mut found: Vec<&Arc<ChannelView>> = channels.iter().filter(|channel| channel.name == name).collect();
+        let mut found: Vec<&Arc<ChannelView>> = channels
+            .iter()
+            .filter(|channel| channel.name == name)
+            .collect();
         if found.is_empty() && !reference.starts_with('#') && !reference.is_empty() {
             let prefix = reference.to_ascii_lowercase();
-            found = channels.iter().filter(|channel| channel.id.to_string().starts_with(&prefix)).collect();
+            found = channels
+                .iter()
+                .filter(|channel| channel.id.to_string().starts_with(&prefix))
+                .collect();
         }
         match found.as_slice() {
             [] => Err(ApiError::not_found(format_args!(
@@ -34,7 +40,11 @@ impl Reading<'_> {
             several => Err(ApiError::ambiguous(
                 reference,
                 several.iter().take(CANDIDATES_MAX).map(|channel| {
-                    format!("{} (#{})", &channel.id.to_string()[..SHORT_ID], channel.name)
+                    format!(
+                        "{} (#{})",
+                        &channel.id.to_string()[..SHORT_ID],
+                        channel.name
+                    )
                 }),
             )),
         }
@@ -44,7 +54,10 @@ impl Reading<'_> {
     ///
     /// # Errors
     /// [`ApiError`]: not found, or ambiguous with the candidates.
-    pub(crate) fn find_message(&self, reference: &str) -> Result<(MessageId, Arc<ChannelView>, Place), ApiError> {
+    pub(crate) fn find_message(
+        &self,
+        reference: &str,
+    ) -> Result<(MessageId, Arc<ChannelView>, Place), ApiError> {
         let prefix = reference.to_ascii_lowercase();
         let found = if prefix.is_empty() {
             Vec::new()
@@ -52,15 +65,22 @@ impl Reading<'_> {
             self.view.messages_with_prefix(&prefix, CANDIDATES_MAX)
         };
         match found.as_slice() {
-            [] => Err(ApiError::not_found(format_args!("no message {reference:?} here"))),
+            [] => Err(ApiError::not_found(format_args!(
+                "no message {reference:?} here"
+            ))),
             [(id, channel, place)] => Ok((*id, self.channel_of(channel, reference)?, *place)),
-            several => Err(ApiError::ambiguous(reference, several.iter().map(|(id, _, _)| id.to_string()))),
+            several => Err(ApiError::ambiguous(
+                reference,
+                several.iter().map(|(id, _, _)| id.to_string()),
+            )),
         }
     }
 
     fn channel_of(&self, id: &ChannelId, reference: &str) -> Result<Arc<ChannelView>, ApiError> {
-        self.shared
-            .channel(id)
-            .ok_or_else(|| ApiError::not_found(format_args!("the channel of message {reference:?} is not here")))
+        self.shared.channel(id).ok_or_else(|| {
+            ApiError::not_found(format_args!(
+                "the channel of message {reference:?} is not here"
+            ))
+        })
     }
 }

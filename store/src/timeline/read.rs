@@ -13,13 +13,13 @@ use crate::table::Table;
 /// The newest `limit` entries of a line that come before `before`, oldest of them first.
 pub(crate) fn page(
     shared: &Shared,
-    options: impl Fn() -> ReadOptions,
+    options: impl Fn() -> ReadOptions + Copy,
     line: &Line,
     before: Option<&TimelineEntry>,
     limit: usize,
 ) -> Vec<TimelineEntry> {
     let [mut days, mut hours] =
-        Run::ALL.map(|run| Backwards::new(shared, options(), line, run, before));
+        Run::ALL.map(|run| Backwards::new(shared, options, line, run, before));
     let mut page = Vec::with_capacity(limit.min(PAGE_MAX));
     while page.len() < limit {
         // An absent entry is less than any, so the run that has the newer one is the greater.
@@ -38,12 +38,12 @@ pub(crate) fn page(
 /// How many entries of a line come after `after`. Reads every block that has one.
 pub(crate) fn count(
     shared: &Shared,
-    options: impl Fn() -> ReadOptions,
+    options: impl Fn() -> ReadOptions + Copy,
     line: &Line,
     after: Option<&TimelineEntry>,
 ) -> u64 {
     let of_run = |run| {
-        let mut blocks = Backwards::new(shared, options(), line, run, None);
+        let mut blocks = Backwards::new(shared, options, line, run, None);
         let mut count = 0;
         while blocks.fill() {
             let newer = blocks
@@ -74,7 +74,7 @@ struct Backwards<'a> {
 impl<'a> Backwards<'a> {
     fn new(
         shared: &'a Shared,
-        options: ReadOptions,
+        options: impl Fn() -> ReadOptions + 'a,
         line: &Line,
         run: Run,
         before: Option<&TimelineEntry>,

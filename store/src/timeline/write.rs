@@ -56,7 +56,7 @@ impl<'a> ShelfBlocks<'a> {
         let tag = shelf.line.tag(&shared.keys, shelf.run);
         let prefix = [tag.as_slice(), &shelf.window.0.to_be_bytes()].concat();
         let upper = after_prefix(&prefix);
-        let rows = shared.cursor(Table::Timeline, prefix, upper, ReadOptions::default());
+        let rows = shared.cursor(Table::Timeline, prefix, upper, ReadOptions::default);
         Self {
             shared,
             rows,

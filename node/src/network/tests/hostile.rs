@@ -11,6 +11,7 @@ use libp2p::{
 
 use super::limits::{
     CONNECTIONS_PER_PEER, COST_FRAME_TOO_LARGE, COST_MESSAGE_TOO_LONG, REFUSED_AT,
+    REQUESTS_IN_PER_PEER,
 };
 use super::*;
 
@@ -323,49 +324,82 @@ async fn a_peer_that_the_engine_penalises_is_refused_both_ways() {
 async fn an_engine_that_does_not_listen_loses_hints_but_no_facts() {
     let topics = topics(1);
     let (mut a, mut b) = pair(&topics).await;
-    let frames = 4 * limits::EVENTS_QUEUED as u64;
-    for n in 0..frames {
-        a.publish(&topics[0], &n.to_be_bytes()).await;
-        // Requests behind the frames show that the other side has read them.
-        if n % 256 == 255 {
-            a.request(n, b.key, vec![]).await;
-            let _ = a.expect_outcome_or_give_up(n).await;
-        }
+    let mut others = [Node::start(3).await, Node::start(4).await];
+    for other in &mut others {
+        other.subscribe(&topics).await;
+        connect(other, &mut b).await;
+        other.expect_listener(b.key, &topics).await;
     }
-    let mut c = Node::start(3).await;
-    c.send(b.dial()).await;
-    c.expect_connected(b.key).await;
-    let mut received = 0;
-    let ignored = loop {
+    let [c, d] = others;
+    for flooder in [&a, &c, &d] {
+        flood_until_ignored(flooder, &b, &topics[0]).await;
+    }
+    a.send(Command::Disconnect(b.key)).await;
+    a.expect_disconnected(b.key).await;
+    let mut frames = 0;
+    loop {
         match b.next().await {
             NetworkEvent::Frame { ticket, .. } => {
-                received += 1;
+                frames += 1;
                 b.send(Command::Judge {
                     ticket,
                     verdict: Verdict::Accept,
                 })
                 .await;
             }
-            NetworkEvent::Connected { peer, .. } if peer == c.key => {
-                break b.network.counts().frames_ignored;
-            }
+            NetworkEvent::Disconnected(peer) if peer == a.key => break,
             _ => {}
         }
-    };
-    assert!(
-        received <= limits::UNJUDGED_PER_PEER as u64 && ignored > 0,
-        "{received} {ignored}"
-    );
+    }
+    assert!(frames <= limits::EVENTS_QUEUED, "{frames}");
+    let mut c = c;
     assert_works(&mut c, &mut b, 1).await;
 }
 
-impl Node {
-    /// Gives a request a moment: it is answered only by an engine that listens.
-    async fn expect_outcome_or_give_up(&mut self, asked: u64) -> Option<()> {
-        let moment = Duration::from_millis(20);
-        tokio::time::timeout(moment, self.expect_outcome(asked))
-            .await
-            .ok()
-            .map(|_| ())
+/// Publishes until a node that does not listen has ignored some of it.
+async fn flood_until_ignored(from: &Node, to: &Node, topic: &str) {
+    let before = to.network.counts().frames_ignored;
+    let flood = async {
+        let mut n = 0_u64;
+        while to.network.counts().frames_ignored < before + 100 {
+            n += 1;
+            from.publish(topic, &[from.key.as_bytes(), &n.to_be_bytes()[..]].concat())
+                .await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, flood)
+        .await
+        .expect("nothing was ignored");
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_too_much_at_once_is_refused_the_rest() {
+    let (mut a, mut b) = pair(&[]).await;
+    let mut swarm = intrude(&b).await;
+    let empty = 0_u32.to_be_bytes().to_vec();
+    for _ in 0..REQUESTS_IN_PER_PEER + 5 {
+        swarm
+            .behaviour_mut()
+            .raw
+            .send_request(&keys::peer_id(&b.key), empty.clone());
     }
+    let mut refused = 0;
+    until(&mut swarm, |event| {
+        if let SwarmEvent::Behaviour(ProtocolsEvent::Raw(
+            request_response::Event::Message { .. }
+            | request_response::Event::OutboundFailure { .. },
+        )) = event
+        {
+            refused += 1;
+        }
+        (refused == 5).then_some(())
+    })
+    .await;
+    assert_eq!(b.network.counts().requests_refused, 5);
+    let mut waiting = Vec::new();
+    for _ in 0..REQUESTS_IN_PER_PEER {
+        waiting.push(b.expect_request().await.0);
+    }
+    assert_works(&mut a, &mut b, 1).await;
 }

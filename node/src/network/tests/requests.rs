@@ -2,7 +2,7 @@
 
 use kith_crdt::limits::SYNC_MESSAGE_MAX;
 
-use super::limits::{REQUESTS_IN_PER_PEER, REQUESTS_OUT};
+use super::limits::REQUESTS_OUT_PER_PEER;
 use super::*;
 
 #[tokio::test]
@@ -51,16 +51,15 @@ async fn requests_are_answered_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_peer_with_too_many_requests_is_refused_until_some_are_answered() {
+async fn a_peer_is_asked_only_so_much_at_once() {
     let (mut a, mut b) = pair(&[]).await;
     let mut waiting = Vec::new();
-    for id in 0..REQUESTS_IN_PER_PEER as u64 {
+    for id in 0..REQUESTS_OUT_PER_PEER as u64 {
         a.request(id, b.key, vec![]).await;
         waiting.push(b.expect_request().await.0);
     }
     a.request(100, b.key, vec![]).await;
-    assert_eq!(a.expect_outcome(100).await, Err(RequestFailure::Refused));
-    assert_eq!(b.network.counts().requests_refused, 1);
+    assert_eq!(a.expect_outcome(100).await, Err(RequestFailure::Busy));
     b.send(Command::Answer {
         id: waiting[0],
         bytes: vec![],
@@ -68,6 +67,25 @@ async fn a_peer_with_too_many_requests_is_refused_until_some_are_answered() {
     .await;
     assert_eq!(a.expect_outcome(0).await, Ok(vec![]));
     assert_works(&mut a, &mut b, 101).await;
+    assert_eq!(b.network.counts(), Counts::default());
+}
+
+#[tokio::test]
+async fn a_peer_that_is_asked_as_much_as_may_be_answers_all_of_it() {
+    let (mut a, mut b) = pair(&[]).await;
+    let (mut next, mut answered) = (0, 0);
+    while answered < 500 {
+        while next < answered + REQUESTS_OUT_PER_PEER as u64 {
+            a.request(next, b.key, vec![]).await;
+            next += 1;
+        }
+        let (id, _) = b.expect_request().await;
+        b.send(Command::Answer { id, bytes: vec![] }).await;
+        a.expect(|event| matches!(event, NetworkEvent::Answered { .. }).then_some(()))
+            .await;
+        answered += 1;
+    }
+    assert_eq!(b.network.counts(), Counts::default());
 }
 
 #[tokio::test]
@@ -94,7 +112,7 @@ async fn requests_fail_with_the_connection() {
 #[tokio::test]
 async fn every_request_has_an_outcome_however_many_there_are() {
     let (mut a, b) = pair(&[]).await;
-    let asked = 2 * REQUESTS_OUT;
+    let asked = 4 * REQUESTS_OUT_PER_PEER;
     for id in 0..asked as u64 {
         a.request(id, b.key, vec![]).await;
     }
@@ -112,11 +130,11 @@ async fn every_request_has_an_outcome_however_many_there_are() {
 async fn a_request_that_nobody_answers_times_out_and_makes_room() {
     let (mut a, mut b) = pair(&[]).await;
     let mut late = Vec::new();
-    for id in 0..REQUESTS_IN_PER_PEER as u64 {
+    for id in 0..REQUESTS_OUT_PER_PEER as u64 {
         a.request(id, b.key, vec![]).await;
         late.push(b.expect_request().await.0);
     }
-    for id in 0..REQUESTS_IN_PER_PEER as u64 {
+    for id in 0..REQUESTS_OUT_PER_PEER as u64 {
         assert_eq!(a.expect_outcome(id).await, Err(RequestFailure::Timeout));
     }
     assert_works(&mut a, &mut b, 100).await;
