@@ -3,8 +3,9 @@
 //! Events are kept by reference: what was said is looked up when an event is told, so that an
 //! event never outlives what it is about.
 
+use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding::{self, DecodeError};
-use kith_crdt::ids::{AccountId, ChannelId, DeviceId, MessageId, Place};
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, MessageId, Place, Writer};
 use kith_crdt::time::{Hlc, Millis};
 use minicbor::{Decode, Encode};
 
@@ -26,7 +27,16 @@ pub struct ChannelRecord {
     pub name: String,
 }
 
-/// The newest beacon of a device, and everything it has ever said to hold.
+/// How far a device holds the logs of one segment.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct HoldsRecord {
+    /// The highest number held of each writer's log.
+    #[n(0)]
+    pub logs: Vec<(Writer, u32)>,
+}
+
+/// The newest beacon of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct BeaconRecord {
@@ -36,13 +46,9 @@ pub struct BeaconRecord {
     /// The time of the newest beacon.
     #[n(1)]
     pub hlc: Hlc,
-    /// The newest beacon as signed, to be passed on; none where the device is known only from
-    /// direct comparison.
+    /// The beacon as signed, to be passed on.
     #[n(2)]
-    pub signed: Option<kith_crdt::crypto::sign::Signed>,
-    /// The highest number held of each log.
-    #[n(3)]
-    pub positions: Vec<Place>,
+    pub signed: Signed,
 }
 
 /// A delivery state that a message of ours has reached.

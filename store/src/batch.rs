@@ -327,6 +327,18 @@ impl Batch {
         self.delete(Table::Beacons, self.shared.keys.beacon(channel, device));
     }
 
+    /// Writes how far a device holds the logs of a segment.
+    pub fn put_holds(
+        &mut self,
+        channel: &ChannelId,
+        segment: &SegmentId,
+        device: &DeviceId,
+        value: impl Into<Vec<u8>>,
+    ) {
+        let key = self.shared.keys.holds(channel, segment, device);
+        self.put_named(Table::Holds, key, &device.0, value);
+    }
+
     /// Writes what is known of a peer.
     pub fn put_peer(&mut self, transport: &TransportKey, value: impl Into<Vec<u8>>) {
         self.put_named(

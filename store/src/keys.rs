@@ -121,6 +121,18 @@ impl RecordKeys {
         join(&[&self.chan(channel), &self.tag("device", &[&device.0])])
     }
 
+    pub(crate) fn holds(
+        &self,
+        channel: &ChannelId,
+        segment: &SegmentId,
+        device: &DeviceId,
+    ) -> Vec<u8> {
+        join(&[
+            &self.segment(channel, segment),
+            &self.tag("device", &[&device.0]),
+        ])
+    }
+
     pub(crate) fn invite(&self, channel: &ChannelId, invite: &InviteId) -> Vec<u8> {
         join(&[&self.chan(channel), &self.tag("invite", &[&invite.0])])
     }

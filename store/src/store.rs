@@ -374,6 +374,7 @@ impl Store {
             Table::Logs,
             Table::Forks,
             Table::Seen,
+            Table::Holds,
             Table::Snapshots,
         ] {
             batch.delete_prefix(table, in_window.clone());

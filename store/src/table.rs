@@ -15,6 +15,7 @@ pub(crate) enum Table {
     MessageIds,
     Snapshots,
     Beacons,
+    Holds,
     Peers,
     Events,
     Idempotency,
@@ -25,7 +26,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// The tables of the database `data/`.
-    pub(crate) const DATA: [Self; 16] = [
+    pub(crate) const DATA: [Self; 17] = [
         Self::Meta,
         Self::Channels,
         Self::Control,
@@ -38,6 +39,7 @@ impl Table {
         Self::MessageIds,
         Self::Snapshots,
         Self::Beacons,
+        Self::Holds,
         Self::Peers,
         Self::Events,
         Self::Idempotency,
@@ -62,6 +64,7 @@ impl Table {
             Self::MessageIds => "message_ids",
             Self::Snapshots => "snapshots",
             Self::Beacons => "beacons",
+            Self::Holds => "holds",
             Self::Peers => "peers",
             Self::Events => "events",
             Self::Idempotency => "idempotency",

@@ -291,6 +291,22 @@ impl View<'_> {
             .map(|record| record.plain)
     }
 
+    /// How far each device holds the logs of each segment of a channel.
+    pub fn holds(&self, channel: &ChannelId) -> Vec<(SegmentId, DeviceId, Vec<u8>)> {
+        self.collect(
+            Table::Holds,
+            self.shared.keys.channel(channel),
+            |key, record| {
+                let (device, value) = record.plain.split_at_checked(NAME_LEN)?;
+                Some((
+                    segment_in(key)?,
+                    DeviceId::from_slice(device)?,
+                    value.to_vec(),
+                ))
+            },
+        )
+    }
+
     /// The newest beacon of each device of a channel.
     pub fn beacons(&self, channel: &ChannelId) -> Vec<(DeviceId, Vec<u8>)> {
         self.named(

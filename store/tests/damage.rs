@@ -28,7 +28,7 @@ fn copy(from: &Path, to: &Path) {
         if path.is_dir() {
             copy(&path, &to.join(name))
         } else {
-            drop(fs::copy(path, to.join(name)).unwrap())
+            let _ = fs::copy(path, to.join(name)).unwrap();
         }
     }
 }

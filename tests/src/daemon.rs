@@ -17,6 +17,9 @@ use crate::wait::{PATIENCE, until};
 /// Where a node listens that does not care at which port.
 const ANY_PORT: &str = "/ip4/127.0.0.1/tcp/0";
 
+/// What nodes write down: all that is Kith's own, and what worries its parts.
+const LOG: &str = "warn,kith_node=trace,kith_store=trace,kith_crdt=trace,kith=trace";
+
 /// A node that serves. Dropping it kills it.
 pub struct Daemon {
     child: Child,
@@ -104,9 +107,12 @@ impl Daemon {
         let stderr = File::create(&log).expect("the temporary directory is writable");
         let child = home
             .command()
-            .args(["--json", "daemon", "--no-mdns"])
+            .env("KITH_LOG", LOG)
+            .args(["--json", "daemon", "--no-mdns", "--until-eof"])
             .args(["--listen", listen])
             .args(arguments)
+            // Held open by us alone: if the test dies, however it dies, so do its nodes.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()

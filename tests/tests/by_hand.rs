@@ -69,6 +69,7 @@ fn everything_two_people_do_is_as_the_contract_says() {
     story.run(&ana, &["show", &bean]);
     story.run(&ben, &["read", "garden", "--mark"]);
     until_state(&ana, &bean, "read");
+    story.call(&bean[..8], "beginning of bean");
     story.run(&ana, &["show", &bean[..8]]);
 
     story.heading("A reply, a thread, a reaction");
@@ -86,6 +87,8 @@ fn everything_two_people_do_is_as_the_contract_says() {
     );
     until_seen(&ana, &reply);
     until_seen(&ana, &thread);
+    until_state(&ben, &reply, "delivered");
+    until_state(&ben, &thread, "delivered");
     story.run(&ana, &["read", "garden", "--thread", &bean]);
     story.run(&ana, &["react", &reply, "🌱"]);
     until_message(&ben, &reply, "the reaction at Ben's", |m| {
@@ -136,6 +139,7 @@ fn a_dash_reads_the_text_from_stdin() {
 
     let mut send = ana.command();
     let mut send = send
+        .stdout(Stdio::null())
         .args(["send", "garden", "-"])
         .stdin(Stdio::piped())
         .spawn()

@@ -44,7 +44,7 @@ pub(super) struct Joining {
 #[derive(Debug, Clone)]
 pub(super) struct KnownBeacon {
     pub(super) hlc: Hlc,
-    pub(super) signed: Option<Signed>,
+    pub(super) signed: Signed,
 }
 
 /// One channel.

@@ -448,7 +448,11 @@ impl Engine {
             &Original { author, place },
             &claims,
             |device| roster.account_of(device),
-            |account| roster.can(account, Right::DeleteOthers),
+            |account| {
+                roster
+                    .role(account)
+                    .is_some_and(|role| role.has(Right::DeleteOthers))
+            },
         );
         Ok(Target {
             channel: id,

@@ -1,19 +1,20 @@
 //! Delivery: what each device holds, told and heard by beacons, and what that makes of our own
 //! messages: sent, delivered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kith_crdt::beacon::{Beacon, Holding};
 use kith_crdt::crypto::sign::Signed;
+use kith_crdt::encoding;
 use kith_crdt::frame::Content;
-use kith_crdt::ids::{ChannelId, DeviceId, LogId, TransportKey};
+use kith_crdt::ids::{ChannelId, DeviceId, LogId, SegmentId, TransportKey};
 use kith_crdt::limits::{ADDRESSES_MAX, BEACON_POSITIONS};
 use kith_crdt::log::Log;
 use kith_crdt::time::Millis;
 
 use super::channel::KnownBeacon;
 use super::{Engine, Timer};
-use crate::record::{Arrival, BeaconRecord, What};
+use crate::record::{Arrival, BeaconRecord, HoldsRecord, What};
 
 /// Milliseconds between beacons of one channel at the least.
 const BEACON_GAP_MS: u64 = 250;
@@ -74,7 +75,7 @@ impl Engine {
             self.writer.device,
             KnownBeacon {
                 hlc,
-                signed: Some(signed.clone()),
+                signed: signed.clone(),
             },
         );
         if let Some((_, epoch)) = self.listened_topics(id).first().cloned() {
@@ -117,9 +118,17 @@ impl Engine {
                 device,
                 KnownBeacon {
                     hlc: beacon.hlc,
-                    signed: Some(signed),
+                    signed: signed.clone(),
                 },
             );
+            let record = BeaconRecord {
+                device,
+                hlc: beacon.hlc,
+                signed,
+            };
+            self.stage
+                .batch
+                .put_beacon(&id, &device, encoding::encode(&record));
             self.peers.learn(now, transport, &beacon.addresses, false);
         }
         let held = |log_id| channel.logs.get(log_id).map_or(0, |log: &Log| log.head);
@@ -192,46 +201,31 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        let mut own = Vec::new();
-        let mut news = false;
+        let mut raised = BTreeSet::new();
         for (log_id, seq) in positions {
             // A device cannot be believed to hold what nobody is known to have written.
-            let Some(head) = channel.logs.get(&log_id).map(|log| log.head) else {
-                continue;
-            };
-            if channel.holds.raise(device, log_id, seq.min(head)) {
-                news = true;
-                if log_id.writer.device == self.writer.device {
-                    own.push(log_id);
-                }
+            let head = channel.logs.get(&log_id).map(|log| log.head);
+            if head.is_some_and(|head| channel.holds.raise(device, log_id, seq.min(head))) {
+                raised.insert(log_id);
             }
         }
-        if !news {
+        if raised.is_empty() {
             return;
         }
-        let record = BeaconRecord {
-            device,
-            hlc: channel
-                .beacons
-                .get(&device)
-                .map(|known| known.hlc)
-                .unwrap_or_default(),
-            signed: channel
-                .beacons
-                .get(&device)
-                .and_then(|known| known.signed.clone()),
-            positions: channel
-                .holds
-                .positions(&device)
-                .map(|positions| positions.iter().map(|(log, seq)| log.place(*seq)).collect())
-                .unwrap_or_default(),
-        };
-        self.stage
-            .batch
-            .put_beacon(&id, &device, kith_crdt::encoding::encode(&record));
+        let segments: BTreeSet<SegmentId> = raised.iter().map(|log_id| log_id.segment).collect();
+        for segment in segments {
+            let record = HoldsRecord {
+                logs: channel.holds.in_segment(&device, segment),
+            };
+            self.stage
+                .batch
+                .put_holds(&id, &segment, &device, encoding::encode(&record));
+        }
         self.stage.touched.insert(id);
+        let this = self.writer.device;
+        let own = raised.iter().filter(|log_id| log_id.writer.device == this);
         for log_id in own {
-            self.note_reach(now, id, log_id);
+            self.note_reach(now, id, *log_id);
         }
     }
 

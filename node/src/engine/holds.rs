@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kith_crdt::ids::{AccountId, DeviceId, LogId};
+use kith_crdt::ids::{AccountId, DeviceId, LogId, SegmentId, Writer};
 
 /// How far one device has each log.
 pub(super) type Positions = BTreeMap<LogId, u32>;
@@ -38,6 +38,25 @@ impl Holds {
             .and_then(|positions| positions.get(log))
             .copied()
             .unwrap_or(0)
+    }
+
+    /// How far one device has the logs of a segment.
+    pub(super) fn in_segment(&self, device: &DeviceId, segment: SegmentId) -> Vec<(Writer, u32)> {
+        let Some(positions) = self.devices.get(device) else {
+            return Vec::new();
+        };
+        let first = LogId {
+            segment,
+            writer: Writer {
+                device: DeviceId([0; 32]),
+                incarnation: 0,
+            },
+        };
+        positions
+            .range(first..)
+            .take_while(|(log, _)| log.segment == segment)
+            .map(|(log, seq)| (log.writer, *seq))
+            .collect()
     }
 
     /// Everything known of one device.
@@ -97,7 +116,7 @@ pub struct Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kith_crdt::ids::{SegmentId, Window, Writer};
+    use kith_crdt::ids::Window;
 
     const fn device(n: u8) -> DeviceId {
         DeviceId([n; 32])

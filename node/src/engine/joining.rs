@@ -354,40 +354,15 @@ impl Engine {
         let Some(offered) = offered else {
             return Answer::Refused(Refused::Malformed);
         };
-        let welcome = offered.iter().any(|op| match &op.op().body {
-            Body::Join {
-                invite,
-                certificate,
-                ..
-            } => {
-                channel.roster.invites.contains_key(invite)
-                    && certificate.verify().is_ok_and(|certified| {
-                        certified
-                            .devices
-                            .values()
-                            .any(|device| device.transport == peer)
-                    })
-            }
-            _ => false,
-        });
-        let complete = offered.iter().all(|op| {
-            op.op()
-                .parents
-                .iter()
-                .all(|parent| channel.control.contains(parent))
-        });
-        if !welcome || !complete || offered.iter().any(|op| op.channel() != id) {
-            return Answer::Refused(Refused::NotForYou);
+        if let Err(refused) = welcome(channel, &offered, &peer, now) {
+            return Answer::Refused(refused);
         }
         let bytes: Vec<Vec<u8>> = offered.iter().map(VerifiedOp::to_bytes).collect();
         let count = self.insert_ops(now, id, offered).new;
         let topics = self.listened_topics(id);
         self.publish_ops(id, &topics, &bytes);
-        let accepted = self
-            .channels
-            .get(&id)
-            .is_some_and(|channel| channel.roster.by_transport(&peer).is_some());
-        if accepted {
+        let admitted = |channel: &Channel| channel.roster.by_transport(&peer).is_some();
+        if self.channels.get(&id).is_some_and(admitted) {
             self.sync_soon(now, id);
             Answer::Taken {
                 count: u32::try_from(count).unwrap_or(u32::MAX),
@@ -395,5 +370,48 @@ impl Engine {
         } else {
             Answer::Refused(Refused::InviteUsedUp)
         }
+    }
+}
+
+/// Checks what a stranger offers before it touches the control log: ops of this channel whose
+/// parents are here, one of them a Join of the asker's by an invite that is open now. A Join bears
+/// whatever time its author gave it, so that the invite was once open is not enough.
+fn welcome(
+    channel: &Channel,
+    offered: &[VerifiedOp],
+    asker: &TransportKey,
+    now: Millis,
+) -> Result<(), Refused> {
+    let here = |op: &VerifiedOp| {
+        op.channel() == channel.id
+            && op
+                .op()
+                .parents
+                .iter()
+                .all(|parent| channel.control.contains(parent))
+    };
+    let invite = offered.iter().find_map(|op| match &op.op().body {
+        Body::Join {
+            invite,
+            certificate,
+            ..
+        } => {
+            let certified = certificate.verify().ok()?;
+            let mut devices = certified.devices.values();
+            devices
+                .any(|device| device.transport == *asker)
+                .then_some(*invite)
+        }
+        _ => None,
+    });
+    let Some(invite) = invite.filter(|_| offered.iter().all(here)) else {
+        return Err(Refused::NotForYou);
+    };
+    match channel.roster.invite_standing(&invite, now) {
+        InviteStanding::Open => Ok(()),
+        InviteStanding::Revoked => Err(Refused::InviteRevoked),
+        InviteStanding::Expired => Err(Refused::InviteExpired),
+        InviteStanding::UsedUp => Err(Refused::InviteUsedUp),
+        InviteStanding::Unknown => Err(Refused::NotForYou),
     }
 }

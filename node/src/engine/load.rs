@@ -4,53 +4,42 @@ use std::sync::Arc;
 
 use super::apply::{SEEN_MAX, read_of};
 use super::channel::{Channel, Joining, KnownBeacon};
-use crate::record::{BeaconRecord, ChannelRecord};
+use crate::record::{BeaconRecord, ChannelRecord, HoldsRecord};
 use kith_crdt::control::{ControlLog, VerifiedOp};
 use kith_crdt::encoding;
-use kith_crdt::ids::{AccountId, LogId};
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId};
 use kith_crdt::keys::EpochKeys;
 use kith_crdt::link::InviteLink;
 use kith_crdt::log::Log;
 use kith_crdt::projection::SeenBy;
-use kith_store::{Store, StoreError, View};
+use kith_store::{Store, View};
 
 /// Bytes that a stored record of these kinds may have.
 const RECORD_MAX: usize = 4 * 1024 * 1024;
 
-/// Loads every channel of the store. What cannot be read is left out and reported.
-///
-/// # Errors
-/// [`StoreError`] if the store as a whole cannot be read.
-pub(super) fn channels(store: &Store, me: &AccountId) -> Result<Vec<Channel>, StoreError> {
+/// Loads every channel of the store, as seen by a device of an account. What cannot be read is
+/// left out and reported.
+pub(super) fn channels(store: &Store, me: &AccountId, device: &DeviceId) -> Vec<Channel> {
     let reader = store.reader();
     let view = reader.view();
     let mut channels = Vec::new();
     for (_, bytes) in view.channels() {
         match encoding::decode::<ChannelRecord>(&bytes, RECORD_MAX) {
-            Ok(record) => channels.push(channel(store, &view, me, &record)?),
+            Ok(record) => channels.push(channel(store, &view, (me, device), &record)),
             Err(_) => tracing::error!("a channel's record cannot be read; its messages are kept"),
         }
     }
-    Ok(channels)
+    channels
 }
 
 fn channel(
     store: &Store,
     view: &View<'_>,
-    me: &AccountId,
+    (me, device): (&AccountId, &DeviceId),
     record: &ChannelRecord,
-) -> Result<Channel, StoreError> {
+) -> Channel {
     let id = record.channel;
-    let mut control = ControlLog::new(id);
-    for (_, bytes) in view.ops(&id) {
-        match VerifiedOp::from_stored(&bytes) {
-            Ok(op) => {
-                control.insert(op);
-            }
-            Err(_) => tracing::error!("a stored control op does not hold and is left out"),
-        }
-    }
-    let mut channel = Channel::new(control, record.name.clone());
+    let mut channel = Channel::new(control(view, &id), record.name.clone());
     channel.joining = record
         .joining
         .as_deref()
@@ -73,6 +62,7 @@ fn channel(
     }
     seen(view, me, &mut channel);
     beacons(view, &mut channel);
+    reaches(&mut channel, me, device);
     channel.unread = channel
         .unread_ranges(me)
         .iter()
@@ -83,7 +73,41 @@ fn channel(
         .last()
         .map(|entry| entry.hlc.millis());
     channel.digests.settle();
-    Ok(channel)
+    channel
+}
+
+/// The control log. Ops are stored by their hashes and go in by age, so that none has to wait for
+/// its ancestors: the places for those that do are few.
+fn control(view: &View<'_>, id: &ChannelId) -> ControlLog {
+    let mut ops = Vec::new();
+    for (_, bytes) in view.ops(id) {
+        match VerifiedOp::from_stored(&bytes) {
+            Ok(op) => ops.push(op),
+            Err(_) => tracing::error!("a stored control op does not hold and is left out"),
+        }
+    }
+    ops.sort_by_key(|op| (op.op().lamport, op.id()));
+    let mut control = ControlLog::new(*id);
+    for op in ops {
+        control.insert(op);
+    }
+    control
+}
+
+/// How far the logs of this device have come.
+fn reaches(channel: &mut Channel, me: &AccountId, device: &DeviceId) {
+    let own: Vec<LogId> = channel
+        .logs
+        .keys()
+        .filter(|log_id| log_id.writer.device == *device)
+        .copied()
+        .collect();
+    for log_id in own {
+        let reach = channel
+            .holds
+            .reach(&log_id, channel.others(device), me, None);
+        channel.reaches.insert(log_id, reach);
+    }
 }
 
 fn seen(view: &View<'_>, me: &AccountId, channel: &mut Channel) {
@@ -106,13 +130,18 @@ fn seen(view: &View<'_>, me: &AccountId, channel: &mut Channel) {
 }
 
 fn beacons(view: &View<'_>, channel: &mut Channel) {
+    for (segment, device, bytes) in view.holds(&channel.id) {
+        let Ok(record) = encoding::decode::<HoldsRecord>(&bytes, RECORD_MAX) else {
+            continue;
+        };
+        for (writer, seq) in record.logs {
+            channel.holds.raise(device, LogId { segment, writer }, seq);
+        }
+    }
     for (_, bytes) in view.beacons(&channel.id) {
         let Ok(record) = encoding::decode::<BeaconRecord>(&bytes, RECORD_MAX) else {
             continue;
         };
-        for place in &record.positions {
-            channel.holds.raise(record.device, place.log, place.seq);
-        }
         let known = KnownBeacon {
             hlc: record.hlc,
             signed: record.signed,

@@ -352,7 +352,7 @@ impl Engine {
         drop(view);
         self.channels.clear();
         self.tags.clear();
-        for channel in load::channels(&self.store, &self.me)? {
+        for channel in load::channels(&self.store, &self.me, &self.writer.device) {
             self.add_channel(channel);
         }
         let ids: Vec<ChannelId> = self.channels.keys().copied().collect();

@@ -77,7 +77,6 @@ impl Replica for Served<'_> {
         self.channel
             .beacons
             .iter()
-            .filter(|(_, known)| known.signed.is_some())
             .map(|(device, known)| BeaconTime {
                 device: *device,
                 hlc: known.hlc,
@@ -86,6 +85,6 @@ impl Replica for Served<'_> {
     }
 
     fn beacon(&self, device: &DeviceId) -> Option<Signed> {
-        self.channel.beacons.get(device)?.signed.clone()
+        Some(self.channel.beacons.get(device)?.signed.clone())
     }
 }

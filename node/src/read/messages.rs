@@ -184,7 +184,11 @@ impl Reading<'_> {
             },
             &claims,
             |device| channel.roster.account_of(device),
-            |account| channel.roster.can(account, Right::DeleteOthers),
+            |account| {
+                // What a moderator deleted stays deleted when they leave.
+                let role = channel.roster.role(account);
+                role.is_some_and(|role| role.has(Right::DeleteOthers))
+            },
         )
     }
 

@@ -211,9 +211,10 @@ fn a_backdated_op_reopens_what_was_settled_even_if_its_branch_is_remembered() {
     // A side branch is judged and its roster remembered; a merge and a fork above it move the cut
     // up. Then somebody goes on from the side branch, below the cut.
     let mut log = founded();
-    let root = head(&log);
-    log.author(&alice().phone, topic("main"), NOW).unwrap();
-    let side = forge(&log, &alice().laptop, &[&root], NOW, topic("side"));
+    admit(&mut log, 1, Role::Admin, bob());
+    let base = head(&log);
+    let bobs_name = log.author(&bob().phone, name("bob's"), NOW).unwrap();
+    let side = forge(&log, &alice().laptop, &[&base], NOW, topic("side"));
     log.insert(side.clone());
     let merged = log.author(&alice().phone, topic("merged"), NOW).unwrap();
     log.author(&alice().phone, topic("left"), NOW).unwrap();
@@ -224,20 +225,12 @@ fn a_backdated_op_reopens_what_was_settled_even_if_its_branch_is_remembered() {
         NOW,
         topic("right"),
     ));
-    log.author(&alice().phone, name("joined again"), NOW)
-        .unwrap();
-    log.insert(forge(
-        &log,
-        &alice().laptop,
-        &[&side],
-        NOW,
-        name("backdated"),
-    ));
-    let mut fresh = ControlLog::new(log.channel());
-    for op in log.iter() {
-        fresh.insert(op.clone());
-    }
-    assert_eq!(log.roster(), fresh.roster());
+    log.author(&alice().phone, topic("together"), NOW).unwrap();
+    assert!(stands(&log, &bobs_name));
+    let backdated = forge(&log, &alice().laptop, &[&side], NOW, name("alice's"));
+    log.insert(backdated.clone());
+    let rule = Rule::Outranked { by: backdated.id() };
+    assert_eq!(verdict(&log, &bobs_name), Verdict::Void(rule));
 }
 
 #[test]
