@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::control::{Control, ControlConfig, ControlError};
-use crate::engine::{Engine, Event};
+use crate::engine::{Engine, Event, META_PORT};
 use crate::handle::Node;
-use crate::network::{self, NetworkConfig, NetworkError, NetworkEvent};
+use crate::network::{self, Network, NetworkConfig, NetworkError, NetworkEvent};
 use crate::shell;
 
 /// Events that may wait for the engine.
@@ -103,6 +103,9 @@ fn lock_code(error: &LockError) -> ErrorCode {
 /// # Errors
 /// [`DaemonError`] if it cannot start; nothing is changed then.
 pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(), DaemonError> {
+    for address in config.listen.iter().chain(&config.bootstrap) {
+        network::check_address(address)?;
+    }
     let lock = HomeLock::acquire(&config.home)?;
     let opened = Vault::open(&config.home, &config.passphrase)?;
     let secrets: DeviceSecrets =
@@ -117,6 +120,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         listen: config.listen,
         mdns: config.mdns,
     };
+    let last_port = last_port(&store);
     let engine = Engine::new(
         secrets,
         store,
@@ -125,7 +129,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         clock::now(),
     )?;
 
-    let (network, network_events) = network::start(network_config)?;
+    let (network, network_events) = start_network(network_config, last_port)?;
     let control = Control::bind(&ControlConfig {
         home: config.home.clone(),
         tcp: config.api,
@@ -181,6 +185,35 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     let _ = tokio::time::timeout(STOP_WAIT, task).await;
     drop(lock);
     Ok(())
+}
+
+/// The port that this node listened on last, if it did.
+fn last_port(store: &Store) -> Option<u16> {
+    let reader = store.reader();
+    let stored = reader.view().meta(META_PORT).ok()??;
+    encoding::decode(&stored, 8).ok()
+}
+
+/// Starts the network. Where no address is named it listens on the port of the last time, so that
+/// those who know this node find it again, or on another if somebody else has taken it.
+fn start_network(
+    config: NetworkConfig,
+    last_port: Option<u16>,
+) -> Result<(Network, mpsc::Receiver<NetworkEvent>), NetworkError> {
+    if let (Some(port), true) = (last_port, config.listen.is_empty()) {
+        let listen = vec![
+            format!("/ip4/0.0.0.0/tcp/{port}"),
+            format!("/ip6/::/tcp/{port}"),
+        ];
+        let again = NetworkConfig {
+            listen,
+            ..config.clone()
+        };
+        if let Ok(started) = network::start(again) {
+            return Ok(started);
+        }
+    }
+    network::start(config)
 }
 
 fn spawn_engine(

@@ -130,7 +130,10 @@ impl Transcript {
 
     fn renamed(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (value, name) in &self.names {
+        // The longest first: one value may be the beginning of another.
+        let mut names: Vec<_> = self.names.iter().collect();
+        names.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        for (value, name) in names {
             if text.contains(value.as_str()) {
                 text = text.replace(value.as_str(), name);
             }

@@ -62,6 +62,8 @@ const PRESENCE_MS: u64 = 60_000;
 const TIMERS_PER_TURN: usize = 64;
 /// The name under which the clock is kept.
 const META_HLC: &str = "hlc";
+/// The name under which the port is kept that this node listened on last.
+pub(crate) const META_PORT: &str = "port";
 
 /// The deciding half of a node.
 #[derive(Debug)]

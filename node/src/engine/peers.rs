@@ -8,7 +8,7 @@ use kith_store::Batch;
 use rand_core::Rng;
 
 use super::effect::Moment;
-use super::{Engine, Timer};
+use super::{Engine, META_PORT, Timer};
 use crate::dialer::Dialer;
 use crate::network::Command;
 
@@ -262,6 +262,11 @@ impl Engine {
     }
 
     pub(super) fn listening(&mut self, now: Millis, address: String) {
+        if let Some(port) = tcp_port(&address) {
+            self.stage
+                .batch
+                .put_meta(META_PORT, kith_crdt::encoding::encode(&port));
+        }
         if !self.peers.listening.contains(&address) {
             self.peers.listening.push(address);
             self.announce_everywhere(now);
@@ -310,4 +315,10 @@ impl Engine {
     pub(super) fn jitter(&mut self, most: u64) -> u64 {
         self.rng.next_u64() % most.max(1)
     }
+}
+
+/// The TCP port in an address.
+fn tcp_port(address: &str) -> Option<u16> {
+    let (_, after) = address.split_once("/tcp/")?;
+    after.split('/').next()?.parse().ok()
 }

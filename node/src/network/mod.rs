@@ -242,8 +242,8 @@ pub enum RequestFailure {
 /// Why the network cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// An address to listen on is no multiaddress.
-    #[error("{address:?} is no address to listen on; write it like /ip4/0.0.0.0/tcp/4001")]
+    /// An address is no multiaddress.
+    #[error("{address:?} is no address; write it like /ip4/192.168.1.5/tcp/4001")]
     Address {
         /// As it was given.
         address: String,
@@ -261,6 +261,19 @@ pub enum NetworkError {
     /// The parts do not fit together.
     #[error("cannot set up the network: {0}")]
     Setup(String),
+}
+
+/// Checks that a text is an address that can be dialled or listened on.
+///
+/// # Errors
+/// [`NetworkError::Address`] if it is no multiaddress.
+pub fn check_address(text: &str) -> Result<(), NetworkError> {
+    match text.parse::<libp2p::Multiaddr>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(NetworkError::Address {
+            address: text.to_owned(),
+        }),
+    }
 }
 
 /// The peer id of a transport key as it stands at the end of a multiaddress, after `/p2p/`.
