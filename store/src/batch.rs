@@ -154,7 +154,12 @@ impl Batch {
 
     /// Writes a control op.
     pub fn put_op(&mut self, channel: &ChannelId, op: &OpId, value: impl Into<Vec<u8>>) {
-        self.put(Table::Control, self.shared.keys.op(channel, op), value);
+        self.put_named(
+            Table::Control,
+            self.shared.keys.op(channel, op),
+            &op.0,
+            value,
+        );
     }
 
     /// Removes a control op.

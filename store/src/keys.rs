@@ -65,7 +65,7 @@ impl RecordKeys {
     }
 
     pub(crate) fn op(&self, channel: &ChannelId, op: &OpId) -> Vec<u8> {
-        join(&[&self.chan(channel), &op.0])
+        join(&[&self.chan(channel), &self.tag("op", &[&op.0])])
     }
 
     pub(crate) fn window(&self, channel: &ChannelId, window: Window) -> Vec<u8> {

@@ -97,10 +97,11 @@ impl View<'_> {
 
     /// The control ops of a channel, in no meaningful order.
     pub fn ops(&self, channel: &ChannelId) -> Vec<(OpId, Vec<u8>)> {
-        let prefix = self.shared.keys.channel(channel);
-        self.collect(Table::Control, prefix, |key, record| {
-            Some((OpId::from_slice(key.get(8..)?)?, record.plain))
-        })
+        self.named(
+            Table::Control,
+            &self.shared.keys.channel(channel),
+            OpId::from_slice,
+        )
     }
 
     /// One envelope.

@@ -176,6 +176,10 @@ impl Client {
 
     /// Gives a reaction, or takes it back.
     pub async fn react(&self, id: &str, emoji: &str, on: bool) -> Answer<Message> {
+        // Nothing at all would be another path.
+        if emoji.is_empty() {
+            return Err(ApiError::usage("a reaction is exactly one emoji, like 👍"));
+        }
         let method = if on { Method::PUT } else { Method::DELETE };
         let path = route!("/v1/messages/{}/reactions/{}", id, emoji);
         self.ask(Call::new(method, path)).await
