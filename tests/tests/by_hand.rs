@@ -114,6 +114,7 @@ fn everything_two_people_do_is_as_the_contract_says() {
     until_agreed(&[&ana, &ben], "garden");
     story.run(&ana, &["mark", "garden"]);
     story.run(&ana, &["channel", "list"]);
+    story.run(&ana, &["status"]);
 
     snapbox::assert_data_eq!(story.into_text(), snapbox::file!["by_hand.transcript"]);
 }

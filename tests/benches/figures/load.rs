@@ -16,6 +16,9 @@ pub(crate) const CHANNEL: &str = "bench";
 /// How many clients write at once when the rate is measured.
 const TYPISTS: usize = 64;
 
+/// Nanoseconds beyond which a time is not told apart: five minutes.
+const LONGEST_NS: u64 = 300_000_000_000;
+
 /// Times, in nanoseconds.
 pub(crate) type Samples = Histogram<u64>;
 
@@ -141,7 +144,7 @@ pub(crate) async fn until_held(client: &Client, count: usize) -> anyhow::Result<
 }
 
 fn samples() -> Samples {
-    Histogram::new(3).expect("three significant digits are allowed")
+    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("from a nanosecond to minutes")
 }
 
 fn record(samples: &mut Samples, elapsed: Duration) {

@@ -57,7 +57,7 @@ struct Stage {
     ana: Home,
     ben: Home,
     a: Daemon,
-    b: Daemon,
+    b: Option<Daemon>,
     report: Report,
 }
 
@@ -76,9 +76,21 @@ impl Stage {
             ana,
             ben,
             a,
-            b,
+            b: Some(b),
             report,
         })
+    }
+
+    /// Stops the second node.
+    fn suspend_ben(&mut self) {
+        if let Some(daemon) = self.b.take() {
+            daemon.stop();
+        }
+    }
+
+    /// Starts the second node again.
+    fn resume_ben(&mut self) {
+        self.b = Some(Daemon::start_towards(&self.ben, &self.a.addresses()));
     }
 }
 
@@ -123,11 +135,11 @@ async fn main() -> anyhow::Result<()> {
     let many = latencies(&mut stage, &sizes, sizes.messages, sizes.messages).await?;
     flatness(&mut stage.report, &few, &many);
     deep(&mut stage, &sizes, small).await?;
-    let mut stage = idle(stage, &sizes).await?;
     reconnect::measure(&mut stage).await?;
+    let report = idle(stage, &sizes).await?;
 
-    stage.report.print();
-    stage.report.write(&json_path())
+    report.print();
+    report.write(&json_path())
 }
 
 /// What a message costs at some number of messages, as medians.
@@ -231,42 +243,34 @@ async fn deep(stage: &mut Stage, sizes: &Sizes, small: u64) -> anyhow::Result<()
 }
 
 /// A node that has just started and is asked nothing.
-async fn idle(stage: Stage, sizes: &Sizes) -> anyhow::Result<Stage> {
-    let Stage {
-        ana,
-        ben,
-        a,
-        b,
-        mut report,
-    } = stage;
-    let client = Stage::client(&ana);
+async fn idle(mut stage: Stage, sizes: &Sizes) -> anyhow::Result<Report> {
+    let client = Stage::client(&stage.ana);
     for number in 1..sizes.channels {
         make_channel(&client, &format!("quiet-{number}")).await?;
     }
-    load::until_held(&Stage::client(&ben), load::held(&client).await?).await?;
-    b.stop();
+    let held = load::held(&client).await?;
+    stage.suspend_ben();
+    let Stage {
+        ana, a, mut report, ..
+    } = stage;
     a.stop();
     report.probe(ana.path());
     let begun = Instant::now();
     let a = Daemon::start(&ana);
+    let started = begun.elapsed().as_secs_f64() * 1e3;
     report.row(
-        "start until it serves",
-        begun.elapsed().as_secs_f64() * 1e3,
+        &format!("start until it serves, {held} messages"),
+        started,
         "ms",
         Bound::AtMost(1_000.0),
     );
-    load::held(&client).await?;
-    let name = format!("resident memory, idle, {} channels", sizes.channels);
+    let name = format!(
+        "resident, idle, {} channels, {held} messages",
+        sizes.channels
+    );
     let resident = probe::settled_resident_bytes(a.pid()).await?;
     report.row(&name, resident as f64 / 1e6, "MB", Bound::AtMost(100.0));
-    let b = Daemon::start_towards(&ben, &a.addresses());
-    Ok(Stage {
-        ana,
-        ben,
-        a,
-        b,
-        report,
-    })
+    Ok(report)
 }
 
 fn median(samples: &load::Samples) -> Duration {
