@@ -27,6 +27,7 @@ prepare: ## Check for cargo, a C++ compiler and libclang; install libclang where
 
 .PHONY: build
 build: prepare ## Build the kith command
+	@scripts/take-target
 	@$(cargo) build --locked --workspace --bins
 	@printf 'kith is at %s\n' '$(kith)'
 

@@ -12,7 +12,8 @@ use kith_store::{HomeLock, LockError, Medium, Store, StoreError, Vault, VaultErr
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::clock;
@@ -71,6 +72,9 @@ pub enum DaemonError {
     /// The local API does not start.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// A part of the daemon ended by itself.
+    #[error("the {0} stopped working; what was acknowledged is on disk: start the daemon again")]
+    Ended(&'static str),
     /// The system gave no randomness, signals or thread.
     #[error("the system refused: {0}")]
     System(String),
@@ -129,7 +133,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         clock::now(),
     )?;
 
-    let (network, network_events) = start_network(network_config, last_port)?;
+    let (mut network, network_events) = start_network(network_config, last_port)?;
     let control = Control::bind(&ControlConfig {
         home: config.home.clone(),
         tcp: config.api,
@@ -142,7 +146,14 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         account,
         device,
     );
-    let engine_thread = spawn_engine(engine, queue, node.clone(), network.commands.clone())?;
+    let (running, engine_ends) = oneshot::channel();
+    let engine_thread = spawn_engine(
+        engine,
+        queue,
+        node.clone(),
+        network.commands.clone(),
+        running,
+    )?;
 
     let (listening, mut heard) = mpsc::channel(16);
     let feeder = tokio::spawn(feed(network_events, events.clone(), listening));
@@ -168,23 +179,24 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         ));
     }
     drop(heard);
-    let (stop_control, control_stops) = tokio::sync::oneshot::channel::<()>();
+    let (stop_control, control_stops) = oneshot::channel::<()>();
     let serving = tokio::spawn(control.serve(node.clone(), async {
         let _ = control_stops.await;
     }));
     on_ready(ready);
 
-    wait_for_stop(&node).await?;
+    let stopped = wait_for_stop(&node, engine_ends, &mut network.task).await;
     let _ = stop_control.send(());
     let _ = tokio::time::timeout(STOP_WAIT, serving).await;
     let _ = events.send(Event::Stop).await;
     let _ = tokio::task::spawn_blocking(move || engine_thread.join()).await;
     feeder.abort();
-    let task = network.task;
     drop(network.commands);
-    let _ = tokio::time::timeout(STOP_WAIT, task).await;
+    if !network.task.is_finished() {
+        let _ = tokio::time::timeout(STOP_WAIT, network.task).await;
+    }
     drop(lock);
-    Ok(())
+    stopped
 }
 
 /// The port that this node listened on last, if it did.
@@ -221,6 +233,7 @@ fn spawn_engine(
     queue: mpsc::Receiver<Event>,
     node: Node,
     network: mpsc::Sender<network::Command>,
+    running: oneshot::Sender<()>,
 ) -> Result<std::thread::JoinHandle<()>, DaemonError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -228,7 +241,11 @@ fn spawn_engine(
         .map_err(|error| DaemonError::System(error.to_string()))?;
     std::thread::Builder::new()
         .name("kith-engine".into())
-        .spawn(move || runtime.block_on(shell::run(engine, queue, node, network)))
+        .spawn(move || {
+            // Dropped when the engine ends, however it ends.
+            let _running = running;
+            runtime.block_on(shell::run(engine, queue, node, network));
+        })
         .map_err(|error| DaemonError::System(error.to_string()))
 }
 
@@ -249,14 +266,21 @@ async fn feed(
     }
 }
 
-async fn wait_for_stop(node: &Node) -> Result<(), DaemonError> {
+/// Waits for somebody to stop the daemon, or for a part of it to end by itself: a daemon without
+/// its engine would only keep others from the home.
+async fn wait_for_stop(
+    node: &Node,
+    engine_ends: oneshot::Receiver<()>,
+    network: &mut JoinHandle<()>,
+) -> Result<(), DaemonError> {
     let system = |error: std::io::Error| DaemonError::System(error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        () = node.stopped() => {}
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        () = node.stopped() => Ok(()),
+        _ = engine_ends => Err(DaemonError::Ended("engine")),
+        _ = network => Err(DaemonError::Ended("network")),
     }
-    Ok(())
 }

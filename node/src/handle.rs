@@ -76,6 +76,7 @@ impl Node {
         account: AccountId,
         device: DeviceId,
     ) -> Self {
+        let newest = reader.view().newest_cursor().unwrap_or(0);
         Self(Arc::new(Inner {
             engine,
             waiting: Mutex::default(),
@@ -84,7 +85,7 @@ impl Node {
             shared,
             account,
             device,
-            newest: watch::Sender::new(0),
+            newest: watch::Sender::new(newest),
             moments: broadcast::Sender::new(MOMENTS_QUEUED),
             started: Instant::now(),
             stop: Notify::new(),
@@ -534,10 +535,12 @@ impl Teller {
     /// Tells all durable events there are. Returns whether to go on.
     async fn catch_up(&mut self) -> bool {
         loop {
+            // What is committed but not yet shared would be told by an old picture.
+            let newest = *self.node.0.newest.borrow();
             let (events, next) =
                 self.node
                     .reading()
-                    .events(self.since, EVENTS_PAGE, self.only.as_ref());
+                    .events(self.since, newest, EVENTS_PAGE, self.only.as_ref());
             if next == self.since {
                 return true;
             }

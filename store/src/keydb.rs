@@ -193,14 +193,11 @@ impl KeyDb {
         self.write(batch)
     }
 
-    /// Deletes window keys so that no file holds them any more.
-    pub(crate) fn delete_windows(&self, numbers: &[u32]) -> Result<(), StoreError> {
+    /// Deletes a window key. Files may hold it until [`KeyDb::erase`].
+    pub(crate) fn delete_window(&self, number: u32) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
-        for number in numbers {
-            batch.delete_cf(self.table(Table::WindowKeys), number.to_be_bytes());
-        }
-        self.write(batch)?;
-        self.erase()
+        batch.delete_cf(self.table(Table::WindowKeys), number.to_be_bytes());
+        self.write(batch)
     }
 
     /// Writes an epoch. The value it had before, if another, is erased.
@@ -267,8 +264,9 @@ impl KeyDb {
         self.erase()
     }
 
-    /// Rewrites everything and overwrites the files that held it before.
-    fn erase(&self) -> Result<(), StoreError> {
+    /// Rewrites everything and overwrites the files that held it before, so that what was deleted
+    /// is in no file any more.
+    pub(crate) fn erase(&self) -> Result<(), StoreError> {
         if self.location.is_on_disk() {
             hold_files(&self.location.path)
                 .map_err(|error| StoreError::io("erasing a key", error))?;

@@ -102,7 +102,14 @@ impl RecordKeys {
         kind: u8,
         place: &Place,
     ) -> Vec<u8> {
-        join(&[&target.0, &[kind], &self.envelope(channel, place)])
+        let place = self.envelope(channel, place);
+        let (chan, place) = place.split_at(8);
+        join(&[&target.0, chan, &[kind], place])
+    }
+
+    /// What the claims about a message in a channel start with.
+    pub(crate) fn claims(&self, channel: &ChannelId, target: &MessageId) -> Vec<u8> {
+        join(&[&target.0, &self.chan(channel)])
     }
 
     pub(crate) fn seen(

@@ -7,8 +7,9 @@
 use std::path::{Path, PathBuf};
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Env,
-    InfoLogger, LogLevel, Options, SliceTransform, WriteBufferManager,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode,
+    DEFAULT_COLUMN_FAMILY_NAME, Env, InfoLogger, LogLevel, Options, SliceTransform,
+    WriteBufferManager,
 };
 
 use crate::error::StoreError;
@@ -145,7 +146,7 @@ impl Location {
 
     pub(crate) fn open(&self, care: Care) -> Result<DB, rocksdb::Error> {
         let cache = Cache::new_lru_cache(CACHE_BYTES);
-        let mut tables = Vec::new();
+        let mut tables = vec![unused_table()];
         for &table in self.database.tables() {
             let mut options = table_options(table, self.database, &cache)?;
             options.set_disable_auto_compactions(care == Care::Lenient);
@@ -182,6 +183,16 @@ impl Location {
         bound_files(&mut options);
         options
     }
+}
+
+/// The table that RocksDB has in every database and that nothing is written to. After a full disk
+/// RocksDB goes on once there is room for the largest write buffer of any table, which would be
+/// this one's.
+fn unused_table() -> ColumnFamilyDescriptor {
+    let mut options = Options::default();
+    options.set_write_buffer_size(64 << 10);
+    options.set_arena_block_size(4 << 10);
+    ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, options)
 }
 
 fn bound_memory(options: &mut Options) {

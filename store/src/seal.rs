@@ -162,6 +162,21 @@ mod tests {
     }
 
     #[test]
+    fn a_sealed_record_is_the_golden_one() {
+        let site = Site {
+            table: Table::Channels,
+            key: b"key",
+        };
+        let record = seal(site, 3, &Secret::new([11; 32]), &[12; NONCE_LEN], b"value");
+        let hex: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
+        let golden = include_str!("../tests/vectors/storage.txt");
+        assert!(
+            golden.lines().any(|line| line == format!("sealed {hex}")),
+            "the record moved, and is now:\n{hex}"
+        );
+    }
+
+    #[test]
     fn a_flipped_bit_or_a_missing_byte_is_noticed() {
         let (key, record) = sample();
         for bit in 0..record.len() * 8 {

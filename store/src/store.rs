@@ -364,8 +364,10 @@ impl Store {
     /// lies in a copy of the home, cannot be opened any more; [`Store::sweep`] removes the rest.
     ///
     /// # Errors
-    /// What keeps the databases from being written; the next start then finishes it.
+    /// What keeps the databases from being written. Doing it again finishes it, and so does
+    /// shredding another window, or the next start.
     pub fn shred(&mut self, channel: &ChannelId, window: Window) -> Result<(), StoreError> {
+        self.finish_shredding()?;
         let keys = &self.shared.keys;
         let in_window = keys.window(channel, window);
         let mut batch = self.batch();
@@ -398,9 +400,11 @@ impl Store {
             self.shared.window_keys.number(*chan, window)
         });
         if let Some(number) = number {
+            self.key_db.delete_window(number)?;
             self.shared.window_keys.remove(number);
-            self.key_db.delete_windows(&[number])?;
         }
+        // Also where the key is gone already: what was cut off may have been the erasing.
+        self.key_db.erase()?;
         let mut batch = self.batch();
         batch.delete_own(mark);
         self.commit(batch).map(drop)

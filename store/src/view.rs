@@ -167,16 +167,16 @@ impl View<'_> {
         self.by_segment(Table::Forks, channel)
     }
 
-    /// What is claimed about a message: edits, deletions, reactions. Almost free where there is
-    /// nothing.
-    pub fn claims(&self, message: &MessageId) -> Vec<Vec<u8>> {
-        self.multi_claims(std::slice::from_ref(message))
+    /// What is claimed in a channel about a message: edits, deletions, reactions. Almost free
+    /// where there is nothing.
+    pub fn claims(&self, channel: &ChannelId, message: &MessageId) -> Vec<Vec<u8>> {
+        self.multi_claims(channel, std::slice::from_ref(message))
             .pop()
             .unwrap_or_default()
     }
 
     /// What is claimed about each of these messages, in this order.
-    pub fn multi_claims(&self, messages: &[MessageId]) -> Vec<Vec<Vec<u8>>> {
+    pub fn multi_claims(&self, channel: &ChannelId, messages: &[MessageId]) -> Vec<Vec<Vec<u8>>> {
         let options = || {
             let mut options = self.options();
             options.set_prefix_same_as_start(true);
@@ -187,9 +187,9 @@ impl View<'_> {
             .cursor(Table::Claims, Vec::new(), Vec::new(), options);
         let mut claims_of = |message: &MessageId| {
             let mut claims = Vec::new();
-            cursor.seek(&message.0);
-            while let Some((key, record)) =
-                cursor.row().filter(|(key, _)| key.starts_with(&message.0))
+            let prefix = self.shared.keys.claims(channel, message);
+            cursor.seek(&prefix);
+            while let Some((key, record)) = cursor.row().filter(|(key, _)| key.starts_with(&prefix))
             {
                 let found = self.shared.open(
                     Site {
@@ -204,6 +204,14 @@ impl View<'_> {
             claims
         };
         messages.iter().map(&mut claims_of).collect()
+    }
+
+    /// The proof that a log forks, if there is one.
+    pub fn fork(&self, channel: &ChannelId, log: &LogId) -> Option<Vec<u8>> {
+        let record = self
+            .get(Table::Forks, &self.shared.keys.log(channel, log))
+            .readable()?;
+        Some(record.plain)
     }
 
     /// What each account has seen of a segment.

@@ -270,7 +270,7 @@ fn read_everything(store: &Store, view: &View<'_>) -> usize {
         + usize::from(view.envelope(&CHANNEL, &here).is_some())
         + view.logs(&CHANNEL).len()
         + view.forks(&CHANNEL).len()
-        + view.claims(&message).len()
+        + view.claims(&CHANNEL, &message).len()
         + view.seen(&CHANNEL, &segment).len()
         + usize::from(view.message(&message).is_some())
         + view.page(Line::main(&CHANNEL), None, 9).len()

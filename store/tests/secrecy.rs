@@ -97,7 +97,7 @@ fn rocksdb_keeps_no_log_of_its_own_and_the_databases_are_closed_to_others() {
     }
 }
 
-/// The sealed record of a key, as it is on the disk before the key is deleted.
+/// The sealed records of keys, as they are on the disk.
 fn records_of_keys(home: &Home, table: &str) -> Vec<Vec<u8>> {
     let (path, options) = (home.path().join("keys"), rocksdb::Options::default());
     let all = rocksdb::DB::list_cf(&options, &path).unwrap();
@@ -107,6 +107,44 @@ fn records_of_keys(home: &Home, table: &str) -> Vec<Vec<u8>> {
         .filter(|(key, _)| **key != [0; 4])
         .map(|(_, record)| record.to_vec())
         .collect()
+}
+
+/// Deletes the key of a window and leaves the mark of it, as a crash does that comes before the
+/// erasing.
+fn delete_key_and_crash(home: &Home, window: u32) {
+    let open = |name: &str| {
+        let (path, options) = (home.path().join(name), rocksdb::Options::default());
+        let all = rocksdb::DB::list_cf(&options, &path).unwrap();
+        rocksdb::DB::open_cf(&options, &path, all).unwrap()
+    };
+    let (data, keys) = (open("data"), open("keys"));
+    let channels = data.cf_handle("channels").unwrap();
+    let (chan, _) = data
+        .iterator_cf(channels, rocksdb::IteratorMode::Start)
+        .next()
+        .unwrap()
+        .unwrap();
+    let mark = [b"\0shredding", &*chan, &window.to_be_bytes()].concat();
+    data.put_cf(data.cf_handle("meta").unwrap(), mark, b"mark")
+        .unwrap();
+    keys.delete_cf(keys.cf_handle("window_keys").unwrap(), 1_u32.to_be_bytes())
+        .unwrap();
+}
+
+#[test]
+fn a_start_erases_the_key_that_a_crash_left_deleted() {
+    let home = Home::new();
+    let mut store = home.open();
+    let mut batch = store.batch();
+    batch.put_channel(&CHANNEL, *b"channel");
+    batch.put_envelope(&CHANNEL, &place(DAY, 1, 1), *b"envelope");
+    store.commit(batch).unwrap();
+    drop(store);
+    let window_keys = records_of_keys(&home, "window_keys");
+    delete_key_and_crash(&home, DAY);
+    assert!(home.contains(&window_keys[0]));
+    let store = home.open();
+    assert!(!home.contains(&window_keys[0]) && store.windows(&CHANNEL).is_empty());
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn check_everything(view: &View<'_>) {
     assert_eq!(view.logs(&CHANNEL), [(segment, b"log".to_vec())]);
     assert_eq!(view.log(&CHANNEL, &here.log).unwrap().unwrap(), b"log");
     assert_eq!(view.forks(&CHANNEL), [(segment, b"fork".to_vec())]);
-    assert_eq!(view.claims(&message), [b"claim"]);
+    assert_eq!(view.claims(&CHANNEL, &message), [b"claim"]);
     assert_eq!(
         view.seen(&CHANNEL, &segment),
         [(AccountId([4; 32]), b"seen".to_vec())]
@@ -116,7 +116,7 @@ fn check_nothing(view: &View<'_>) {
     assert_eq!(view.meta("clock").unwrap(), None);
     assert!(view.channels().is_empty() && view.ops(&CHANNEL).is_empty());
     assert!(view.envelope(&CHANNEL, &here).is_none() && view.logs(&CHANNEL).is_empty());
-    assert!(view.forks(&CHANNEL).is_empty() && view.claims(&message).is_empty());
+    assert!(view.forks(&CHANNEL).is_empty() && view.claims(&CHANNEL, &message).is_empty());
     assert!(view.seen(&CHANNEL, &here.log.segment).is_empty() && view.message(&message).is_none());
     assert!(view.page(Line::main(&CHANNEL), None, 9).is_empty());
     assert!(view.snapshot(&CHANNEL, &here.log).is_none() && view.beacons(&CHANNEL).is_empty());
@@ -251,7 +251,7 @@ fn claims_are_of_their_own_message() {
     batch.put_claim(&CHANNEL, &two, 1, &place(DAY, 1, 3), *b"c");
     store.commit(batch).unwrap();
     let reader = store.reader();
-    let claims = reader.view().multi_claims(&[two, none, one]);
+    let claims = reader.view().multi_claims(&CHANNEL, &[two, none, one]);
     assert_eq!(
         claims,
         [
@@ -361,7 +361,8 @@ fn a_shredded_window_is_gone_for_everyone_and_the_sweep_removes_the_rest() {
     drop(held);
     let view = reader.view();
     assert!(
-        view.message(&MessageId([9; 10])).is_none() && view.claims(&MessageId([9; 10])).is_empty()
+        view.message(&MessageId([9; 10])).is_none()
+            && view.claims(&CHANNEL, &MessageId([9; 10])).is_empty()
     );
     assert!(view.logs(&CHANNEL).is_empty() && view.page(Line::main(&CHANNEL), None, 9).is_empty());
     assert_eq!(view.envelope(&CHANNEL, &later).unwrap(), b"later");

@@ -155,7 +155,7 @@ fn a_replay_after_the_duplicate_cache_has_forgotten_adds_nothing() {
     let content = Content::Envelopes(vec![envelope.to_bytes()]);
     attack.gossip(&content);
     attack.world.pass(61_000);
-    assert_eq!(attack.gossip(&content), Verdict::Accept);
+    assert_eq!(attack.gossip(&content), Verdict::Ignore);
     assert_eq!(attack.held(), 1);
 }
 

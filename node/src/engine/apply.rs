@@ -5,7 +5,7 @@
 //! the roster of that moment.
 
 use kith_crdt::encoding;
-use kith_crdt::envelope::Envelope;
+use kith_crdt::envelope::{Envelope, OpenError};
 use kith_crdt::ids::{AccountId, ChannelId, LogId, MessageId, Place, SegmentId};
 use kith_crdt::projection::{Claim, ClaimKind, SeenBy};
 use kith_crdt::ranges::Ranges;
@@ -23,7 +23,7 @@ const READ_EVENT_IDS: usize = 256;
 const REOPEN_BATCH: usize = 1_024;
 
 /// Bytes of what an account has read of a segment, as stored.
-pub(super) const SEEN_MAX: usize = 4 * 1024 * 1024;
+pub(super) const SEEN_MAX: usize = 256 * 1024 * 1024;
 
 /// What looking into an envelope found.
 enum Inside {
@@ -45,13 +45,17 @@ impl Channel {
     fn look_inside(&self, envelope: &Envelope) -> Inside {
         let place = envelope.place();
         let id = &envelope.header.epoch;
-        let epoch = self.roster.epochs.get(id).filter(|epoch| epoch.authorised);
+        // An epoch whose op turned out void is read all the same: who saw what first must not show.
+        let epoch = self.roster.epochs.get(id);
         let key = self.keys.window_key(id, place.log.segment.window);
         let (Some(epoch), Some(key)) = (epoch, key) else {
             return Inside::NoKey;
         };
-        let Ok(opened) = envelope.open(&self.id, &key) else {
-            return Inside::Unsound;
+        let opened = match envelope.open(&self.id, &key) {
+            Ok(opened) => opened,
+            // Not the writer's fault where the key here came from somebody who lied.
+            Err(OpenError::OtherKey) => return Inside::NoKey,
+            Err(OpenError::Broken | OpenError::Unpadded) => return Inside::Unsound,
         };
         match segment::read(&self.id, &envelope.header, opened, epoch.unit_hours) {
             Ok(said) => Inside::Entry(said.entry),
@@ -80,42 +84,58 @@ impl Engine {
         }
     }
 
-    /// Opens envelopes that were waiting for a key which is here now. Returns whether some are
-    /// left for the next turn.
+    /// Opens envelopes that were waiting for a key, a batch of them, in one pass over all that
+    /// wait. Returns whether the pass goes on in the next turn. What still has no key is passed
+    /// over, so that nothing can stand in the way of the rest.
     pub(super) fn reopen(&mut self, now: Millis, id: ChannelId) -> bool {
-        let Some(channel) = self.channels.get(&id) else {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return false;
+        };
+        let Some(from) = channel.reopen_from.take() else {
             return false;
         };
         let waiting: Vec<Place> = channel
             .logs
-            .iter()
+            .range(from.log..)
             .flat_map(|(log_id, log)| log.unopened.iter().map(|seq| log_id.place(seq)))
+            .filter(|place| *place >= from)
             .take(REOPEN_BATCH)
             .collect();
-        let mut opened = 0;
         for place in &waiting {
-            let Some(envelope) = self.stored_envelope(id, *place) else {
-                continue;
-            };
-            let Some(channel) = self.channels.get_mut(&id) else {
-                return false;
-            };
-            let inside = channel.look_inside(&envelope);
-            if matches!(inside, Inside::NoKey) {
-                continue;
+            self.reopen_one(now, id, *place);
+        }
+        let next = waiting
+            .last()
+            .filter(|_| waiting.len() == REOPEN_BATCH)
+            .map(|last| last.log.place(last.seq + 1));
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.reopen_from = next;
+        }
+        next.is_some()
+    }
+
+    fn reopen_one(&mut self, now: Millis, id: ChannelId, place: Place) {
+        let Some(envelope) = self.stored_envelope(id, place) else {
+            return;
+        };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        let inside = channel.look_inside(&envelope);
+        let log = channel.log_mut(place.log);
+        match inside {
+            Inside::NoKey => return,
+            Inside::Entry(entry) => {
+                log.unopened.remove(place.seq);
+                self.project(now, id, place, envelope.header.hlc, &entry);
             }
-            opened += 1;
-            channel.log_mut(place.log).unopened.remove(place.seq);
-            self.stage.logs.insert((id, place.log));
-            self.stage.touched.insert(id);
-            match inside {
-                Inside::Entry(entry) => self.project(now, id, *place, envelope.header.hlc, &entry),
-                _ => {
-                    channel.log_mut(place.log).quarantined.insert(place.seq);
-                }
+            Inside::Unsound => {
+                log.unopened.remove(place.seq);
+                log.quarantined.insert(place.seq);
             }
         }
-        opened > 0 && waiting.len() == REOPEN_BATCH
+        self.stage.logs.insert((id, place.log));
+        self.stage.touched.insert(id);
     }
 
     /// Stages what an entry adds to what can be read.
@@ -204,15 +224,14 @@ impl Engine {
         hlc: Hlc,
     ) {
         let log_id = range.log;
-        let mut seen = self.seen_by(id, log_id.segment, account);
-        let before = read_of(&seen, &log_id);
+        let seen = self.seen_by(id, log_id.segment, account);
+        let before = read_of(seen, &log_id);
         if !seen.merge(log_id.writer, range.first, range.last, hlc) {
             return;
         }
         self.stage
-            .batch
-            .put_seen(&id, &log_id.segment, &account, encoding::encode(&seen));
-        self.stage.seen.insert((id, log_id.segment, account), seen);
+            .seen_changed
+            .insert((id, log_id.segment, account));
         self.stage.touched.insert(id);
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
@@ -262,7 +281,7 @@ impl Engine {
             if read.is_empty() {
                 return;
             }
-            let seen = read_of(&self.seen_by(id, log_id.segment, reader), &log_id);
+            let seen = read_of(self.seen_by(id, log_id.segment, reader), &log_id);
             read = read.intersect(&seen);
         }
         for seq in read.iter() {
@@ -272,14 +291,17 @@ impl Engine {
     }
 
     /// What an account has read in a segment: of this turn, else as stored.
-    fn seen_by(&self, id: ChannelId, segment: SegmentId, account: AccountId) -> SeenBy {
-        if let Some(seen) = self.stage.seen.get(&(id, segment, account)) {
-            return seen.clone();
-        }
-        let stored = self.store.reader().view().seen_by(&id, &segment, &account);
-        stored
-            .and_then(|bytes| encoding::decode(&bytes, SEEN_MAX).ok())
-            .unwrap_or_default()
+    fn seen_by(&mut self, id: ChannelId, segment: SegmentId, account: AccountId) -> &mut SeenBy {
+        let store = &self.store;
+        self.stage
+            .seen
+            .entry((id, segment, account))
+            .or_insert_with(|| {
+                let stored = store.reader().view().seen_by(&id, &segment, &account);
+                stored
+                    .and_then(|bytes| encoding::decode(&bytes, SEEN_MAX).ok())
+                    .unwrap_or_default()
+            })
     }
 
     /// Takes back what the envelopes `first..=last` of a log added, before the log is cut there.
@@ -313,6 +335,18 @@ impl Engine {
                     }
                 }
             }
+        }
+    }
+
+    /// Counts anew what is unread, after something was taken back.
+    pub(super) fn recount(&mut self, id: ChannelId) {
+        let me = self.me;
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.unread = channel
+                .unread_ranges(&me)
+                .iter()
+                .map(|(_, unread)| unread.len())
+                .sum();
         }
     }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use kith_crdt::control::{ControlLog, Roster};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, EpochId, LogId, OpId, SegmentId, Window, Writer,
+    AccountId, ChannelId, DeviceId, EpochId, LogId, OpId, Place, SegmentId, Window, Writer,
 };
 use kith_crdt::keyring::Keyring;
-use kith_crdt::limits::{LOG_ENVELOPES, SEGMENT_ENVELOPES};
+use kith_crdt::limits::{LOG_ENVELOPES, SEGMENT_ENVELOPES, SEGMENT_INDEX_MAX};
 use kith_crdt::link::InviteLink;
 use kith_crdt::log::Log;
 use kith_crdt::ranges::Ranges;
@@ -72,6 +72,8 @@ pub(super) struct Channel {
     pub(super) announced_at: Millis,
     /// How far each own log has come.
     pub(super) reaches: BTreeMap<LogId, Reach>,
+    /// Where the pass over envelopes that wait for a key goes on, if one is under way.
+    pub(super) reopen_from: Option<Place>,
     /// Devices that hold more than we do, and how many envelopes more.
     pub(super) ahead: BTreeMap<DeviceId, u64>,
     /// Devices that were found equal, and when.
@@ -101,6 +103,7 @@ impl Channel {
             unannounced: BTreeSet::new(),
             announced_at: Millis(0),
             reaches: BTreeMap::new(),
+            reopen_from: None,
             ahead: BTreeMap::new(),
             in_step: BTreeMap::new(),
         }
@@ -157,34 +160,30 @@ impl Channel {
         }
     }
 
-    /// The segment of `window` that `writer` goes on in: the newest, or the next where the newest
-    /// is full or closed to this writer.
-    pub(super) fn segment_for(&self, window: Window, writer: &Writer) -> SegmentId {
-        let newest = self
-            .sizes
-            .range(
-                SegmentId { window, index: 0 }..=SegmentId {
-                    window,
-                    index: u16::MAX,
-                },
-            )
-            .next_back();
-        let Some((segment, size)) = newest else {
-            return SegmentId { window, index: 0 };
-        };
-        let own = self.logs.get(&LogId {
-            segment: *segment,
-            writer: *writer,
-        });
-        let closed = own.is_some_and(|log| log.head >= LOG_ENVELOPES || log.fork.is_some());
-        if *size >= SEGMENT_ENVELOPES || closed {
-            SegmentId {
-                window,
-                index: segment.index.saturating_add(1),
-            }
-        } else {
-            *segment
-        }
+    /// The segment of `window` that `writer` goes on in: the first that has room and is not closed
+    /// to this writer. A later one counts only when those before it are full, so that nobody can
+    /// use the indexes up by jumping ahead. None if there is none left. `lost` says whether a log
+    /// that seems empty is not: its record is damaged, and going on in it would be a fork.
+    pub(super) fn segment_for(
+        &self,
+        window: Window,
+        writer: &Writer,
+        lost: impl Fn(&LogId) -> bool,
+    ) -> Option<SegmentId> {
+        (0..=SEGMENT_INDEX_MAX)
+            .map(|index| SegmentId { window, index })
+            .find(|segment| {
+                let size = self.sizes.get(segment).copied().unwrap_or(0);
+                let id = LogId {
+                    segment: *segment,
+                    writer: *writer,
+                };
+                let open = match self.logs.get(&id) {
+                    Some(log) => log.head < LOG_ENVELOPES && log.fork.is_none(),
+                    None => !lost(&id),
+                };
+                size < SEGMENT_ENVELOPES && open
+            })
     }
 
     /// The digest over everything this node holds of the channel.
@@ -208,14 +207,17 @@ impl Channel {
             .map(|(id, _)| *id)
     }
 
-    /// Authorised epochs whose keys are not here.
+    /// Epochs whose keys are not here, those that may be written under first, then the newest.
     pub(super) fn missing_epochs(&self) -> Vec<EpochId> {
-        self.roster
+        let mut missing: Vec<_> = self
+            .roster
             .epochs
             .iter()
-            .filter(|(id, epoch)| epoch.authorised && !self.keys.has(id))
-            .map(|(id, _)| *id)
-            .collect()
+            .filter(|(id, _)| !self.keys.has(id))
+            .map(|(id, epoch)| (epoch.usable, epoch.lamport, *id))
+            .collect();
+        missing.sort_unstable_by(|a, b| b.cmp(a));
+        missing.into_iter().map(|(_, _, id)| id).collect()
     }
 
     /// The epochs whose topics are listened to: the two newest that are authorised and whose keys

@@ -156,7 +156,10 @@ impl Engine {
             .put_op(&id, &create.id(), create.to_bytes());
         self.add_channel(Channel::new(control, name.to_owned()));
         let hlc = self.hlc.tick(now);
-        self.make_epoch(now, id, hlc)?;
+        if let Err(refusal) = self.make_epoch(now, id, hlc) {
+            self.remove_channel(id);
+            return Err(refusal);
+        }
         if !topic.is_empty() {
             self.author_op(now, id, Body::Policy(Policy::Topic(topic.to_owned())))?;
         }
@@ -440,7 +443,7 @@ impl Engine {
             .account_of(&place.log.writer.device)
             .ok_or_else(not_found)?;
         let claims: Vec<Claim> = view
-            .claims(target)
+            .claims(&id, target)
             .iter()
             .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
             .collect();

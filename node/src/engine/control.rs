@@ -88,7 +88,7 @@ impl Engine {
         self.stage.touched.insert(id);
         self.tell_roster(now, id, &before, &after);
         self.listen(id);
-        self.want_members(now, id);
+        self.want_members(now, id, &before);
         self.timers.set_by(Timer::Keys(id), now);
         self.timers.set_by(Timer::Beacon(id), self.beacon_due(id));
     }

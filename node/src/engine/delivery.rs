@@ -8,7 +8,7 @@ use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding;
 use kith_crdt::frame::Content;
 use kith_crdt::ids::{ChannelId, DeviceId, LogId, SegmentId, TransportKey};
-use kith_crdt::limits::{ADDRESSES_MAX, BEACON_POSITIONS};
+use kith_crdt::limits::{ADDRESSES_MAX, BEACON_POSITIONS, CLOCK_SKEW_MAX_MS};
 use kith_crdt::log::Log;
 use kith_crdt::time::Millis;
 
@@ -105,7 +105,8 @@ impl Engine {
         else {
             return;
         };
-        if device == self.writer.device {
+        let ahead = beacon.hlc.millis().since(now);
+        if device == self.writer.device || ahead > CLOCK_SKEW_MAX_MS {
             return;
         }
         let transport = known.transport;

@@ -1,10 +1,10 @@
 //! Gossip: frames out and in. A hint and no more: whatever is lost here, sync brings.
 
 use kith_crdt::beacon::Beacon;
-use kith_crdt::frame::{self, Content};
+use kith_crdt::frame::{self, Content, FrameError};
 use kith_crdt::ids::{ChannelId, EpochId, TransportKey};
 use kith_crdt::moment::{self, MomentKind};
-use kith_crdt::time::Millis;
+use kith_crdt::time::{Hlc, Millis};
 
 use super::Engine;
 use super::effect::Moment;
@@ -124,8 +124,11 @@ impl Engine {
         let Some(key) = channel.keys.frame_key(&epoch) else {
             return Verdict::Ignore;
         };
-        let Ok(content) = frame::open_frame(key, topic, data) else {
-            return Verdict::Reject;
+        let content = match frame::open_frame(key, topic, data) {
+            Ok(content) => content,
+            // Of a later version: not its bringer's fault.
+            Err(FrameError::Unknown(_)) => return Verdict::Ignore,
+            Err(_) => return Verdict::Reject,
         };
         match content {
             Content::Envelopes(items) => {
@@ -133,14 +136,14 @@ impl Engine {
                 if reception.gap {
                     self.sync_with(now, id, from);
                 }
-                verdict(reception.foul)
+                verdict(reception.foul, reception.accepted > 0)
             }
             Content::Ops(ops) => {
                 let taken = self.receive_ops(now, id, &ops);
                 if taken.incomplete {
                     self.sync_with(now, id, from);
                 }
-                verdict(taken.foul)
+                verdict(taken.foul, taken.new > 0)
             }
             Content::Beacon(signed) => match Beacon::verify(&id, &signed) {
                 Ok(beacon) => {
@@ -203,7 +206,7 @@ impl Engine {
         };
         let moment = moment::Moment {
             writer: self.writer,
-            hlc: self.hlc.tick(now),
+            hlc: Hlc::at(now),
             kind,
         };
         let signed = moment.sign(&id, &self.secrets.signing);
@@ -211,10 +214,11 @@ impl Engine {
     }
 }
 
-const fn verdict(foul: bool) -> Verdict {
-    if foul {
-        Verdict::Reject
-    } else {
-        Verdict::Accept
+/// What brings nothing new is not passed on either: it may be an old frame, played again.
+const fn verdict(foul: bool, news: bool) -> Verdict {
+    match (foul, news) {
+        (true, _) => Verdict::Reject,
+        (false, true) => Verdict::Accept,
+        (false, false) => Verdict::Ignore,
     }
 }

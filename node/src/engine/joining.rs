@@ -20,6 +20,11 @@ use super::outstanding::Purpose;
 use super::{Engine, Timer};
 use crate::record::ChannelRecord;
 
+const REVOKED: &str = "the invite was revoked: ask for a new one";
+const EXPIRED: &str = "the invite has expired: ask for a new one";
+const USED_UP: &str = "the invite has been used up: ask for a new one";
+/// Milliseconds from being let in to the first comparison.
+const OFFER_SYNC_MS: u64 = 20;
 /// Ops that a newcomer may offer: its Join, and its device list should that have changed.
 const OFFER_OPS: usize = 4;
 
@@ -140,16 +145,33 @@ impl Engine {
                     self.write_join(now, id, peer, &link);
                 }
             }
-            Answer::Refused(Refused::InviteRevoked) => {
-                self.fail_join(id, "the invite was revoked: ask for a new one")
-            }
-            Answer::Refused(Refused::InviteExpired) => {
-                self.fail_join(id, "the invite has expired: ask for a new one")
-            }
-            Answer::Refused(Refused::InviteUsedUp) => {
-                self.fail_join(id, "the invite has been used up: ask for a new one")
-            }
+            Answer::Refused(refused) => self.turned_away(id, peer, refused),
             _ => {}
+        }
+    }
+
+    /// Ends a join that was refused for good, if it is a host of the link who says so: a stranger's
+    /// word is worth nothing, and the signed log speaks for itself.
+    fn turned_away(&mut self, id: ChannelId, peer: TransportKey, refused: Refused) {
+        let joining = self
+            .channels
+            .get(&id)
+            .and_then(|channel| channel.joining.as_ref());
+        let is_host = joining.is_some_and(|joining| {
+            joining
+                .link
+                .hosts
+                .iter()
+                .any(|(transport, _)| *transport == peer)
+        });
+        let why = match refused {
+            Refused::InviteRevoked => REVOKED,
+            Refused::InviteExpired => EXPIRED,
+            Refused::InviteUsedUp => USED_UP,
+            _ => return,
+        };
+        if is_host {
+            self.fail_join(id, why);
         }
     }
 
@@ -164,13 +186,13 @@ impl Engine {
         match channel.roster.invite_standing(&link.invite(), now) {
             InviteStanding::Open => {}
             InviteStanding::Revoked => {
-                return self.fail_join(id, "the invite was revoked: ask for a new one");
+                return self.fail_join(id, REVOKED);
             }
             InviteStanding::Expired => {
-                return self.fail_join(id, "the invite has expired: ask for a new one");
+                return self.fail_join(id, EXPIRED);
             }
             InviteStanding::UsedUp => {
-                return self.fail_join(id, "the invite has been used up: ask for a new one");
+                return self.fail_join(id, USED_UP);
             }
             // This peer does not know the invite yet; another one may.
             InviteStanding::Unknown => return,
@@ -232,10 +254,14 @@ impl Engine {
         peer: TransportKey,
         answer: &Answer,
     ) {
-        if matches!(answer, Answer::Taken { .. }) {
-            self.timers.set(Timer::Keys(id), now);
-            self.sync_with(now, id, peer);
-            self.joined_if_ready(now, id);
+        match answer {
+            Answer::Taken { .. } => {
+                self.timers.set(Timer::Keys(id), now);
+                self.timers.set_by(Timer::Sync(id), now.plus(OFFER_SYNC_MS));
+                self.joined_if_ready(now, id);
+            }
+            Answer::Refused(refused) => self.turned_away(id, peer, *refused),
+            _ => {}
         }
     }
 
@@ -283,7 +309,8 @@ impl Engine {
         let Some(joining) = channel.joining.take() else {
             return;
         };
-        let was_member = channel.roster.members.contains_key(&self.me);
+        // An own Join that nobody took is no membership: it has brought no key.
+        let was_member = channel.keys.iter().next().is_some();
         let record = ChannelRecord {
             channel: id,
             joining: None,
@@ -357,6 +384,14 @@ impl Engine {
         if let Err(refused) = welcome(channel, &offered, &peer, now) {
             return Answer::Refused(refused);
         }
+        // Nothing of a stranger's is kept that would not stand.
+        let stands = |op: &VerifiedOp| {
+            let verdict = channel.control.preview(op);
+            verdict.is_some_and(|verdict| verdict.stands())
+        };
+        if !offered.iter().all(stands) {
+            return Answer::Refused(Refused::NotForYou);
+        }
         let bytes: Vec<Vec<u8>> = offered.iter().map(VerifiedOp::to_bytes).collect();
         let count = self.insert_ops(now, id, offered).new;
         let topics = self.listened_topics(id);
@@ -383,7 +418,8 @@ fn welcome(
     now: Millis,
 ) -> Result<(), Refused> {
     let here = |op: &VerifiedOp| {
-        op.channel() == channel.id
+        let own = matches!(op.op().body, Body::Join { .. } | Body::Devices { .. });
+        own && op.channel() == channel.id
             && op
                 .op()
                 .parents

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use kith_crdt::control::Body;
+use kith_crdt::control::{Body, Right};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding;
 use kith_crdt::grant::{self, KeyAnswer, KeyRequest};
-use kith_crdt::ids::{ChannelId, DeviceId, EpochId, TransportKey, Window};
+use kith_crdt::ids::{
+    ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, TransportKey, Window, Writer,
+};
 use kith_crdt::keys::{EpochKeys, EpochSecret};
 use kith_crdt::limits::{KEY_REQUEST_EPOCHS, SYNC_MESSAGE_MAX};
 use kith_crdt::sync::{Answer, Refusal as Refused, Request};
@@ -20,6 +22,20 @@ use super::{Engine, Timer, storage};
 
 /// Hours of a window in a channel that keeps its messages for more than a day.
 const DAY: u8 = 24;
+/// Where a pass over everything that waits for a key begins.
+pub(super) const FIRST_PLACE: Place = Place {
+    log: LogId {
+        segment: SegmentId {
+            window: Window(0),
+            index: 0,
+        },
+        writer: Writer {
+            device: DeviceId([0; 32]),
+            incarnation: 0,
+        },
+    },
+    seq: 0,
+};
 /// Milliseconds until keys are asked for again, of somebody else where there is one.
 const RETRY_MS: u64 = 2_000;
 
@@ -35,10 +51,15 @@ impl Engine {
         hlc: Hlc,
     ) -> Result<EpochId, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
-        match channel.writing_epoch(hlc.window(DAY)) {
-            Some(epoch) => Ok(epoch),
-            None => self.make_epoch(now, id, hlc),
+        if let Some(epoch) = channel.writing_epoch(hlc.window(DAY)) {
+            return Ok(epoch);
         }
+        if !channel.roster.can(&self.me, Right::Rekey) {
+            return Err(Refusal::Denied(
+                "the channel needs a new key first, which only those who may write can make".into(),
+            ));
+        }
+        self.make_epoch(now, id, hlc)
     }
 
     /// Makes an epoch, keeps its keys, and tells of it in the control log.
@@ -68,6 +89,7 @@ impl Engine {
             .map_err(storage)?;
         if let Some(channel) = self.channels.get_mut(&id) {
             Arc::make_mut(&mut channel.keys).insert(keys);
+            channel.reopen_from = Some(FIRST_PLACE);
         }
         self.stage.touched.insert(id);
         Ok(())
@@ -90,7 +112,13 @@ impl Engine {
         {
             return;
         }
-        missing.truncate(KEY_REQUEST_EPOCHS);
+        // The likeliest half, and any of the others: epochs that nobody has a key of, however many
+        // somebody made up, cannot keep the real ones from being asked for.
+        let sure = KEY_REQUEST_EPOCHS / 2;
+        while missing.len() > KEY_REQUEST_EPOCHS {
+            let pick = self.pick(missing.len() - sure).unwrap_or(0);
+            missing.swap_remove(sure + pick);
+        }
         let Some(peer) = self.some_member(id) else {
             return;
         };
@@ -118,6 +146,7 @@ impl Engine {
         let opened = encoding::decode::<KeyAnswer>(answer, SYNC_MESSAGE_MAX)
             .ok()
             .and_then(|answer| pending.open(&answer).ok());
+        self.timers.set_by(Timer::Keys(id), now.plus(RETRY_MS));
         let Some(grants) = opened else {
             tracing::warn!("a peer's answer to a request for keys cannot be opened");
             return;
@@ -125,7 +154,11 @@ impl Engine {
         let mut news = false;
         for keys in grants {
             let wanted = self.channels.get(&id).is_some_and(|channel| {
-                channel.roster.epochs.contains_key(&keys.epoch) && !channel.keys.has(&keys.epoch)
+                let epoch = channel.roster.epochs.get(&keys.epoch);
+                let fits = epoch.is_some_and(|epoch| {
+                    epoch.unit_hours == keys.unit_hours && epoch.first_window <= keys.window
+                });
+                fits && !channel.keys.has(&keys.epoch)
             });
             if wanted && keys.check().is_ok() {
                 match self.keep_keys(id, keys) {
@@ -152,11 +185,13 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return Answer::Refused(Refused::NotForYou);
         };
-        let Some((device, _)) = channel.roster.by_transport(&peer) else {
-            return Answer::Refused(Refused::NotForYou);
+        // The device that asks is the one that signed, and it asks over its own connection.
+        let is_asker = |device: &DeviceId| {
+            let known = channel.roster.devices.get(device);
+            known.is_some_and(|known| known.active && known.transport == peer)
         };
         match KeyRequest::verify(&id, request) {
-            Ok(request) if request.device != device => Answer::Refused(Refused::NotForYou),
+            Ok(request) if !is_asker(&request.device) => Answer::Refused(Refused::NotForYou),
             Ok(request) => match request.answer(channel.keys.iter(), &mut self.rng) {
                 Ok(answer) => Answer::Keys(encoding::encode(&answer)),
                 Err(_) => Answer::Refused(Refused::Malformed),

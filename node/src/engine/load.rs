@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::apply::{SEEN_MAX, read_of};
 use super::channel::{Channel, Joining, KnownBeacon};
+use super::keys::FIRST_PLACE;
 use crate::record::{BeaconRecord, ChannelRecord, HoldsRecord};
 use kith_crdt::control::{ControlLog, VerifiedOp};
 use kith_crdt::encoding;
@@ -72,6 +73,7 @@ fn channel(
         .page(kith_store::Line::main(&id), None, 1)
         .last()
         .map(|entry| entry.hlc.millis());
+    channel.reopen_from = Some(FIRST_PLACE);
     channel.digests.settle();
     channel
 }

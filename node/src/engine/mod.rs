@@ -35,8 +35,9 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kith_crdt::control::ControlLog;
 use kith_crdt::identity::DeviceSecrets;
-use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, EpochId, Writer};
+use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, EpochId, TransportKey, Writer};
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::{Store, StoreError};
 use rand_chacha::ChaCha20Rng;
@@ -188,7 +189,7 @@ impl Engine {
             NetworkEvent::DialFailed { peer, .. } => self.dial_failed(now, peer),
             NetworkEvent::Discovered { peer, addresses } => self.discovered(now, peer, &addresses),
             NetworkEvent::Identified { peer, addresses } => self.identified(now, peer, &addresses),
-            NetworkEvent::Subscribed { topics, .. } => self.heard_by(now, &topics),
+            NetworkEvent::Subscribed { peer, topics } => self.heard_by(now, peer, &topics),
             NetworkEvent::Frame {
                 ticket,
                 peer,
@@ -215,10 +216,11 @@ impl Engine {
     }
 
     fn run_timers(&mut self, now: Millis) {
-        for _ in 0..TIMERS_PER_TURN {
-            let Some(timer) = self.timers.pop(now) else {
-                break;
-            };
+        // What sets itself anew is for the next turn.
+        let due: Vec<Timer> = std::iter::from_fn(|| self.timers.pop(now))
+            .take(TIMERS_PER_TURN)
+            .collect();
+        for timer in due {
             match timer {
                 Timer::Sync(id) => self.sync_period(now, id),
                 Timer::Beacon(id) => {
@@ -243,13 +245,21 @@ impl Engine {
     }
 
     /// Somebody can hear us on these topics now: say what this node holds.
-    fn heard_by(&mut self, now: Millis, topics: &[String]) {
+    fn heard_by(&mut self, now: Millis, peer: TransportKey, topics: &[String]) {
+        let mut member = false;
         for topic in topics {
-            if let Some((id, _)) = self.topics.get(topic) {
-                self.timers.set_by(Timer::Beacon(*id), now.plus(50));
+            let Some((id, _)) = self.topics.get(topic).copied() else {
+                continue;
+            };
+            if self.channels[&id].roster.by_transport(&peer).is_some() {
+                member = true;
+                let due = self.beacon_due(id).max(now.plus(50));
+                self.timers.set_by(Timer::Beacon(id), due);
             }
         }
-        self.timers.set_by(Timer::Presence, now.plus(100));
+        if member {
+            self.timers.set_by(Timer::Presence, now.plus(500));
+        }
     }
 
     fn stop(&mut self, now: Millis) {
@@ -269,6 +279,17 @@ impl Engine {
                 self.stage
                     .batch
                     .put_log(&id, &log_id, kith_crdt::encoding::encode(log));
+            }
+        }
+        for key in std::mem::take(&mut self.stage.seen_changed) {
+            if let Some(seen) = self.stage.seen.get(&key) {
+                let (id, segment, account) = key;
+                self.stage.batch.put_seen(
+                    &id,
+                    &segment,
+                    &account,
+                    kith_crdt::encoding::encode(seen),
+                );
             }
         }
         self.branches.save(&mut self.stage.batch, false);
@@ -310,7 +331,7 @@ impl Engine {
     fn undo(&mut self, effects: Effects, error: &StoreError) -> Effects {
         tracing::error!("the store did not take a turn: {error}");
         let refusal = storage(error);
-        let answers = effects
+        let mut answers: Vec<(u64, Result<Outcome, Refusal>)> = effects
             .answers
             .into_iter()
             .map(|(token, answer)| (token, answer.and(Err(refusal.clone()))))
@@ -327,10 +348,16 @@ impl Engine {
             .collect();
         let topics: Vec<String> = std::mem::take(&mut self.topics).into_keys().collect();
         network.extend(topics.into_iter().map(NetworkCommand::Unsubscribe));
+        for channel in self.channels.values() {
+            let waiting = channel.joining.iter().flat_map(|joining| &joining.waiting);
+            answers.extend(waiting.map(|token| (*token, Err(refusal.clone()))));
+        }
+        self.timers = Timers::default();
         self.branches.clear();
-        self.outstanding = Outstanding::default();
+        self.outstanding.forget();
         if let Err(error) = self.load(self.now) {
-            tracing::error!("the store cannot be read back: {error}");
+            // Going on would build on what was never stored. The daemon ends with its engine.
+            panic!("the store cannot be read back: {error}");
         }
         let reloaded = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
         network.extend(reloaded.effects.network);
@@ -360,7 +387,8 @@ impl Engine {
         let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
         for id in &ids {
             self.listen(*id);
-            self.want_members(now, *id);
+            let nobody = ControlLog::new(*id);
+            self.want_members(now, *id, nobody.roster());
             self.timers.set(Timer::Keys(*id), now);
             self.timers.set(Timer::Beacon(*id), now.plus(1_000));
             let jitter = self.jitter(5_000);
@@ -387,7 +415,11 @@ impl Engine {
     }
 
     fn remove_channel(&mut self, id: ChannelId) {
-        self.channels.remove(&id);
+        if let Some(channel) = self.channels.remove(&id) {
+            for op in channel.control.iter() {
+                self.stage.batch.delete_op(&id, &op.id());
+            }
+        }
         self.tags.remove(&id.tag());
         self.stage.batch.delete_channel(&id);
         self.stage.touched.insert(id);

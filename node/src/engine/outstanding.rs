@@ -17,6 +17,8 @@ pub(super) enum Purpose {
     Session {
         channel: ChannelId,
         session: Box<Session>,
+        /// Pieces of this session that were new here.
+        applied: usize,
     },
     /// Keys of epochs.
     Keys {
@@ -56,6 +58,13 @@ impl Outstanding {
         self.next_id += 1;
         self.requests.insert(self.next_id, (peer, now, purpose));
         self.next_id
+    }
+
+    /// Forgets all requests. Their numbers are not given again, so that a late answer to one of
+    /// them answers nothing.
+    pub(super) fn forget(&mut self) {
+        self.requests.clear();
+        self.waiting.clear();
     }
 
     /// Takes out the request with a number, if this peer is the one that was asked.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kith_crdt::control::Roster;
 use kith_crdt::ids::{ChannelId, TransportKey};
 use kith_crdt::time::Millis;
 use kith_store::Batch;
@@ -14,6 +15,10 @@ use crate::network::Command;
 
 /// Milliseconds between dials of bootstrap addresses that have not answered.
 const BOOTSTRAP_RETRY_MS: u64 = 5_000;
+
+/// Milliseconds until a channel is compared after its roster changed: the rest of a change may
+/// still be on its way.
+const ROSTER_SYNC_MS: u64 = 50;
 
 /// A connected node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,27 +160,31 @@ impl Engine {
         }
     }
 
-    /// Wants connections to the members of a channel, and lets them connect here.
-    pub(super) fn want_members(&mut self, now: Millis, id: ChannelId) {
+    /// Wants connections to the devices that are new on a roster, and lets them connect here;
+    /// takes that back for those that are not on it any more.
+    pub(super) fn want_members(&mut self, now: Millis, id: ChannelId, before: &Roster) {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        if !channel.roster.is_member(&self.me) {
-            return;
-        }
         let own = self.secrets.transport_key();
-        let members: Vec<TransportKey> = channel
-            .roster
-            .devices
-            .values()
-            .filter(|device| device.active && device.transport != own)
-            .map(|device| device.transport)
-            .collect();
-        for peer in members {
-            self.peers.want(peer);
-            self.stage.send(Command::Protect(peer));
-            if self.peers.is_connected(&peer) {
-                self.sync_soon(now, id);
+        let after = if channel.roster.is_member(&self.me) {
+            active_transports(&channel.roster)
+        } else {
+            BTreeSet::new()
+        };
+        let before = active_transports(before);
+        for peer in after.difference(&before).filter(|peer| **peer != own) {
+            self.peers.want(*peer);
+            self.stage.send(Command::Protect(*peer));
+            if self.peers.is_connected(peer) {
+                self.timers
+                    .set_by(Timer::Sync(id), now.plus(ROSTER_SYNC_MS));
+            }
+        }
+        for peer in before.difference(&after) {
+            if !self.knows(peer) {
+                self.peers.dialer.unwant(peer);
+                self.stage.send(Command::Unprotect(*peer));
             }
         }
         self.timers.set_by(Timer::Dial, now);
@@ -321,4 +330,9 @@ impl Engine {
 fn tcp_port(address: &str) -> Option<u16> {
     let (_, after) = address.split_once("/tcp/")?;
     after.split('/').next()?.parse().ok()
+}
+
+fn active_transports(roster: &Roster) -> BTreeSet<TransportKey> {
+    let active = roster.devices.values().filter(|device| device.active);
+    active.map(|device| device.transport).collect()
 }

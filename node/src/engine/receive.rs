@@ -5,7 +5,7 @@
 
 use kith_crdt::envelope::{Envelope, EnvelopeError};
 use kith_crdt::ids::{ChannelId, LogId, Place};
-use kith_crdt::log::{Acceptance, Fork, Log, page_end};
+use kith_crdt::log::{Acceptance, Fork, Log};
 use kith_crdt::time::Millis;
 
 use super::{Engine, Timer};
@@ -52,16 +52,26 @@ impl Engine {
             return;
         };
         let log_id = envelope.log_id();
-        if channel.roster.account_of(&log_id.writer.device).is_none() {
+        match channel.roster.devices.get(&log_id.writer.device) {
             // Certified in an op that has not arrived here, or not at all: sync will tell.
-            reception.gap = true;
+            None => {
+                reception.gap = true;
+                return;
+            }
+            // Who is not a member any more is not heard live. What was written before comes by
+            // sync, from those who are.
+            Some(device) if !device.active => return,
+            Some(_) => {}
+        }
+        let acceptance = self.log_of(id, log_id).check(&envelope, now);
+        if matches!(acceptance, Acceptance::Known | Acceptance::Closed(_)) {
             return;
         }
         if envelope.verify(&id).is_err() {
             reception.foul = true;
             return;
         }
-        match self.log_of(id, log_id).check(&envelope, now) {
+        match acceptance {
             Acceptance::Next => {
                 self.accept(now, id, envelope);
                 reception.accepted += 1;
@@ -75,8 +85,7 @@ impl Engine {
         }
     }
 
-    /// Takes one log's part of a sync page: linked envelopes of which only the last has to prove
-    /// itself. Returns how many are new here, or `None` if the log cannot go on with this peer.
+    /// Takes one log's part of a sync page, whose signatures the session has checked. Returns how many are new here, or `None` if the log cannot go on with this peer.
     pub(super) fn receive_page(
         &mut self,
         now: Millis,
@@ -168,7 +177,7 @@ impl Engine {
         {
             return;
         }
-        let last = self.last_signed(id, log_id, seq);
+        let last = self.last_before(id, log_id, seq);
         let end = last.as_ref().map_or(0, |last| last.place().seq);
         self.withdraw(id, log_id, end + 1, head);
         let Some(channel) = self.channels.get_mut(&id) else {
@@ -181,16 +190,15 @@ impl Engine {
         self.stage.logs.insert((id, log_id));
         self.stage.touched.insert(id);
         self.branches.forget(id, log_id);
+        self.recount(id);
         tracing::warn!("a writer contradicted itself; its log ends before that");
     }
 
-    /// The envelope with the largest number below `seq` whose own signature holds.
-    fn last_signed(&self, id: ChannelId, log_id: LogId, seq: u32) -> Option<Envelope> {
-        let below: Vec<Envelope> = (1..seq)
-            .map_while(|seq| self.stored_envelope(id, log_id.place(seq)))
-            .collect();
-        let end = page_end(&id, &below);
-        below.into_iter().take(end).next_back()
+    /// The envelope with the largest number below `seq`. Its signature holds, as that of everything
+    /// that is in a log.
+    fn last_before(&self, id: ChannelId, log_id: LogId, seq: u32) -> Option<Envelope> {
+        let head = self.channels.get(&id)?.logs.get(&log_id)?.head;
+        self.stored_envelope(id, log_id.place(head.min(seq - 1)))
     }
 
     pub(super) fn stored_envelope(&self, id: ChannelId, place: Place) -> Option<Envelope> {

@@ -4,7 +4,6 @@ use kith_crdt::control::ControlLog;
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{ChannelId, DeviceId, LogId, Place};
-use kith_crdt::log::Fork;
 use kith_crdt::sync::{BeaconTime, Replica, SegmentDigests};
 use kith_store::View;
 
@@ -61,16 +60,7 @@ impl Replica for Served<'_> {
 
     fn fork(&self, log: &LogId) -> Option<Vec<u8>> {
         self.channel.logs.get(log)?.fork?;
-        let id = &self.channel.id;
-        let proofs = self
-            .view
-            .forks(id)
-            .into_iter()
-            .filter(|(segment, _)| *segment == log.segment);
-        proofs.map(|(_, proof)| proof).find(|proof| {
-            Fork::parse(proof)
-                .is_ok_and(|fork| fork.verify(id).is_ok_and(|place| place.log == *log))
-        })
+        self.view.fork(&self.channel.id, log)
     }
 
     fn beacon_times(&self) -> Vec<BeaconTime> {

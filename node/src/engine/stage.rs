@@ -20,8 +20,10 @@ pub(super) struct Stage {
     pub(super) effects: Effects,
     /// Logs whose record has to be written at the end of the turn, once for all their envelopes.
     pub(super) logs: BTreeSet<(ChannelId, LogId)>,
-    /// Receipts of this turn, on top of what is stored.
+    /// Receipts looked at in this turn.
     pub(super) seen: BTreeMap<(ChannelId, SegmentId, AccountId), SeenBy>,
+    /// Those of them that are news.
+    pub(super) seen_changed: BTreeSet<(ChannelId, SegmentId, AccountId)>,
     /// Own envelopes to be gossiped, a channel's together.
     pub(super) outgoing: BTreeMap<ChannelId, Vec<Vec<u8>>>,
     /// Channels whose shared view has to be made anew.
@@ -38,6 +40,7 @@ impl Stage {
             effects: Effects::default(),
             logs: BTreeSet::new(),
             seen: BTreeMap::new(),
+            seen_changed: BTreeSet::new(),
             outgoing: BTreeMap::new(),
             touched: BTreeSet::new(),
             keys: BTreeMap::new(),

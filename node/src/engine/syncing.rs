@@ -1,9 +1,11 @@
 //! Sync at work: when a session starts, how its steps are carried, and how requests of others
 //! are answered.
 
-use kith_crdt::ids::{ChannelId, ChannelTag, TransportKey};
+use kith_crdt::ids::{ChannelId, ChannelTag, LogId, Place, TransportKey};
+use kith_crdt::log::Fork;
 use kith_crdt::sync::{self, Answer, End, Next, Outcome, Received, Refusal, Request, Session};
 use kith_crdt::time::Millis;
+use std::collections::BTreeMap;
 
 use super::effect::Moment;
 use super::outstanding::Purpose;
@@ -64,6 +66,7 @@ impl Engine {
             Purpose::Session {
                 channel: id,
                 session: Box::new(session),
+                applied: 0,
             },
             &request,
         );
@@ -105,7 +108,11 @@ impl Engine {
             return;
         };
         match purpose {
-            Purpose::Session { channel, session } => self.step(now, channel, peer, session, answer),
+            Purpose::Session {
+                channel,
+                session,
+                applied,
+            } => self.step(now, channel, peer, (session, applied), answer),
             Purpose::Keys { channel, pending } => match answer {
                 Answer::Keys(answer) => self.take_keys(now, channel, *pending, &answer),
                 _ => self.timers.set_by(Timer::Keys(channel), now.plus(1_000)),
@@ -133,14 +140,14 @@ impl Engine {
         now: Millis,
         id: ChannelId,
         peer: TransportKey,
-        mut session: Box<Session>,
+        (mut session, mut applied): (Box<Session>, usize),
         answer: Answer,
     ) {
         if !self.channels.contains_key(&id) {
             return;
         }
         let received = session.take(answer);
-        self.take_received(now, id, &mut session, received);
+        applied += self.take_received(now, id, &mut session, received);
         let reader = self.store.reader();
         let view = reader.view();
         let Some(channel) = self.channels.get_mut(&id) else {
@@ -157,43 +164,58 @@ impl Engine {
                 Purpose::Session {
                     channel: id,
                     session,
+                    applied,
                 },
                 &request,
             ),
             Next::Done(outcome) => {
-                self.session_done(now, id, peer, &outcome);
+                self.session_done(now, id, peer, (&outcome, applied));
                 self.start_waiting(now, peer);
             }
         }
     }
 
+    /// Applies what an answer brought. Returns how much of it is new here.
     fn take_received(
         &mut self,
         now: Millis,
         id: ChannelId,
         session: &mut Session,
         received: Received,
-    ) {
-        if !received.ops.is_empty() {
-            self.insert_ops(now, id, received.ops);
-        }
+    ) -> usize {
+        let mut applied = self.insert_ops(now, id, received.ops).new;
+        // Of the proofs for a log only the smallest number matters.
+        let mut forks: BTreeMap<LogId, (u32, &Fork)> = BTreeMap::new();
         for fork in &received.forks {
+            if let Ok(Place { log, seq }) = fork.verify(&id) {
+                let first = forks.entry(log).or_insert((seq, fork));
+                if seq < first.0 {
+                    *first = (seq, fork);
+                }
+            }
+        }
+        for (_, fork) in forks.into_values() {
             self.keep_fork(id, fork);
         }
         for part in received.envelopes {
-            if self
-                .receive_page(now, id, part.log, part.envelopes)
-                .is_none()
-            {
-                session.skip(&part.log);
+            match self.receive_page(now, id, part.log, part.envelopes) {
+                Some(accepted) => applied += accepted,
+                None => session.skip(&part.log),
             }
         }
         for (beacon, signed) in received.beacons {
             self.receive_beacon(now, id, &beacon, signed, None);
         }
+        applied
     }
 
-    fn session_done(&mut self, now: Millis, id: ChannelId, peer: TransportKey, outcome: &Outcome) {
+    fn session_done(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        peer: TransportKey,
+        (outcome, applied): (&Outcome, usize),
+    ) {
         if outcome.faults > 0 {
             self.stage.send(Command::Penalise {
                 peer,
@@ -202,10 +224,10 @@ impl Engine {
         }
         match outcome.end {
             End::Same => self.note_equal(now, id, peer),
-            End::Complete if outcome.ops + outcome.envelopes > 0 => self.sync_with(now, id, peer),
-            End::Paused => self.sync_with(now, id, peer),
+            // There may be more by now. What brought nothing is not repeated: the period is.
+            End::Complete | End::Paused if applied > 0 => self.sync_with(now, id, peer),
             End::Refused(Refusal::NotForYou) => self.offer_join(now, id, peer),
-            End::Complete | End::Refused(_) | End::Unexpected | End::Stalled => {}
+            End::Complete | End::Paused | End::Refused(_) | End::Unexpected | End::Stalled => {}
         }
         self.stage.touched.insert(id);
         self.stage.tell(Moment::Sync { channel: id });

@@ -89,10 +89,13 @@ impl Engine {
             .keys
             .window_key(&epoch, window)
             .ok_or_else(|| Refusal::Unreachable("the channel's key for today has not arrived yet: stay connected to a member and try again".into()))?;
-        let log_id = LogId {
-            segment: channel.segment_for(window, &writer),
-            writer,
-        };
+        let reader = self.store.reader();
+        let view = reader.view();
+        let lost = |log: &LogId| view.envelope(&id, &log.place(1)).is_some();
+        let segment = channel
+            .segment_for(window, &writer, lost)
+            .ok_or_else(|| Refusal::Limit("the channel is full for today".into()))?;
+        let log_id = LogId { segment, writer };
         let log = channel.log_mut(log_id);
         let seq = log.head + 1;
         let prev = log.link;

@@ -14,15 +14,17 @@ use crate::engine::{ChannelView, Moment};
 use crate::record::{Arrival, Happening, What};
 
 impl Reading<'_> {
-    /// Durable events after a cursor, and the cursor to go on from. What cannot be shown any more
-    /// is passed over.
+    /// Durable events after a cursor and up to the newest that readers may see, and the cursor to
+    /// go on from. What cannot be shown any more is passed over.
     pub(crate) fn events(
         &self,
         since: u64,
+        newest: u64,
         most: usize,
         only: Option<&ChannelId>,
     ) -> (Vec<Event>, u64) {
-        let kept = self.view.events_since(since, most);
+        let mut kept = self.view.events_since(since, most);
+        kept.retain(|(cursor, _)| *cursor <= newest);
         let next = kept.last().map_or(since, |(cursor, _)| *cursor);
         let events = kept
             .iter()
@@ -71,7 +73,7 @@ impl Reading<'_> {
                 message: self.told(&channel, message)?,
             },
             What::Reaction(message, place) => {
-                let (emoji, added) = self.reaction_at(message, *place)?;
+                let (emoji, added) = self.reaction_at(channel.id, message, *place)?;
                 let account = channel.roster.account_of(&place.log.writer.device)?;
                 Happened::Reaction {
                     channel: id,
@@ -187,8 +189,13 @@ impl Reading<'_> {
         self.message(channel, place).map(Box::new)
     }
 
-    fn reaction_at(&self, message: &MessageId, place: Place) -> Option<(String, bool)> {
-        let claims = self.view.claims(message);
+    fn reaction_at(
+        &self,
+        channel: ChannelId,
+        message: &MessageId,
+        place: Place,
+    ) -> Option<(String, bool)> {
+        let claims = self.view.claims(&channel, message);
         let mut claims = claims
             .iter()
             .filter_map(|bytes| encoding::decode::<Claim>(bytes, CLAIM_MAX).ok());

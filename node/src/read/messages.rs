@@ -173,7 +173,7 @@ impl Reading<'_> {
     fn rendered(&self, channel: &ChannelView, found: &Found) -> Rendered {
         let claims: Vec<Claim> = self
             .view
-            .claims(&found.id)
+            .claims(&channel.id, &found.id)
             .iter()
             .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
             .collect();
