@@ -211,7 +211,10 @@ fn every_name_in_a_key_is_the_hash_that_the_document_says() {
         format!("logs {segment}{log}"),
         format!("forks {segment}{log}"),
         format!("snapshots {segment}{log}"),
-        format!("claims {message}01{segment}{log}00000001"),
+        format!(
+            "claims {message}{chan}01{}{log}00000001",
+            &segment[chan.len()..]
+        ),
         format!("message_ids {message}"),
         format!("seen {segment}{}", tag("account", &[&[4; 32]])),
         format!("beacons {chan}{device}"),

@@ -2,19 +2,26 @@
 //! what is signed or sealed is never taken for what it was.
 
 use kith_crdt::beacon::Beacon;
+use kith_crdt::control::{Body, VerifiedOp};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding::decode;
 use kith_crdt::envelope::{Envelope, Header};
 use kith_crdt::frame::open_frame;
 use kith_crdt::grant::{KeyAnswer, KeyRequest, request};
+use kith_crdt::identity::{Certificate, DeviceSecrets};
 use kith_crdt::keys::{EpochKeys, EpochSecret};
+use kith_crdt::link::InviteLink;
 use kith_crdt::log::{Fork, Log};
 use kith_crdt::moment::Moment;
 use kith_crdt::projection::{Claim, SeenBy};
 use kith_crdt::segment::{Branch, Entry, read_change};
+use kith_crdt::sync::{Answer, Request};
 use proptest::prelude::*;
 
-use super::{CHANNEL, NOON, WINDOW, envelope, gossip, keys, log_id, rng, segment, signing, writer};
+use super::{
+    CHANNEL, NOON, WINDOW, control, envelope, gossip, identity, keys, log_id, rng, segment,
+    signing, sync, writer,
+};
 
 /// Gives the bytes to everything that reads bytes, and says whether one that demands a signature
 /// or a seal took them.
@@ -33,10 +40,20 @@ fn read(bytes: &[u8]) -> bool {
     let actor = writer().actor(&CHANNEL);
     let _ = [1, 2, 64].map(|seq| read_change(bytes, &actor, seq).is_ok());
     let _ = Branch::new(actor).apply([bytes]);
+    let _ = decode::<DeviceSecrets>(bytes, 1 << 16);
+    let _ = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|kind| Body::read(kind, bytes).to_bytes());
+    let _ = (
+        Request::parse(bytes).map(|request| request.tag()),
+        Answer::parse(bytes),
+    );
 
     let (pending, _) = request(&CHANNEL, &signing(), &[epoch.epoch], &mut rng());
     let signed = decode::<Signed>(bytes, 1 << 16).ok();
+    let link = std::str::from_utf8(bytes).map(str::parse::<InviteLink>);
     let trusted = [
+        VerifiedOp::verify(bytes).is_ok(),
+        decode::<Certificate>(bytes, 1 << 16).is_ok_and(|certificate| certificate.verify().is_ok()),
+        link.is_ok_and(|link| link.is_ok()),
         Envelope::parse(bytes, &CHANNEL).is_ok_and(|envelope| envelope.verify(&CHANNEL).is_ok()),
         Fork::parse(bytes).is_ok_and(|fork| fork.verify(&CHANNEL).is_ok()),
         open_frame(&epoch.frame_key, &epoch.topic(), bytes).is_ok(),
@@ -57,10 +74,13 @@ fn read(bytes: &[u8]) -> bool {
 
 fn all() -> Vec<Vec<u8>> {
     [
-        keys::RECORDS,
+        control::RECORDS,
         envelope::RECORDS,
-        segment::RECORDS,
         gossip::RECORDS,
+        identity::RECORDS,
+        keys::RECORDS,
+        segment::RECORDS,
+        sync::RECORDS,
     ]
     .into_iter()
     .flat_map(|records| {

@@ -1,16 +1,19 @@
 //! Golden vectors: the bytes that version 1 of the protocol is made of. What is made here has to
 //! be what was recorded, and what was recorded has to open. A byte that moves fails a test.
 //!
-//! A record is a line `name hex`. If a format changes on purpose, the failing test shows the
-//! lines to record.
+//! Every structure of `docs/protocol.md` has its record here. A record is a line `name hex`. If a
+//! format changes on purpose, the failing test shows the lines to record.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod control;
 mod envelope;
 mod gossip;
 mod hostile;
+mod identity;
 mod keys;
 mod segment;
+mod sync;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

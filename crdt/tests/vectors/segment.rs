@@ -59,6 +59,7 @@ fn entries_and_changes_are_as_recorded() {
             log_id().place(9).message_id(&CHANNEL).0.to_vec(),
         ),
         ("actor", actor().0.to_vec()),
+        ("channel-tag", CHANNEL.tag().0.to_vec()),
         ("change-1", changes[0].clone()),
         ("change-2", changes[1].clone()),
         ("change-64", changes[63].clone()),

@@ -119,6 +119,24 @@ fn a_name_set_in_full_knowledge_replaces_a_higher_authors() {
 }
 
 #[test]
+fn what_was_outranked_stays_void_under_later_names() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Admin, bob());
+    let mut bobs = log.clone();
+    let alices_name = log.author(&alice().phone, name("green tea"), NOW).unwrap();
+    let bobs_name = bobs.author(&bob().phone, name("coffee"), NOW).unwrap();
+    meet(&mut log, &mut bobs);
+    log.author(&alice().phone, name("black tea"), NOW).unwrap();
+    let rule = Rule::Outranked {
+        by: alices_name.id(),
+    };
+    assert_eq!(verdict(&log, &bobs_name), Verdict::Void(rule));
+    let mut fresh = ControlLog::new(log.channel());
+    pull(&mut fresh, &log);
+    assert_eq!(verdict(&fresh, &bobs_name), Verdict::Void(rule));
+}
+
+#[test]
 fn what_is_void_prevails_over_nothing() {
     // Alice's name makes Bob's void. Carol, who stands below Bob, saw Alice's and replaced it:
     // Bob's, concurrent with hers and higher, must not come back to life.
@@ -160,6 +178,41 @@ fn when_all_owners_leave_at_once_the_one_standing_lowest_stays() {
         assert_eq!(active(copy), [bob().account()]);
         assert_eq!(verdict(copy, &bob_leaves), Verdict::Void(Rule::LastOwner));
     }
+}
+
+#[test]
+fn an_owner_stays_whose_only_heir_turns_out_to_be_none() {
+    // Two join at once by an invite for one. Alice saw only the one that is expelled, and left.
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Owner, 1);
+    let mut copies = [log.clone(), log.clone()];
+    let [bobs, carols] = &mut copies;
+    let joins = [
+        join(bobs, &bob().phone, &link),
+        join(carols, &carol().phone, &link),
+    ];
+    let expelled = usize::from(joins[0].id() < joins[1].id());
+    let leaving = copies[expelled]
+        .author(&alice().phone, Body::Leave, NOW)
+        .unwrap();
+    let [bobs, carols] = &mut copies;
+    meet(bobs, carols);
+    assert_eq!(verdict(bobs, &leaving), Verdict::Void(Rule::LastOwner));
+    assert!(is_active(carols, alice()));
+}
+
+#[test]
+fn a_void_name_outranks_nobodys() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Admin, bob());
+    admit(&mut log, 2, Role::Admin, carol());
+    let (mut laptop, mut carols) = (log.clone(), log.clone());
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    laptop.author(&bob().laptop, name("bob's"), NOW).unwrap();
+    carols.author(&carol().phone, name("carol's"), NOW).unwrap();
+    meet(&mut log, &mut laptop);
+    meet(&mut log, &mut carols);
+    assert_eq!(log.roster().name, "carol's");
 }
 
 #[test]

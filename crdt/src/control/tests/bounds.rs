@@ -161,12 +161,14 @@ fn a_log_takes_neither_other_channels_nor_invented_lamport_numbers() {
     let (other, create) = ControlLog::create(&bob().phone, "other", NOW, &mut rng).unwrap();
     assert_eq!(log.insert(create), Inserted::Refused(Refusal::OtherChannel));
     assert_ne!(other.channel(), log.channel());
-    let mut op = forge(&log, &alice().phone, &[&head(&log)], NOW, name("x"))
-        .op()
-        .clone();
-    op.lamport = 9;
-    let leap = op.sign(&alice().phone.signing).unwrap();
-    assert_eq!(log.insert(leap), Inserted::Refused(Refusal::Lamport));
+    let next = forge(&log, &alice().phone, &[&head(&log)], NOW, name("x"));
+    let honest = next.op().lamport;
+    for lamport in [0, honest - 1, honest + 1, u64::MAX] {
+        let mut op = next.op().clone();
+        op.lamport = lamport;
+        let invented = op.sign(&alice().phone.signing).unwrap();
+        assert_eq!(log.insert(invented), Inserted::Refused(Refusal::Lamport));
+    }
 }
 
 #[test]

@@ -143,19 +143,22 @@ fn a_device_that_another_account_brought_first_stays_that_accounts() {
     let certificate = carol().phone.admit(&record.sign(&shared)).unwrap();
     admit(&mut log, 1, Role::Member, bob());
     let link = invite(&mut log, &alice().phone, 2, Role::Member, 1);
-    log.author(&carol().phone, link.joining(&certificate).unwrap(), NOW)
-        .unwrap();
+    let two_faced = DeviceSecrets {
+        account: carol().account(),
+        ..bob().phone.clone()
+    };
+    let joining = link.joining(&certificate).unwrap();
+    let denied = log.author(&two_faced, joining.clone(), NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::NotTheirDevice)));
+    log.author(&carol().phone, joining, NOW).unwrap();
     let roster = log.roster();
     assert_eq!(
         roster.account_of(&bob().phone.device()),
         Some(bob().account())
     );
+    assert_eq!(roster.devices[&bob().phone.device()].name, "phone");
     let (found, _) = roster.by_transport(&alice().phone.transport_key()).unwrap();
     assert_eq!(found, alice().phone.device());
-    let two_faced = DeviceSecrets {
-        account: carol().account(),
-        ..bob().phone.clone()
-    };
     let denied = log.author(&two_faced, Body::Leave, NOW);
     assert_eq!(denied, Err(Denied::Rule(Rule::NotTheirDevice)));
 }
@@ -171,4 +174,69 @@ fn who_comes_back_may_not_bring_an_older_certificate() {
     let body = link.joining(&bob().laptop.certificate).unwrap();
     let denied = log.author(&bob().laptop, body, NOW);
     assert_eq!(denied, Err(Denied::Rule(Rule::OldCertificate)));
+}
+
+#[test]
+fn the_newest_certificate_counts_whatever_came_first_and_no_device_is_forgotten() {
+    // The second version, with a tablet, comes behind the third, without.
+    let mut log = founded();
+    let mut other = log.clone();
+    let (tablet, second) = tablet(alice());
+    let mut phone = alice().phone.clone();
+    phone.adopt(second.clone()).unwrap();
+    let third = phone.dismiss(&tablet.device()).unwrap();
+    log.author(&alice().phone, devices(third), NOW).unwrap();
+    other
+        .author(&alice().phone, topic("a later op"), NOW)
+        .unwrap();
+    other.author(&alice().phone, devices(second), NOW).unwrap();
+    meet(&mut log, &mut other);
+    for copy in [&log, &other] {
+        let known = &copy.roster().devices[&tablet.device()];
+        assert_eq!((known.account, known.active), (alice().account(), false));
+    }
+}
+
+#[test]
+fn the_oldest_certificate_without_a_device_revokes_it() {
+    // Alice dismisses the laptop and later gets a tablet. The certificate with the tablet comes
+    // into the log first, from a copy that knew what the laptop had done; the other did not.
+    let mut log = founded();
+    let mut other = log.clone();
+    let mut phone = alice().phone.clone();
+    let second = phone.dismiss(&alice().laptop.device()).unwrap();
+    phone.adopt(second.clone()).unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    let tablet = NewDevice::generate(alice().account(), "tablet", &mut rng).unwrap();
+    let third = phone.admit(&tablet.record).unwrap();
+    let by_laptop = log.author(&alice().laptop, name("laptop's"), NOW).unwrap();
+    log.author(&alice().phone, devices(third), NOW).unwrap();
+    for n in 0..5 {
+        other
+            .author(&alice().phone, topic(&n.to_string()), NOW)
+            .unwrap();
+    }
+    let revoking = other.author(&alice().phone, devices(second), NOW).unwrap();
+    meet(&mut log, &mut other);
+    let rule = Rule::DeviceRevoked { by: revoking.id() };
+    assert_eq!(verdict(&log, &by_laptop), Verdict::Void(rule));
+}
+
+#[test]
+fn a_certificate_counts_even_if_its_account_left_meanwhile() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let mut laptop = log.clone();
+    let (tablet, certificate) = tablet(bob());
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    let brought = laptop
+        .author(&bob().laptop, devices(certificate), NOW)
+        .unwrap();
+    meet(&mut log, &mut laptop);
+    assert!(stands(&log, &brought));
+    assert_eq!(
+        log.roster().account_of(&tablet.device()),
+        Some(bob().account())
+    );
+    assert!(!log.roster().devices[&tablet.device()].active);
 }

@@ -72,6 +72,19 @@ fn after_a_device_is_dismissed_a_new_epoch_is_needed() {
 }
 
 #[test]
+fn an_epoch_made_without_knowing_of_a_dismissal_is_not_written_in() {
+    let mut log = founded();
+    let mut laptop = log.clone();
+    let certificate = alice().phone.dismiss(&alice().laptop.device()).unwrap();
+    log.author(&alice().phone, Body::Devices { certificate }, NOW)
+        .unwrap();
+    admit(&mut laptop, 1, Role::Member, bob());
+    laptop.author(&bob().phone, epoch(&laptop, 1), NOW).unwrap();
+    meet(&mut log, &mut laptop);
+    assert_eq!(usable(&log), None);
+}
+
+#[test]
 fn after_an_expulsion_a_new_epoch_is_needed() {
     let mut log = founded();
     log.author(&alice().phone, epoch(&log, 1), NOW).unwrap();
@@ -93,6 +106,9 @@ fn after_an_expulsion_a_new_epoch_is_needed() {
     assert_eq!(usable(&log), None);
     log.author(&alice().phone, epoch(&log, 4), NOW).unwrap();
     assert_eq!(usable(&log), Some(4));
+    let mut fresh = ControlLog::new(log.channel());
+    pull(&mut fresh, &log);
+    assert_eq!(usable(&fresh), Some(4));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Invites, joins, revocations.
 
 use super::*;
+use crate::limits::ACCOUNTS_PER_CHANNEL;
 
 #[test]
 fn a_joiner_needs_nobody_online() {
@@ -237,6 +238,15 @@ fn a_leaked_link_is_worthless_after_its_revocation_even_backdated() {
 }
 
 #[test]
+fn an_invite_is_opened_once() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Reader, 1);
+    let again = link.opening(Role::Owner, 9);
+    let denied = log.author(&alice().phone, again, NOW);
+    assert_eq!(denied, Err(Denied::Rule(Rule::MadeBefore)));
+}
+
+#[test]
 fn ones_own_invite_may_be_revoked_anothers_only_from_above() {
     let mut log = founded();
     admit(&mut log, 1, Role::Moderator, bob());
@@ -290,6 +300,25 @@ fn a_join_stands_when_its_inviter_leaves_meanwhile() {
 }
 
 #[test]
+fn what_a_leavers_other_device_revoked_meanwhile_stays_open() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let link = invite(&mut log, &bob().phone, 2, Role::Member, 1);
+    let (mut laptop, mut carols) = (log.clone(), log.clone());
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    // The later of Bob's two ops: leaving comes first all the same.
+    self::invite(&mut laptop, &bob().laptop, 3, Role::Reader, 1);
+    let invite = link.invite();
+    laptop
+        .author(&bob().laptop, Body::RevokeInvite { invite }, NOW)
+        .unwrap();
+    join(&mut carols, &carol().phone, &link);
+    meet(&mut log, &mut laptop);
+    meet(&mut log, &mut carols);
+    assert!(is_active(&log, carol()));
+}
+
+#[test]
 fn someone_who_left_cannot_backdate_a_return() {
     let mut log = founded();
     let link = invite(&mut log, &alice().phone, 1, Role::Member, 5);
@@ -324,6 +353,8 @@ fn a_copied_invite_id_cannot_change_what_the_invite_grants() {
     let body = link.joining(&carol().phone.certificate).unwrap();
     let by_copy = forge(&log, &carol().phone, &[&copied], NOW, body);
     log.insert(by_copy.clone());
+    let leaving = forge(&log, &carol().phone, &[&by_copy], NOW, Body::Leave);
+    log.insert(leaving.clone());
     assert_eq!(
         verdict(&log, &copied),
         Verdict::Void(Rule::Outranked { by: opened.id() })
@@ -332,5 +363,35 @@ fn a_copied_invite_id_cannot_change_what_the_invite_grants() {
         verdict(&log, &by_copy),
         Verdict::Void(Rule::Unfounded { on: copied.id() })
     );
+    assert_eq!(
+        verdict(&log, &leaving),
+        Verdict::Void(Rule::Unfounded { on: by_copy.id() })
+    );
     assert_eq!(log.roster().invites[&link.invite()].role, Role::Reader);
+}
+
+#[test]
+fn a_channel_has_a_thousand_accounts() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Reader, 2_000);
+    let join_new = |log: &mut ControlLog, number: u64| {
+        let mut rng = ChaCha20Rng::seed_from_u64(1_000 + number);
+        let phrase = Phrase::random(&mut rng);
+        let device = create_account(&phrase, "x", "x", &mut rng).unwrap();
+        log.author(&device, link.joining(&device.certificate).unwrap(), NOW)
+    };
+    for number in 1..ACCOUNTS_PER_CHANNEL as u64 - 1 {
+        join_new(&mut log, number).unwrap();
+    }
+    let mut other = log.clone();
+    let mut last = [
+        join_new(&mut log, 5_000).unwrap(),
+        join_new(&mut other, 5_001).unwrap(),
+    ];
+    meet(&mut log, &mut other);
+    last.sort_by_key(VerifiedOp::id);
+    assert_eq!(verdict(&log, &last[1]), Verdict::Void(Rule::ChannelFull));
+    assert_eq!(active(&log).len(), ACCOUNTS_PER_CHANNEL);
+    let denied = join_new(&mut log, 5_002);
+    assert_eq!(denied, Err(Denied::Rule(Rule::ChannelFull)));
 }

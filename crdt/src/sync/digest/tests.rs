@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::ids::{DeviceId, Window};
 
-const VECTORS: &str = include_str!("../../../tests/vectors/sync.txt");
 const CHANNEL: ChannelId = ChannelId([9; 32]);
 
 fn log(window: u32, device: u8) -> LogId {
@@ -34,26 +33,6 @@ fn holder(logs: &[(LogId, Head)]) -> SegmentDigests {
     let mut digests = SegmentDigests::new();
     logs.iter().for_each(|(log, head)| digests.set(log, *head));
     digests
-}
-
-#[test]
-fn digests_are_what_their_vectors_say() {
-    let digests = holder(&[(log(24, 1), head(1, 7)), (log(48, 1), head(2, 8))]);
-    let vector = |name: &str| {
-        VECTORS
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap()
-    };
-    let hex = |digest: Digest| data_encoding::HEXLOWER.encode(&digest);
-    assert_eq!(
-        hex(digests.segment(&log(24, 1).segment).unwrap()),
-        vector("segment-digest ")
-    );
-    assert_eq!(
-        hex(digests.channel(&CHANNEL, &[OpId([4; 32])])),
-        vector("channel-digest ")
-    );
 }
 
 #[test]

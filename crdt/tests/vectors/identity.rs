@@ -1,12 +1,5 @@
 //! The bytes of identity and invite links (`docs/protocol.md` sections 3 and 10).
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that lacks what it needs has failed"
-)]
-
-mod vectors;
-
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::SecretKey;
@@ -15,9 +8,10 @@ use kith_crdt::identity::{AccountEpoch, Certificate, DeviceList, DeviceRecord, D
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, TransportKey};
 use kith_crdt::link::{InviteLink, verify_proof};
 use kith_crdt::time::Millis;
-use vectors::{assert_unmoved, vector};
 
-const GOLDEN: &str = include_str!("vectors/identity.txt");
+use super::{assert_recorded, recorded};
+
+pub(super) const RECORDS: &str = include_str!("identity.txt");
 
 /// The phrase of 32 zero bytes of entropy.
 fn phrase() -> Phrase {
@@ -90,7 +84,7 @@ fn link() -> InviteLink {
 }
 
 #[test]
-fn no_byte_moved() {
+fn identity_is_as_recorded() {
     let (asker, answerer) = (TransportKey([8; 32]), TransportKey([9; 32]));
     let certified = certificate().verify().unwrap();
     let made = [
@@ -109,19 +103,20 @@ fn no_byte_moved() {
         ("proof", link().prove(&asker, &answerer).to_vec()),
         ("countersignature", link().countersign(&certified).to_vec()),
     ];
-    assert_unmoved(GOLDEN, &made);
+    assert_recorded(RECORDS, &made);
 }
 
 #[test]
-fn what_was_written_then_is_read_now() {
-    let read: Certificate = encoding::decode(&vector(GOLDEN, "certificate"), 10_000).unwrap();
+fn what_was_recorded_is_read() {
+    let read: Certificate = encoding::decode(&recorded(RECORDS, "certificate"), 10_000).unwrap();
     assert_eq!(read.verify(), certificate().verify());
-    let kept: DeviceSecrets = encoding::decode(&vector(GOLDEN, "device-secrets"), 10_000).unwrap();
+    let kept: DeviceSecrets =
+        encoding::decode(&recorded(RECORDS, "device-secrets"), 10_000).unwrap();
     assert_eq!(kept.device(), secrets().device());
     assert_eq!(kept.transport_key(), device_record().transport);
-    let pasted = String::from_utf8(vector(GOLDEN, "invite-link")).unwrap();
+    let pasted = String::from_utf8(recorded(RECORDS, "invite-link")).unwrap();
     assert_eq!(pasted.parse(), Ok(link()));
-    let proof = vector(GOLDEN, "proof").try_into().unwrap();
+    let proof = recorded(RECORDS, "proof").try_into().unwrap();
     let (asker, answerer) = (TransportKey([8; 32]), TransportKey([9; 32]));
     verify_proof(&link().channel, &link().invite(), &asker, &answerer, &proof).unwrap();
 }

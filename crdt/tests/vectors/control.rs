@@ -1,12 +1,5 @@
 //! The bytes of control ops (`docs/protocol.md` section 4).
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that lacks what it needs has failed"
-)]
-
-mod vectors;
-
 use kith_crdt::control::{
     Body, CHANNEL_GROUP, ControlLog, ControlOp, EpochOp, Inserted, Policy, Role, VerifiedOp,
 };
@@ -18,9 +11,10 @@ use kith_crdt::ids::{
 };
 use kith_crdt::link::InviteLink;
 use kith_crdt::time::Millis;
-use vectors::{assert_unmoved, vector};
 
-const GOLDEN: &str = include_str!("vectors/control.txt");
+use super::{assert_recorded, recorded};
+
+pub(super) const RECORDS: &str = include_str!("control.txt");
 const NOW: Millis = Millis(1_800_000_000_000);
 
 fn key(number: u8) -> SecretKey {
@@ -127,7 +121,7 @@ fn log() -> ControlLog {
 }
 
 #[test]
-fn no_byte_moved() {
+fn the_control_log_is_as_recorded() {
     let [created, invited, joined] = story();
     let invite = InviteId([4; 32]);
     let body = |body: Body| body.to_bytes();
@@ -167,11 +161,11 @@ fn no_byte_moved() {
         ("join-op-id", joined.id().0.to_vec()),
         ("roster-hash", log().roster().hash().to_vec()),
     ];
-    assert_unmoved(GOLDEN, &made);
+    assert_recorded(RECORDS, &made);
 }
 
 #[test]
-fn what_was_written_then_is_read_now() {
+fn what_was_recorded_is_read() {
     let kinds = [
         (1, "create"),
         (2, "devices"),
@@ -184,21 +178,24 @@ fn what_was_written_then_is_read_now() {
         (8, "epoch"),
     ];
     for (kind, name) in kinds {
-        let bytes = vector(GOLDEN, name);
+        let bytes = recorded(RECORDS, name);
         let body = Body::read(kind, &bytes);
         assert!(!matches!(body, Body::Unknown { .. }), "{name}");
         assert_eq!((body.kind(), body.to_bytes()), (kind, bytes), "{name}");
     }
-    let mut log = ControlLog::new(ChannelId(vector(GOLDEN, "channel").try_into().unwrap()));
+    let mut log = ControlLog::new(ChannelId(recorded(RECORDS, "channel").try_into().unwrap()));
     for name in ["create-op", "invite-op", "join-op"] {
-        let op = VerifiedOp::verify(&vector(GOLDEN, name)).unwrap();
+        let op = VerifiedOp::verify(&recorded(RECORDS, name)).unwrap();
         assert!(matches!(log.insert(op), Inserted::Added(_)), "{name}");
     }
     assert_eq!(
         log.roster().role(&AccountId(key(11).public())),
         Some(Role::Moderator)
     );
-    assert_eq!(log.roster().hash().to_vec(), vector(GOLDEN, "roster-hash"));
+    assert_eq!(
+        log.roster().hash().to_vec(),
+        recorded(RECORDS, "roster-hash")
+    );
 }
 
 #[test]
