@@ -82,7 +82,31 @@ pub struct EpochKeys {
     pub frame_key: Secret,
 }
 
+/// What an Epoch op says of its keys, so that whoever is given them can tell that they are those.
+/// The keys are 32 random bytes each, so nobody finds them from this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct KeyHashes {
+    /// `H("epoch-chain", C[first window])`.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub chain: [u8; 32],
+    /// `H("epoch-gossip", topic key ‖ frame key)`.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub gossip: [u8; 32],
+}
+
 impl EpochKeys {
+    /// The hashes by which these keys can be told from others.
+    pub fn hashes(&self) -> KeyHashes {
+        KeyHashes {
+            chain: hash::derive("epoch-chain", &[self.chain.expose()]),
+            gossip: hash::derive(
+                "epoch-gossip",
+                &[self.topic_key.expose(), self.frame_key.expose()],
+            ),
+        }
+    }
+
     /// Checks that the unit is one of the protocol's and that the window lies on it.
     ///
     /// # Errors

@@ -4,15 +4,21 @@
 //! into the key database, synced, before the batch that needs them. Deletion goes the other way
 //! round, and a mark in the batch lets the next start finish what a crash left between.
 
+mod cursors;
+mod shred;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{ChannelId, EpochId, Window};
-use rocksdb::{ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{WriteBatch, WriteOptions};
 use zeroize::Zeroizing;
 
+use self::cursors::EventCursors;
+use self::shred::SweepPosition;
+pub use self::shred::Swept;
 use crate::batch::{Batch, Change};
 use crate::damage::{Damage, DamageLog};
 use crate::error::StoreError;
@@ -22,7 +28,7 @@ use crate::keydb::KeyDb;
 use crate::keys::RecordKeys;
 use crate::rocks::{Database, Location, Medium};
 use crate::salvage;
-use crate::seal::{self, Nonces, OVERHEAD, Sealed, Site, TABLE_KEY};
+use crate::seal::{self, Nonces, OVERHEAD, Site, TABLE_KEY};
 use crate::shared::{Shared, TableKeys};
 use crate::table::Table;
 use crate::timeline::{self, Rewrite};
@@ -32,8 +38,6 @@ use crate::window_keys::{Lookup, WindowKey};
 
 /// The file that tells the next start to salvage the databases.
 const SALVAGE_MARKER: &str = "salvage";
-/// How the store's own keys in the table `meta` start; a name of the engine's has no NUL.
-const SHREDDING: &[u8] = b"\0shredding";
 
 /// What a commit did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,17 +46,6 @@ pub struct CommitInfo {
     pub first: u64,
     /// The cursor of the newest event there is; 0 if there is none.
     pub cursor: u64,
-}
-
-/// How far a sweep came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Swept {
-    /// Records looked at.
-    pub looked: usize,
-    /// Records removed.
-    pub removed: usize,
-    /// Whether the sweep reached the end; the next one starts over.
-    pub finished: bool,
 }
 
 /// An open home, and the only right to write to it.
@@ -68,22 +61,6 @@ impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Store")
     }
-}
-
-/// Where the events are.
-#[derive(Clone, Copy)]
-struct EventCursors {
-    /// The first cursor that may still be on the disk.
-    oldest: u64,
-    /// The cursor of the next event.
-    next: u64,
-}
-
-/// Where the next sweep goes on.
-#[derive(Default)]
-struct SweepPosition {
-    table: usize,
-    key: Vec<u8>,
 }
 
 /// The key of one window, while a commit needs it.
@@ -359,126 +336,6 @@ impl Store {
             .windows(self.shared.keys.chan(channel))
     }
 
-    /// Ends everything a channel holds of a window: its records are deleted, then the key they
-    /// were sealed under, and what held the key is overwritten. What else was sealed under it, or
-    /// lies in a copy of the home, cannot be opened any more; [`Store::sweep`] removes the rest.
-    ///
-    /// # Errors
-    /// What keeps the databases from being written. Doing it again finishes it, and so does
-    /// shredding another window, or the next start.
-    pub fn shred(&mut self, channel: &ChannelId, window: Window) -> Result<(), StoreError> {
-        self.finish_shredding()?;
-        let keys = &self.shared.keys;
-        let in_window = keys.window(channel, window);
-        let mut batch = self.batch();
-        for table in [
-            Table::Envelopes,
-            Table::Logs,
-            Table::Forks,
-            Table::Seen,
-            Table::Holds,
-            Table::Snapshots,
-        ] {
-            batch.delete_prefix(table, in_window.clone());
-        }
-        for prefix in timeline::main_line_prefixes(keys, channel, window) {
-            batch.delete_prefix(Table::Timeline, prefix);
-        }
-        let mark = [SHREDDING, &in_window].concat();
-        batch.put_own(mark.clone(), in_window);
-        self.commit(batch)?;
-        self.shred_key(mark)
-    }
-
-    /// Deletes the key of a window whose records are gone, then the mark that says so.
-    fn shred_key(&mut self, mark: Vec<u8>) -> Result<(), StoreError> {
-        let scope = mark
-            .strip_prefix(SHREDDING)
-            .and_then(|scope| scope.split_first_chunk::<8>());
-        let number = scope.and_then(|(chan, window)| {
-            let window = Window(u32::from_be_bytes(window.try_into().ok()?));
-            self.shared.window_keys.number(*chan, window)
-        });
-        if let Some(number) = number {
-            self.key_db.delete_window(number)?;
-            self.shared.window_keys.remove(number);
-        }
-        // Also where the key is gone already: what was cut off may have been the erasing.
-        self.key_db.erase()?;
-        let mut batch = self.batch();
-        batch.delete_own(mark);
-        self.commit(batch).map(drop)
-    }
-
-    fn finish_shredding(&mut self) -> Result<(), StoreError> {
-        let mut marks = Vec::new();
-        let upper = crate::keys::after_prefix(SHREDDING);
-        let mut rows =
-            self.shared
-                .cursor(Table::Meta, SHREDDING.to_vec(), upper, ReadOptions::default);
-        rows.seek_first();
-        while let Some((key, _)) = rows.row() {
-            marks.push(key.to_vec());
-            rows.next();
-        }
-        drop(rows);
-        marks.into_iter().try_for_each(|mark| self.shred_key(mark))
-    }
-
-    /// Removes records whose window key is gone, looking at no more than `limit` of them and
-    /// going on where the last sweep stopped.
-    ///
-    /// # Errors
-    /// What keeps the database from being written.
-    pub fn sweep(&mut self, limit: usize) -> Result<Swept, StoreError> {
-        let mut swept = Swept {
-            looked: 0,
-            removed: 0,
-            finished: false,
-        };
-        let mut writes = WriteBatch::default();
-        while swept.looked < limit && !swept.finished {
-            self.sweep_table(limit, &mut swept, &mut writes);
-        }
-        if swept.removed > 0 {
-            self.write_synced(writes)?;
-        }
-        Ok(swept)
-    }
-
-    fn sweep_table(&mut self, limit: usize, swept: &mut Swept, writes: &mut WriteBatch) {
-        let table = SWEPT[self.sweep.table];
-        let from = self.sweep.key.clone();
-        let mut rows = self
-            .shared
-            .cursor(table, from, Vec::new(), salvage::whole_table);
-        rows.seek_first();
-        while let Some((key, record)) = rows.row() {
-            if swept.looked >= limit {
-                self.sweep.key = key.to_vec();
-                return;
-            }
-            swept.looked += 1;
-            let number = Sealed::split(record)
-                .map(|sealed| sealed.number)
-                .filter(|&number| number != TABLE_KEY);
-            if number.is_some_and(|number| {
-                matches!(self.shared.window_keys.secret(number), Lookup::Gone)
-            }) {
-                writes.delete_cf(self.shared.table(table), key);
-                swept.removed += 1;
-            }
-            rows.next();
-        }
-        drop(rows);
-        let next = (self.sweep.table + 1) % SWEPT.len();
-        self.sweep = SweepPosition {
-            table: next,
-            key: Vec::new(),
-        };
-        swept.finished = next == 0;
-    }
-
     /// The damage met since the store was opened, at most the first thousand by name.
     pub fn damage(&self) -> Vec<Damage> {
         self.shared.damage.named()
@@ -489,10 +346,6 @@ impl Store {
         self.shared.damage.count()
     }
 }
-
-/// The tables in which records may outlive their window's key: those whose keys do not start
-/// with channel and window.
-const SWEPT: [Table; 3] = [Table::Claims, Table::MessageIds, Table::Timeline];
 
 /// Refuses a home of a newer program before anything is touched. A home without a vault is one
 /// in the making.
@@ -541,55 +394,4 @@ fn expected_bytes(batch: &Batch) -> usize {
     };
     let events: usize = batch.events.iter().map(|event| event.len() + 5).sum();
     batch.changes.iter().map(of).sum::<usize>() + 4_096 * batch.timeline.len() + events + 128
-}
-
-impl EventCursors {
-    fn read(shared: &Shared) -> Self {
-        let rows = || shared.cursor(Table::Events, Vec::new(), Vec::new(), ReadOptions::default);
-        let mut first = rows();
-        first.seek_first();
-        let oldest = first
-            .row()
-            .and_then(|(key, _)| events::first_in(key))
-            .unwrap_or(1);
-        let mut last = rows();
-        last.seek_back(&[0xff; 8]);
-        let next = last.row().map_or(1, |(key, record)| {
-            let first = events::first_in(key).unwrap_or(0);
-            let opened = shared
-                .open(
-                    Site {
-                        table: Table::Events,
-                        key,
-                    },
-                    record,
-                )
-                .readable();
-            let count = opened
-                .and_then(|record| events::decode(&record.plain).ok())
-                .map(|events| events.len() as u64);
-            // How many a damaged record held is not known; no cursor may be given out twice.
-            first + count.unwrap_or(events::EVENTS_KEPT)
-        });
-        Self { oldest, next }
-    }
-
-    /// Deletes the oldest events once enough of them are beyond what is kept. The record that
-    /// holds the oldest cursor that is shown stays whole.
-    fn trim(&mut self, shared: &Shared, writes: &mut WriteBatch) {
-        let oldest_shown = events::oldest_shown(self.next - 1);
-        if oldest_shown < self.oldest + events::TRIM_STEP {
-            return;
-        }
-        let mut rows = shared.cursor(Table::Events, Vec::new(), Vec::new(), ReadOptions::default);
-        rows.seek_back(&events::key(oldest_shown));
-        if let Some(first) = rows.row().and_then(|(key, _)| events::first_in(key)) {
-            writes.delete_range_cf(
-                shared.table(Table::Events),
-                events::key(0),
-                events::key(first),
-            );
-            self.oldest = first;
-        }
-    }
 }

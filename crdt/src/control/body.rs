@@ -12,6 +12,7 @@ use crate::crypto::sign::SIGNATURE_LEN;
 use crate::encoding::{self, DecodeError, check_text};
 use crate::identity::Certificate;
 use crate::ids::{EpochId, InviteId, Window};
+use crate::keys::KeyHashes;
 use crate::limits::{EPOCH_REPLACES_MAX, INVITE_USES_MAX, NAME_MAX_CHARS, OP_MAX, TOPIC_MAX_CHARS};
 use crate::time::Millis;
 
@@ -105,6 +106,9 @@ pub struct EpochOp {
     /// Hours in a window: 24 or 1.
     #[n(4)]
     pub unit_hours: u8,
+    /// What its keys are told by.
+    #[n(5)]
+    pub key_hashes: KeyHashes,
 }
 
 const CREATE: u16 = 1;

@@ -18,6 +18,7 @@ use crate::crypto::hash;
 use crate::encoding;
 use crate::identity::Certified;
 use crate::ids::{AccountId, ChannelId, DeviceId, EpochId, InviteId, OpId, TransportKey, Window};
+use crate::keys::{EpochKeys, KeyHashes};
 use crate::limits::EPOCH_REPLACES_MAX;
 use crate::time::Millis;
 
@@ -151,6 +152,8 @@ pub struct EpochState {
     pub first_window: Window,
     /// Hours in a window: 24 or 1.
     pub unit_hours: u8,
+    /// What its keys are told by.
+    pub key_hashes: KeyHashes,
     /// Whether messages may be written in it now: nobody has been removed since who could have
     /// been given its keys.
     pub usable: bool,
@@ -258,15 +261,16 @@ impl Roster {
         hash::derive("roster", &[&encoding::encode(&entries)])
     }
 
-    /// The body of an Epoch op on top of this roster.
-    pub fn epoch_op(&self, epoch: EpochId, first_window: Window, unit_hours: u8) -> EpochOp {
+    /// The body of an Epoch op on top of this roster, for keys whose chain begins where it is now.
+    pub fn epoch_op(&self, keys: &EpochKeys) -> EpochOp {
         let newest = self.usable.iter().rev().take(EPOCH_REPLACES_MAX);
         EpochOp {
-            epoch,
+            epoch: keys.epoch,
             replaces: newest.map(|(_, _, epoch)| *epoch).collect(),
             roster_hash: self.hash(),
-            first_window,
-            unit_hours,
+            first_window: keys.window,
+            unit_hours: keys.unit_hours,
+            key_hashes: keys.hashes(),
         }
     }
 

@@ -371,11 +371,7 @@ impl World {
         let window = Hlc::at(self.now).window(24);
         let secret = EpochSecret::random(&mut self.rng);
         let keys = secret.into_keys(&self.channel, window, 24);
-        let op = self.people[who]
-            .replica
-            .control
-            .roster()
-            .epoch_op(keys.epoch, window, 24);
+        let op = self.people[who].replica.control.roster().epoch_op(&keys);
         self.keyring.insert(keys);
         self.author(who, Body::Epoch(op));
         self.tell_time();

@@ -9,6 +9,7 @@ use kith_crdt::identity::{AccountEpoch, Certificate, DeviceList, DeviceRecord};
 use kith_crdt::ids::{
     AccountId, ChannelId, DeviceId, EpochId, InviteId, OpId, TransportKey, Window,
 };
+use kith_crdt::keys::KeyHashes;
 use kith_crdt::link::InviteLink;
 use kith_crdt::time::Millis;
 
@@ -78,6 +79,10 @@ fn epoch() -> Body {
         roster_hash: [3; 32],
         first_window: Window(499_992),
         unit_hours: 24,
+        key_hashes: KeyHashes {
+            chain: [4; 32],
+            gossip: [5; 32],
+        },
     })
 }
 

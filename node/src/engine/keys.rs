@@ -75,8 +75,8 @@ impl Engine {
         // One window early, so that a member whose clock is a little behind can write too.
         let today = hlc.window(DAY);
         let first_window = Window(today.0.saturating_sub(u32::from(DAY)));
-        let body = Body::Epoch(channel.roster.epoch_op(epoch, first_window, DAY));
         let keys = secret.into_keys(&id, first_window, DAY);
+        let body = Body::Epoch(channel.roster.epoch_op(&keys));
         self.keep_keys(id, keys)?;
         self.author_op(now, id, body)?;
         Ok(epoch)
@@ -155,8 +155,11 @@ impl Engine {
         for keys in grants {
             let wanted = self.channels.get(&id).is_some_and(|channel| {
                 let epoch = channel.roster.epochs.get(&keys.epoch);
+                // Whoever answers may lie; the op says what the keys are told by.
                 let fits = epoch.is_some_and(|epoch| {
-                    epoch.unit_hours == keys.unit_hours && epoch.first_window <= keys.window
+                    epoch.unit_hours == keys.unit_hours
+                        && epoch.first_window == keys.window
+                        && epoch.key_hashes == keys.hashes()
                 });
                 fits && !channel.keys.has(&keys.epoch)
             });

@@ -185,6 +185,7 @@ impl Roster {
             author: op.op().author,
             first_window: epoch.first_window,
             unit_hours: epoch.unit_hours,
+            key_hashes: epoch.key_hashes,
             usable: authorised,
             authorised,
         };

@@ -18,6 +18,7 @@ use crate::crypto::phrase::Phrase;
 use crate::crypto::secret::Secret;
 use crate::identity::{NewDevice, create_account};
 use crate::ids::{AccountId, EpochId, InviteId, Window};
+use crate::keys::EpochKeys;
 use crate::link::InviteLink;
 
 const NOW: Millis = Millis(1_800_000_000_000);
@@ -121,10 +122,14 @@ fn topic(text: &str) -> Body {
 }
 
 fn epoch(log: &ControlLog, number: u8) -> Body {
-    Body::Epoch(
-        log.roster()
-            .epoch_op(EpochId([number; 16]), Window(24 * 100), 24),
-    )
+    Body::Epoch(log.roster().epoch_op(&EpochKeys {
+        epoch: EpochId([number; 16]),
+        window: Window(24 * 100),
+        unit_hours: 24,
+        chain: Secret::new([number; 32]),
+        topic_key: Secret::new([number; 32]),
+        frame_key: Secret::new([number; 32]),
+    }))
 }
 
 /// Gives each of the two copies what it lacks.
