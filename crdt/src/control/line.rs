@@ -61,6 +61,13 @@ impl Lines {
         graph.concurrent(next, op).then_some(next)
     }
 
+    /// The first op of the line that builds on `op`, if there is one.
+    pub(super) fn first_after(&self, graph: &Graph, field: Field, op: Index) -> Option<Index> {
+        let line = self.0.get(&field)?;
+        let next = *line.get(Self::ancestors(line, graph, op))?;
+        graph.is_ancestor(op, next).then_some(next)
+    }
+
     /// Adds an op that is not concurrent with any of the line.
     pub(super) fn add(&mut self, graph: &Graph, field: Field, op: Index) {
         let line = self.0.entry(field).or_default();

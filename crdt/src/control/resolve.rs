@@ -17,10 +17,11 @@
 //! 3. Withdrawals themselves are settled in the order of authority, the highest author's first,
 //!    so that a withdrawal can only be undone by one from above. Within one author's, leaving
 //!    comes first.
-//! 4. **Nothing stands on what is void**: an op by an account whose admission is void, and a join
-//!    by an invite that is void, are void.
-//! 5. **There is always an owner.** An owner's leaving is void if every other owner that its
-//!    author left behind leaves concurrently and stands higher, or turns out not to be one.
+//! 4. **Nothing stands on what is void**: an op by an account whose admission is void, a join by an
+//!    invite that is void, and coming back after a leaving that is void, are void.
+//! 5. **There is always an owner.** An owner's leaving is void if none of the other owners that its
+//!    author left behind remains: each leaves concurrently and stands higher, or turns out not to
+//!    be one, or leaves later on and, by this same rule, leaves nobody behind.
 //! 6. **Joins are first come, first served**, by (lamport, op id): those beyond the invite's uses
 //!    or the channel's size are void, and so is an account's second concurrent one.
 //! 7. **A certificate is a fact**, not an act: it counts by its signatures and its version,
@@ -31,6 +32,7 @@
 //!    ancestors allow and these rules do not. Whoever was removed or expelled may have been given
 //!    the keys of any other.
 
+mod owners;
 mod seats;
 
 use std::cmp::Ordering;
@@ -195,20 +197,10 @@ impl<'a> Contest<'a> {
             return Err(*rule);
         }
         self.outranked(index)?;
-        let Some(Grounds { other_owners, .. }) = self.judgments[index as usize].grounds() else {
-            return Ok(());
-        };
-        let stays = |(account, grant): &(AccountId, OpId)| {
-            let leaves = self
-                .withdrawals
-                .concurrent(self.graph, Field::Account(*account), index);
-            leaves.is_none() && self.void_base(grant).is_none()
-        };
-        if other_owners.is_empty() || other_owners.iter().any(stays) {
-            Ok(())
-        } else {
-            Err(Rule::LastOwner)
+        if self.leaves_no_owner(index) {
+            return Err(Rule::LastOwner);
         }
+        Ok(())
     }
 
     /// Enters an op that stands, and says whether it can make others void.

@@ -15,6 +15,8 @@ pub(super) struct Seats<'a> {
     base: &'a Roster,
     uses_left: BTreeMap<InviteId, u32>,
     joined: BTreeMap<AccountId, Index>,
+    /// Whether they belong, of the accounts that came or went.
+    present: BTreeMap<AccountId, bool>,
     active: usize,
 }
 
@@ -25,14 +27,17 @@ impl<'a> Seats<'a> {
             base,
             uses_left: BTreeMap::new(),
             joined: BTreeMap::new(),
+            present: BTreeMap::new(),
             active,
         }
     }
 
     /// Whether a join may take one of the invite's uses and a seat in the channel.
     pub(super) fn free(&self, graph: &Graph, join: Index, invite: &InviteId) -> Result<(), Rule> {
-        let before = self.joined.get(&graph.op(join).op().author);
-        if before.is_some_and(|before| graph.concurrent(*before, join)) {
+        let author = &graph.op(join).op().author;
+        let before = self.joined.get(author);
+        // Whoever comes back is still here if the leaving turned out to be void.
+        if self.is_present(author) || before.is_some_and(|before| graph.concurrent(*before, join)) {
             return Err(Rule::AlreadyAMember);
         }
         if self.uses_left(invite) == 0 {
@@ -47,7 +52,10 @@ impl<'a> Seats<'a> {
     /// Takes note of an op that is not void.
     pub(super) fn take(&mut self, index: Index, op: &VerifiedOp) {
         match &op.op().body {
-            Body::Create { .. } => self.active += 1,
+            Body::Create { .. } => {
+                self.present.insert(op.op().author, true);
+                self.active += 1;
+            }
             Body::Invite { invite, uses, .. } => {
                 self.uses_left.insert(*invite, *uses);
             }
@@ -55,11 +63,20 @@ impl<'a> Seats<'a> {
                 let left = self.uses_left(invite).saturating_sub(1);
                 self.uses_left.insert(*invite, left);
                 self.joined.insert(op.op().author, index);
+                self.present.insert(op.op().author, true);
                 self.active += 1;
             }
-            Body::Leave => self.active = self.active.saturating_sub(1),
+            Body::Leave => {
+                self.present.insert(op.op().author, false);
+                self.active = self.active.saturating_sub(1);
+            }
             _ => {}
         }
+    }
+
+    fn is_present(&self, account: &AccountId) -> bool {
+        let in_base = || self.base.active_member(account).is_some();
+        self.present.get(account).copied().unwrap_or_else(in_base)
     }
 
     fn uses_left(&self, invite: &InviteId) -> u32 {

@@ -202,6 +202,50 @@ fn an_owner_stays_whose_only_heir_turns_out_to_be_none() {
 }
 
 #[test]
+fn an_owner_stays_whose_heirs_left_later_without_an_heir() {
+    // Alice knows that Carol leaves and relies on Bob, who leaves meanwhile and relies on either.
+    let mut log = founded();
+    admit(&mut log, 1, Role::Owner, bob());
+    admit(&mut log, 2, Role::Owner, carol());
+    let mut bobs = log.clone();
+    let carols = log.author(&carol().phone, Body::Leave, NOW).unwrap();
+    log.author(&alice().phone, Body::Leave, NOW).unwrap();
+    bobs.author(&bob().phone, Body::Leave, NOW).unwrap();
+    meet(&mut log, &mut bobs);
+    assert_eq!(verdict(&log, &carols), Verdict::Void(Rule::LastOwner));
+    assert_eq!(active(&bobs), [carol().account()]);
+}
+
+#[test]
+fn owners_who_leave_one_after_another_have_left_whatever_else_goes_on() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Owner, bob());
+    let mut laptop = log.clone();
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    admit(&mut log, 2, Role::Owner, carol());
+    log.author(&alice().phone, Body::Leave, NOW).unwrap();
+    laptop
+        .author(&bob().laptop, name("meanwhile"), NOW)
+        .unwrap();
+    meet(&mut log, &mut laptop);
+    assert_eq!(active(&log), [carol().account()]);
+}
+
+#[test]
+fn an_owner_who_could_not_leave_does_not_come_back_as_less() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Owner, bob());
+    let link = invite(&mut log, &alice().phone, 2, Role::Reader, 1);
+    let mut bobs = log.clone();
+    log.author(&alice().phone, Body::Leave, NOW).unwrap();
+    bobs.author(&bob().phone, Body::Leave, NOW).unwrap();
+    let back = join(&mut bobs, &bob().laptop, &link);
+    meet(&mut log, &mut bobs);
+    assert_eq!(verdict(&log, &back), Verdict::Void(Rule::AlreadyAMember));
+    assert_eq!(log.roster().role(&bob().account()), Some(Role::Owner));
+}
+
+#[test]
 fn a_void_name_outranks_nobodys() {
     let mut log = founded();
     admit(&mut log, 1, Role::Admin, bob());
