@@ -28,6 +28,7 @@ pub(crate) fn open(
     damage: &DamageLog,
 ) -> Result<DB, StoreError> {
     if location.is_on_disk() {
+        check_current(location)?;
         finish_swap(&location.path)
             .map_err(|error| StoreError::io("finishing a salvage", error))?;
         if is_marked && location.path.exists() {
@@ -39,6 +40,25 @@ pub(crate) fn open(
         Err(error) if is_corruption(&error) && location.is_on_disk() => mend(location, damage),
         Err(error) => Err(hopeless(location, error)),
     }
+}
+
+/// RocksDB takes a directory without the file that names its contents for a new one, and deletes
+/// what else is in it.
+fn check_current(location: &Location) -> Result<(), StoreError> {
+    let Ok(files) = std::fs::read_dir(&location.path) else {
+        return Ok(());
+    };
+    let has_tables = files
+        .filter_map(Result::ok)
+        .any(|file| file.path().extension().is_some_and(|kind| kind == "sst"));
+    if has_tables && !location.path.join("CURRENT").exists() {
+        let directory = location.database.directory();
+        return Err(StoreError::Damaged {
+            what: format!("the database {directory}/ (its file CURRENT is missing)"),
+            remedy: RESTORE,
+        });
+    }
+    Ok(())
 }
 
 fn is_corruption(error: &rocksdb::Error) -> bool {

@@ -46,7 +46,7 @@ pub enum VaultError {
     WrongPassphrase,
     /// The end of the file is missing.
     #[error(
-        "the vault is cut short ({found} bytes): restore it from a backup, or set up this device again"
+        "the vault is cut short ({found} bytes): restore it from a backup, or make a new home and ask for an invite"
     )]
     CutShort {
         /// Bytes found.
@@ -54,7 +54,7 @@ pub enum VaultError {
     },
     /// The file is not what was written.
     #[error(
-        "the vault was altered or is damaged: restore it from a backup, or set up this device again"
+        "the vault was altered or is damaged: restore it from a backup, or make a new home and ask for an invite"
     )]
     Altered,
     /// It was made by a newer program. Nothing was touched.

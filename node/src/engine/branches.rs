@@ -22,7 +22,7 @@ const REPLAY_PAGE: usize = 512;
 pub(super) enum BranchLost {
     /// An own envelope is damaged or its key is gone.
     #[error(
-        "what this device wrote today cannot be read back: restore the home from a backup, or write from another device"
+        "what this device wrote today cannot be read back: restore the home from a backup made after this device last wrote (an older one must not write), or make a new home and ask for an invite"
     )]
     Unreadable,
     /// Own changes do not fit together.
