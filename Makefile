@@ -37,7 +37,7 @@ demo: build ## Three nodes on this machine play a story, then a prompt to play w
 
 .PHONY: test
 test: build ## Run every test: units, properties, and real daemons end to end
-	@$(timed) tests $(cargo) test --locked --workspace
+	@$(timed) tests $(cargo) test --locked --workspace --no-fail-fast
 
 .PHONY: soak
 soak: build ## Kill a daemon fifty times in the middle of its work

@@ -201,7 +201,7 @@ fn a_reaction_is_one_emoji() {
     let _daemon = Daemon::start(&home);
     home.json(&["channel", "create", "garden"]);
     let id = home.field(&["send", "garden", "text"], "id");
-    for wrong in ["🌱🌱", "a", "", "🌱 ", "<3"] {
+    for wrong in ["🌱🌱", "a", "", "🌱 🌱", "<3"] {
         assert_says(&home.fails(&["react", &id, wrong], USAGE), &["emoji"]);
     }
     for right in ["🌱", "👩‍🌾", "👍🏽", "🇪🇺", "❤️"] {

@@ -63,7 +63,7 @@ impl Call {
         self
     }
 
-    fn into_request(self) -> Request<Full<Bytes>> {
+    fn into_request(self) -> Result<Request<Full<Bytes>>, ApiError> {
         let mut request = Request::builder()
             .method(self.method)
             .uri(self.path)
@@ -77,7 +77,8 @@ impl Call {
         }
         request
             .body(Full::from(self.body.unwrap_or_default()))
-            .expect("paths are escaped and headers are constant")
+            // Paths are escaped and headers are constant; only the length is anybody's.
+            .map_err(|_| ApiError::limit("a name or id is at most some hundred characters"))
     }
 }
 
@@ -135,7 +136,7 @@ impl Connections {
     /// Sends on an idle connection if one is still open, or else on a new one. A request comes
     /// back unsent from a connection that the daemon has closed meanwhile, and goes out again.
     async fn send(&self, call: Call) -> Result<(Response<Incoming>, Sender), ApiError> {
-        let mut request = call.into_request();
+        let mut request = call.into_request()?;
         while let Some(mut sender) = self.take_idle() {
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok((response, sender)),

@@ -151,9 +151,9 @@ impl Show for Created<'_> {
         table.write(look, out);
         out.push_str(
             "\nWrite these 24 words down, on paper, now. They are shown this once and kept \
-             nowhere.\nWhoever has them is you: they bring your account back if you lose every \
-             device, and\nnothing else does. They are not the passphrase, which only opens this \
-             home.\n\nNext: `kith daemon`, and `kith channel create NAME` in another terminal.\n",
+             nowhere.\nWhoever has them is you: your account is theirs to bring back when every device \
+             is lost,\nwhich this version cannot do yet. They are not the passphrase, which only \
+             opens this home.\n\nNext: `kith daemon`, and `kith channel create NAME` in another terminal.\n",
         );
     }
 }
