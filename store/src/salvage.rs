@@ -48,10 +48,12 @@ fn check_current(location: &Location) -> Result<(), StoreError> {
     let Ok(files) = std::fs::read_dir(&location.path) else {
         return Ok(());
     };
-    let has_tables = files
-        .filter_map(Result::ok)
-        .any(|file| file.path().extension().is_some_and(|kind| kind == "sst"));
-    if has_tables && !location.path.join("CURRENT").exists() {
+    let has_content = files.filter_map(Result::ok).any(|file| {
+        let path = file.path();
+        path.extension()
+            .is_some_and(|kind| kind == "sst" || kind == "log")
+    });
+    if has_content && !location.path.join("CURRENT").exists() {
         let directory = location.database.directory();
         return Err(StoreError::Damaged {
             what: format!("the database {directory}/ (its file CURRENT is missing)"),

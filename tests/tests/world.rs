@@ -222,6 +222,16 @@ fn the_same_key_sends_once() {
     let first = world.ask_with_key(0, "retry-1", send.clone());
     let second = world.ask_with_key(0, "retry-1", send);
     assert_eq!(first, second);
+    let other = Command::Send {
+        channel,
+        text: "another".into(),
+        reply_to: None,
+        thread: None,
+    };
+    assert!(matches!(
+        world.ask_with_key(0, "retry-1", other),
+        Err(Refusal::Usage(_))
+    ));
     assert_eq!(world.messages(0, &channel), 1);
 }
 

@@ -44,13 +44,21 @@ impl Engine {
         key: Option<String>,
         command: Command,
     ) {
-        if let Some(outcome) = key.as_deref().and_then(|key| self.repeated(key)) {
-            self.stage.answer(token, Ok(outcome));
+        let asked = fingerprint(&command);
+        if let Some(kept) = key.as_deref().and_then(|key| self.repeated(key)) {
+            let answer = if kept.asked == asked {
+                Ok(kept.outcome)
+            } else {
+                Err(Refusal::Usage(
+                    "this key was used for something else: use another one".into(),
+                ))
+            };
+            self.stage.answer(token, answer);
             return;
         }
         match self.carry_out(now, token, command) {
             Ok(Some(outcome)) => {
-                self.remember(key, &outcome);
+                self.remember(key, asked, &outcome);
                 self.stage.answer(token, Ok(outcome));
             }
             Ok(None) => {}
@@ -58,15 +66,13 @@ impl Engine {
         }
     }
 
-    /// What a command with this key led to before.
-    fn repeated(&self, key: &str) -> Option<Outcome> {
-        if let Some(outcome) = self.stage.keys.get(key) {
-            return Some(outcome.clone());
+    /// What a command with this key asked for and led to before.
+    fn repeated(&self, key: &str) -> Option<Kept> {
+        if let Some(kept) = self.stage.keys.get(key) {
+            return Some(kept.clone());
         }
         let stored = self.store.reader().view().idempotency(key)?;
-        encoding::decode::<Kept>(&stored, OUTCOME_MAX)
-            .ok()
-            .map(|kept| kept.outcome)
+        encoding::decode(&stored, OUTCOME_MAX).ok()
     }
 
     /// Forgets outcomes that nobody will ask for again.
@@ -81,16 +87,17 @@ impl Engine {
         self.timers.set(Timer::Tidy, now.plus(TIDY_MS));
     }
 
-    fn remember(&mut self, key: Option<String>, outcome: &Outcome) {
+    fn remember(&mut self, key: Option<String>, asked: [u8; 32], outcome: &Outcome) {
         if let Some(key) = key {
             let kept = Kept {
                 at: self.now,
                 outcome: outcome.clone(),
+                asked,
             };
             self.stage
                 .batch
                 .put_idempotency(&key, encoding::encode(&kept));
-            self.stage.keys.insert(key, outcome.clone());
+            self.stage.keys.insert(key, kept);
         }
     }
 
@@ -481,13 +488,26 @@ impl Channel {
 }
 
 /// What a command with an idempotency key led to, and when.
-#[derive(Encode, Decode)]
+#[derive(Debug, Clone, Encode, Decode)]
 #[cbor(array)]
-struct Kept {
+pub(super) struct Kept {
     #[n(0)]
     at: Millis,
     #[n(1)]
     outcome: Outcome,
+    /// [`fingerprint`] of the command.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    asked: [u8; 32],
+}
+
+/// By what a command is told from another one with the same key. An invite's times are of the
+/// call, so of one command only what was meant counts.
+fn fingerprint(command: &Command) -> [u8; 32] {
+    let mut meant = command.clone();
+    if let Command::Invite { expires_at, .. } = &mut meant {
+        *expires_at = Millis(0);
+    }
+    kith_crdt::crypto::hash::derive("command", &[format!("{meant:?}").as_bytes()])
 }
 
 /// A message that a command is about.

@@ -7,6 +7,7 @@ use kith_crdt::ids::{AccountId, ChannelId, LogId, SegmentId};
 use kith_crdt::projection::SeenBy;
 use kith_store::Batch;
 
+use super::commands::Kept;
 use super::effect::{Effects, Moment, Outcome, Refusal};
 use crate::network;
 use crate::record::Happening;
@@ -29,7 +30,7 @@ pub(super) struct Stage {
     /// Channels whose shared view has to be made anew.
     pub(super) touched: BTreeSet<ChannelId>,
     /// Idempotency keys first used in this turn.
-    pub(super) keys: BTreeMap<String, Outcome>,
+    pub(super) keys: BTreeMap<String, Kept>,
 }
 
 impl Stage {

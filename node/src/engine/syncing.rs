@@ -248,7 +248,10 @@ impl Engine {
             });
             return Answer::Refused(Refusal::Malformed);
         };
-        let Some(id) = request.tag().and_then(|tag| self.channel_of(&tag)) else {
+        let Some(tag) = request.tag() else {
+            return Answer::Refused(Refusal::Malformed);
+        };
+        let Some(id) = self.channel_of(&tag) else {
             return Answer::Refused(Refusal::NotForYou);
         };
         match &request {
