@@ -3,6 +3,8 @@
 //! Reads are answered from a snapshot on the caller's thread. Writes become commands to the
 //! engine and come back when they are durable.
 
+mod teller;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,10 +22,12 @@ use kith_api::message::{
 use kith_api::status::Status;
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::control::Role;
-use kith_crdt::ids::{AccountId, ChannelId, DeviceId, InviteId, MessageId};
+use kith_crdt::ids::{AccountId, DeviceId, InviteId, MessageId};
 use kith_crdt::link::InviteLink;
 use kith_store::Reader;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+
+use teller::Teller;
 
 use crate::clock;
 use crate::engine::{Command, Effects, Event, Moment, Outcome, Refusal, Shared};
@@ -33,10 +37,6 @@ use crate::read::{Reading, roles};
 const MOMENTS_QUEUED: usize = 1_024;
 /// Events on their way to one listener.
 const EVENTS_QUEUED: usize = 256;
-/// Durable events read at a time.
-const EVENTS_PAGE: usize = 256;
-/// How long a listener may take for one event before it is let go. It can resume with its cursor.
-const SLOW_LISTENER: Duration = Duration::from_secs(10);
 
 /// The events that a listener asked for.
 #[derive(Debug)]
@@ -496,84 +496,6 @@ impl Node {
             .await
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?.map_err(refused)
-    }
-}
-
-/// One listener's way through the events.
-struct Teller {
-    node: Node,
-    only: Option<ChannelId>,
-    since: u64,
-    listener: mpsc::Sender<ApiEvent>,
-}
-
-impl Teller {
-    async fn run(
-        mut self,
-        mut newest: watch::Receiver<u64>,
-        mut moments: broadcast::Receiver<Moment>,
-    ) {
-        if !self.catch_up().await {
-            return;
-        }
-        loop {
-            let told = tokio::select! {
-                changed = newest.changed() => changed.is_ok() && self.catch_up().await,
-                moment = moments.recv() => match moment {
-                    Ok(moment) => self.tell_moment(&moment).await,
-                    Err(broadcast::error::RecvError::Lagged(_)) => true,
-                    Err(broadcast::error::RecvError::Closed) => false,
-                },
-                () = self.listener.closed() => false,
-            };
-            if !told {
-                return;
-            }
-        }
-    }
-
-    /// Tells all durable events there are. Returns whether to go on.
-    async fn catch_up(&mut self) -> bool {
-        loop {
-            // What is committed but not yet shared would be told by an old picture.
-            let newest = *self.node.0.newest.borrow();
-            let (events, next) =
-                self.node
-                    .reading()
-                    .events(self.since, newest, EVENTS_PAGE, self.only.as_ref());
-            if next == self.since {
-                return true;
-            }
-            for event in events {
-                if !self.tell(event).await {
-                    return false;
-                }
-            }
-            self.since = next;
-        }
-    }
-
-    async fn tell_moment(&self, moment: &Moment) -> bool {
-        let channel = match moment {
-            Moment::Typing { channel, .. }
-            | Moment::Presence { channel, .. }
-            | Moment::Sync { channel, .. } => Some(channel),
-            Moment::Peer { .. } => None,
-        };
-        if self.only.as_ref().is_some_and(|only| channel != Some(only)) {
-            return true;
-        }
-        match self.node.reading().moment(moment) {
-            Some(event) => self.tell(event).await,
-            None => true,
-        }
-    }
-
-    async fn tell(&self, event: ApiEvent) -> bool {
-        matches!(
-            tokio::time::timeout(SLOW_LISTENER, self.listener.send(event)).await,
-            Ok(Ok(()))
-        )
     }
 }
 
