@@ -304,7 +304,8 @@ impl Engine {
             })
     }
 
-    /// Takes back what the envelopes `first..=last` of a log added, before the log is cut there.
+    /// Takes back what the envelopes `first..=last` of a log added to timelines and claims, before
+    /// the log is cut there. Receipts among them stay merged.
     pub(super) fn withdraw(&mut self, id: ChannelId, log_id: LogId, first: u32, last: u32) {
         for seq in first..=last {
             let place = log_id.place(seq);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kith_crdt::control::{ControlLog, Roster};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, EpochId, LogId, OpId, Place, SegmentId, Window, Writer,
+    AccountId, ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, Window, Writer,
 };
 use kith_crdt::keyring::Keyring;
 use kith_crdt::limits::{LOG_ENVELOPES, SEGMENT_ENVELOPES, SEGMENT_INDEX_MAX};
@@ -34,8 +34,6 @@ pub enum Standing {
 pub(super) struct Joining {
     /// The link it goes by.
     pub(super) link: InviteLink,
-    /// The own Join op, once it is written.
-    pub(super) op: Option<OpId>,
     /// Commands that wait for it.
     pub(super) waiting: Vec<u64>,
 }

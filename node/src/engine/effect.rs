@@ -18,8 +18,6 @@ pub struct Effects {
     pub moments: Vec<Moment>,
     /// The newest durable event, if this turn made one.
     pub newest_event: Option<u64>,
-    /// Channels whose shared view changed.
-    pub changed: Vec<ChannelId>,
 }
 
 /// What a command led to. Kept under the command's idempotency key, hence the encoding.

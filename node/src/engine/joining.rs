@@ -73,7 +73,6 @@ impl Engine {
         waiting.push(token);
         channel.joining = Some(Joining {
             link: link.clone(),
-            op: None,
             waiting,
         });
         for (transport, addresses) in &link.hosts {
@@ -207,16 +206,7 @@ impl Engine {
             countersignature,
         };
         match self.author_op(now, id, body) {
-            Ok(op) => {
-                if let Some(joining) = self
-                    .channels
-                    .get_mut(&id)
-                    .and_then(|channel| channel.joining.as_mut())
-                {
-                    joining.op = Some(op.id());
-                }
-                self.offer_join(now, id, peer);
-            }
+            Ok(_) => self.offer_join(now, id, peer),
             Err(refusal) => self.fail_join(id, &refusal.to_string()),
         }
     }

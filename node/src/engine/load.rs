@@ -47,7 +47,6 @@ fn channel(
         .and_then(|link| link.parse::<InviteLink>().ok())
         .map(|link| Joining {
             link,
-            op: None,
             waiting: Vec::new(),
         });
     for bytes in store.epochs(&id) {
