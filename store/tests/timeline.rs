@@ -162,3 +162,25 @@ fn lines_do_not_mix_and_survive_a_restart() {
         (vec![one], vec![two])
     );
 }
+
+#[test]
+fn the_lengths_of_many_lines_are_those_of_each() {
+    let mut store = in_memory();
+    let roots = [1, 2, 3].map(|n| MessageId([n; 10]));
+    let lines = roots.map(|root| Line::thread(&CHANNEL, &root));
+    let entries = |window: u32, count| -> Vec<_> {
+        (1..=count)
+            .map(|seq| (entry(window, hlc(window, u64::from(seq)), 1, seq), true))
+            .collect()
+    };
+    commit(&mut store, lines[0], &entries(DAY, 300));
+    commit(&mut store, lines[2], &entries(DAY, 2));
+    commit(&mut store, lines[2], &entries(DAY + 1, 3));
+    let reader = store.reader();
+    let view = reader.view();
+    assert_eq!(view.lengths(&lines), [300, 0, 5]);
+    assert_eq!(
+        view.lengths(&lines),
+        lines.map(|line| view.count(line, None))
+    );
+}

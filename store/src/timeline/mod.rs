@@ -20,7 +20,7 @@ use kith_crdt::time::Hlc;
 
 use crate::keys::{RecordKeys, Tag};
 
-pub(crate) use read::{count, page};
+pub(crate) use read::{count, lengths, page};
 pub(crate) use write::{Changes, Rewrite, rewrite};
 
 /// Entries in a full block.
