@@ -180,30 +180,6 @@ impl Envelope {
         )
     }
 
-    /// Opens the body alone; none if there is none or it has been erased.
-    ///
-    /// # Errors
-    /// [`OpenError`], as for [`Self::open`].
-    pub fn open_body(
-        &self,
-        channel: &ChannelId,
-        window_key: &Secret,
-    ) -> Result<Option<Vec<u8>>, OpenError> {
-        let Some(sealed) = &self.body_ct else {
-            return Ok(None);
-        };
-        let key = self.keys(window_key)?.body;
-        open_part(
-            self,
-            channel,
-            Part::Body,
-            &key,
-            &self.header.binding(),
-            sealed,
-        )
-        .map(Some)
-    }
-
     fn keys(&self, window_key: &Secret) -> Result<PartKeys, OpenError> {
         let keys = PartKeys::derive(window_key, &self.header.place, &self.header.salt);
         if keys.commitment.ct_eq(&self.header.commitment).into() {

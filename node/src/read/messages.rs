@@ -4,9 +4,10 @@ use kith_api::message::{Message, MessageDetail, MessageKind, PageQuery, Version}
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::control::Right;
+use kith_crdt::crypto::secret::Secret;
 use kith_crdt::encoding;
-use kith_crdt::envelope::Envelope;
-use kith_crdt::ids::{AccountId, MessageId, Place};
+use kith_crdt::envelope::{Envelope, Opened};
+use kith_crdt::ids::{AccountId, EpochId, MessageId, Place, Window};
 use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS};
 use kith_crdt::projection::{self, Claim, Original, Rendered};
 use kith_crdt::segment::{Entry, Message as Said, read_change};
@@ -27,7 +28,41 @@ struct Found {
     hlc: Hlc,
     author: AccountId,
     said: Said,
-    envelope: Envelope,
+    /// None where it is no text within bounds, or erased.
+    text: Option<String>,
+}
+
+/// What others did to a message, as stored.
+struct Around {
+    claims: Vec<Vec<u8>>,
+    replies: u64,
+}
+
+/// Opens envelopes of one channel. Neighbours in a page are mostly of one window, so the key of
+/// the last one is kept.
+struct Opener<'c> {
+    channel: &'c ChannelView,
+    last: Option<(EpochId, Window, Secret)>,
+}
+
+impl<'c> Opener<'c> {
+    const fn new(channel: &'c ChannelView) -> Self {
+        Self {
+            channel,
+            last: None,
+        }
+    }
+
+    /// Both parts of an envelope; none where its key is not here or it does not open.
+    fn open(&mut self, envelope: &Envelope) -> Option<Opened> {
+        let (epoch, window) = (envelope.header.epoch, envelope.place().log.segment.window);
+        if !matches!(&self.last, Some((e, w, _)) if (*e, *w) == (epoch, window)) {
+            let key = self.channel.keys.window_key(&epoch, window)?;
+            self.last = Some((epoch, window, key));
+        }
+        let (_, _, key) = self.last.as_ref()?;
+        envelope.open(&self.channel.id, key).ok()
+    }
 }
 
 impl Reading<'_> {
@@ -60,6 +95,7 @@ impl Reading<'_> {
             None => None,
         };
         let mut lookups = Lookups::default();
+        let mut opener = Opener::new(channel);
         let mut page: Vec<Message> = Vec::with_capacity(limit);
         // Entries that may not be shown leave gaps; go on until the page is full or there is no more.
         while page.len() < limit {
@@ -68,11 +104,15 @@ impl Reading<'_> {
             before = entries.first().map(|entry| (entry.hlc, entry.place));
             let places: Vec<Place> = entries.iter().map(|entry| entry.place).collect();
             let stored = self.view.multi_envelopes(&channel.id, &places);
-            let mut shown: Vec<Message> = places
+            let found: Vec<Found> = places
                 .iter()
                 .zip(stored)
-                .filter_map(|(place, bytes)| self.open(channel, *place, &bytes?))
-                .filter_map(|found| self.shown(channel, &found, &mut lookups))
+                .filter_map(|(place, bytes)| open(&mut opener, *place, &bytes?))
+                .collect();
+            let mut shown: Vec<Message> = found
+                .iter()
+                .zip(self.around(channel, &found))
+                .filter_map(|(found, around)| self.shown(channel, found, &around, &mut lookups))
                 .collect();
             shown.append(&mut page);
             page = shown;
@@ -86,7 +126,8 @@ impl Reading<'_> {
     /// One message.
     pub(crate) fn message(&self, channel: &ChannelView, place: Place) -> Option<Message> {
         let found = self.find(channel, place)?;
-        self.shown(channel, &found, &mut Lookups::default())
+        let around = self.around(channel, std::slice::from_ref(&found)).pop()?;
+        self.shown(channel, &found, &around, &mut Lookups::default())
     }
 
     /// One message and where it has arrived.
@@ -103,7 +144,8 @@ impl Reading<'_> {
     /// The texts a message has had, the first one first.
     pub(crate) fn history(&self, channel: &ChannelView, place: Place) -> Option<Vec<Version>> {
         let found = self.find(channel, place)?;
-        let rendered = self.rendered(channel, &found);
+        let claims = self.view.claims(&channel.id, &found.id);
+        let rendered = rendered(channel, &found, &claims);
         let versions = rendered
             .versions
             .iter()
@@ -146,50 +188,19 @@ impl Reading<'_> {
 
     fn find(&self, channel: &ChannelView, place: Place) -> Option<Found> {
         let stored = self.view.envelope(&channel.id, &place)?;
-        self.open(channel, place, &stored)
+        open(&mut Opener::new(channel), place, &stored)
     }
 
-    fn open(&self, channel: &ChannelView, place: Place, stored: &[u8]) -> Option<Found> {
-        let envelope = Envelope::from_stored(stored, &channel.id, place).ok()?;
-        let key = channel
-            .keys
-            .window_key(&envelope.header.epoch, place.log.segment.window)?;
-        let change = envelope.open_change(&channel.id, &key).ok()?;
-        let entry = read_change(&change, &place.log.writer.actor(&channel.id), place.seq).ok()?;
-        let Entry::Message(said) = entry else {
-            return None;
-        };
-        let author = channel.roster.account_of(&place.log.writer.device)?;
-        Some(Found {
-            id: place.message_id(&channel.id),
-            place,
-            hlc: envelope.header.hlc,
-            author,
-            said,
-            envelope,
-        })
-    }
-
-    fn rendered(&self, channel: &ChannelView, found: &Found) -> Rendered {
-        let claims: Vec<Claim> = self
-            .view
-            .claims(&channel.id, &found.id)
-            .iter()
-            .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
-            .collect();
-        projection::render(
-            &Original {
-                author: found.author,
-                place: found.place,
-            },
-            &claims,
-            |device| channel.roster.account_of(device),
-            |account| {
-                // What a moderator deleted stays deleted when they leave.
-                let role = channel.roster.role(account);
-                role.is_some_and(|role| role.has(Right::DeleteOthers))
-            },
-        )
+    /// What others did to each of these messages.
+    fn around(&self, channel: &ChannelView, messages: &[Found]) -> Vec<Around> {
+        let ids: Vec<MessageId> = messages.iter().map(|found| found.id).collect();
+        let threads: Vec<Line> = ids.iter().map(|id| Line::thread(&channel.id, id)).collect();
+        let claims = self.view.multi_claims(&channel.id, &ids);
+        claims
+            .into_iter()
+            .zip(self.view.lengths(&threads))
+            .map(|(claims, replies)| Around { claims, replies })
+            .collect()
     }
 
     /// The message as it may be shown; none if its author may not write here.
@@ -197,13 +208,14 @@ impl Reading<'_> {
         &self,
         channel: &ChannelView,
         found: &Found,
+        around: &Around,
         lookups: &mut Lookups,
     ) -> Option<Message> {
         let member = channel.roster.members.get(&found.author)?;
         if !member.role.has(Right::Write) {
             return None;
         }
-        let rendered = self.rendered(channel, found);
+        let rendered = rendered(channel, found, &around.claims);
         let deleted = rendered.deleted.is_some();
         let text = if deleted {
             None
@@ -231,7 +243,7 @@ impl Reading<'_> {
             deleted,
             reply_to: found.said.reply_to.map(Into::into),
             thread: found.said.thread.map(Into::into),
-            replies: self.view.count(Line::thread(&channel.id, &found.id), None),
+            replies: around.replies,
             reactions: if deleted {
                 Reactions::default()
             } else {
@@ -255,7 +267,7 @@ impl Reading<'_> {
             Some(place) if *place != found.place => {
                 text_of(channel, &self.envelope(channel, *place)?)
             }
-            _ => text_of(channel, &found.envelope),
+            _ => found.text.clone(),
         }
     }
 
@@ -277,14 +289,57 @@ impl Reading<'_> {
     }
 }
 
+/// Takes a message out of its envelope; none if the envelope does not open or says something else.
+fn open(opener: &mut Opener<'_>, place: Place, stored: &[u8]) -> Option<Found> {
+    let channel = opener.channel;
+    let envelope = Envelope::from_stored(stored, &channel.id, place).ok()?;
+    let opened = opener.open(&envelope)?;
+    let actor = place.log.writer.actor(&channel.id);
+    let Entry::Message(said) = read_change(&opened.change, &actor, place.seq).ok()? else {
+        return None;
+    };
+    let author = channel.roster.account_of(&place.log.writer.device)?;
+    Some(Found {
+        id: place.message_id(&channel.id),
+        place,
+        hlc: envelope.header.hlc,
+        author,
+        said,
+        text: opened.body.and_then(text_within_bounds),
+    })
+}
+
+/// What the claims that count make of a message.
+fn rendered(channel: &ChannelView, found: &Found, claims: &[Vec<u8>]) -> Rendered {
+    let claims: Vec<Claim> = claims
+        .iter()
+        .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
+        .collect();
+    projection::render(
+        &Original {
+            author: found.author,
+            place: found.place,
+        },
+        &claims,
+        |device| channel.roster.account_of(device),
+        |account| {
+            // What a moderator deleted stays deleted when they leave.
+            let role = channel.roster.role(account);
+            role.is_some_and(|role| role.has(Right::DeleteOthers))
+        },
+    )
+}
+
 /// The text in an envelope's body; none where it cannot be opened or is no text within bounds.
 fn text_of(channel: &ChannelView, envelope: &Envelope) -> Option<String> {
-    let key = channel
-        .keys
-        .window_key(&envelope.header.epoch, envelope.place().log.segment.window)?;
-    let body = envelope.open_body(&channel.id, &key).ok()??;
+    text_within_bounds(Opener::new(channel).open(envelope)?.body?)
+}
+
+fn text_within_bounds(body: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(body).ok()?;
-    (text.chars().count() <= TEXT_MAX_CHARS).then_some(text)
+    // No text has more characters than bytes.
+    let fits = text.len() <= TEXT_MAX_CHARS || text.chars().count() <= TEXT_MAX_CHARS;
+    fits.then_some(text)
 }
 
 /// The members whom a text addresses as `@name`.
