@@ -7,19 +7,11 @@ use std::collections::BTreeMap;
 use crate::crypto::secret::Secret;
 use crate::ids::{EpochId, Window};
 use crate::keys::{EpochKeys, walk, window_key};
-use crate::limits::CHAIN_CACHE;
 
 /// The readable epochs of one channel.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
-    epochs: BTreeMap<EpochId, Epoch>,
-}
-
-#[derive(Debug, Clone)]
-struct Epoch {
-    keys: EpochKeys,
-    /// Chain values on the way, so that a year-old epoch is not walked anew for every envelope.
-    walked: BTreeMap<Window, Secret>,
+    epochs: BTreeMap<EpochId, EpochKeys>,
 }
 
 impl Keyring {
@@ -37,13 +29,7 @@ impl Keyring {
         {
             return false;
         }
-        self.epochs.insert(
-            keys.epoch,
-            Epoch {
-                keys,
-                walked: BTreeMap::new(),
-            },
-        );
+        self.epochs.insert(keys.epoch, keys);
         true
     }
 
@@ -59,12 +45,12 @@ impl Keyring {
 
     /// The keys of an epoch.
     pub fn get(&self, epoch: &EpochId) -> Option<&EpochKeys> {
-        self.epochs.get(epoch).map(|held| &held.keys)
+        self.epochs.get(epoch)
     }
 
     /// The keys of every epoch, by epoch id.
     pub fn iter(&self) -> impl Iterator<Item = &EpochKeys> {
-        self.epochs.values().map(|held| &held.keys)
+        self.epochs.values()
     }
 
     /// The key that seals the gossip frames of an epoch.
@@ -80,56 +66,19 @@ impl Keyring {
     /// The key of a window in an epoch: none if the epoch is not held, begins later, or the
     /// window is not one of its windows.
     pub fn window_key(&self, epoch: &EpochId, window: Window) -> Option<Secret> {
-        Some(window_key(
-            &self.epochs.get(epoch)?.chain_at(window)?,
-            window,
-        ))
-    }
-
-    /// Remembers the chain at a window, so that [`Self::window_key`] for it and what comes after
-    /// it is one short walk. At most [`CHAIN_CACHE`] windows of an epoch are remembered.
-    pub fn warm(&mut self, epoch: &EpochId, window: Window) {
-        let Some(held) = self.epochs.get_mut(epoch) else {
-            return;
-        };
-        if let Some(chain) = held.chain_at(window) {
-            held.walked.insert(window, chain);
-            if held.walked.len() > CHAIN_CACHE {
-                held.walked.pop_first();
-            }
-        }
+        let keys = self.get(epoch)?;
+        // A step for each window since the epoch's first; an epoch is replaced within days.
+        let chain = walk(&keys.chain, keys.window, window, keys.unit_hours)?;
+        Some(window_key(&chain, window))
     }
 
     /// Forgets how to read every window of an epoch before `window`, and tells whether the
     /// chain moved. What was stored of the epoch has to be replaced by what [`Self::get`] then
     /// returns.
     pub fn advance(&mut self, epoch: &EpochId, window: Window) -> bool {
-        let Some(held) = self.epochs.get_mut(epoch) else {
-            return false;
-        };
-        if window <= held.keys.window {
-            return false;
-        }
-        let Some(chain) = held.chain_at(window) else {
-            return false;
-        };
-        held.keys.chain = chain;
-        held.keys.window = window;
-        held.walked = held.walked.split_off(&window);
-        true
-    }
-}
-
-impl Epoch {
-    fn chain_at(&self, window: Window) -> Option<Secret> {
-        let (from, chain) = self
-            .walked
-            .range(..=window)
-            .next_back()
-            .map_or((self.keys.window, &self.keys.chain), |(from, chain)| {
-                (*from, chain)
-            });
-        walk(chain, from, window, self.keys.unit_hours)
+        self.epochs
+            .get_mut(epoch)
+            .is_some_and(|keys| keys.window < window && keys.advance(window))
     }
 }
 
@@ -149,26 +98,9 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_walk_gives_the_same_keys() {
-        let (cold, epoch) = ring(240);
-        let mut warm = cold.clone();
-        (240..24 * 200)
-            .step_by(24)
-            .for_each(|window| warm.warm(&epoch, Window(window)));
-        for window in [240, 264, 24 * 150, 24 * 300] {
-            assert_eq!(
-                cold.window_key(&epoch, Window(window)),
-                warm.window_key(&epoch, Window(window))
-            );
-        }
-        assert!(cold.window_key(&epoch, Window(216)).is_none());
-    }
-
-    #[test]
     fn an_advanced_ring_reads_no_earlier_window() {
         let (mut ring, epoch) = ring(240);
         let before = ring.window_key(&epoch, Window(480));
-        ring.warm(&epoch, Window(264));
         assert!(ring.advance(&epoch, Window(480)));
         assert_eq!(ring.window_key(&epoch, Window(480)), before);
         assert!(ring.window_key(&epoch, Window(264)).is_none());

@@ -110,7 +110,5 @@ pub const SYNC_ROUNDS: u32 = 16_384;
 pub const HEADER_MAX: usize = 512;
 /// Bytes of a fork proof: two headers and two signatures.
 pub const FORK_MAX: usize = 1_280;
-/// Chain values remembered per epoch: the windows of one look back through a busy history.
-pub const CHAIN_CACHE: usize = 256;
 /// Writers per account and segment whose reading is remembered: as many as a segment has envelopes.
 pub const SEEN_WRITERS_MAX: usize = 8_192;

@@ -1,121 +1,50 @@
 //! A writer's own part of a segment document, on which it makes its changes.
 //!
-//! It is an Automerge document with one actor. What it knows of the others is nothing: writing
-//! costs the same in a segment of two writers and of two hundred.
+//! What decides a change is known without any document ([`super::change`]): the writer, the
+//! number, the hash of the writer's change before, and the entry. So a branch is that hash and
+//! that number; Automerge makes the same bytes of it, which the tests hold, and writing costs the
+//! same however much has been written before and by however many others.
 
-use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{
-    ActorId, Automerge, Change, ChangeHash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc,
-    ScalarValue, VerificationMode,
-};
-
-use super::change::{self, Parts, block, block_key, entry_key, makes_block};
+use super::change::{self, Parts};
 use super::entry::Entry;
 use super::gate::{ChangeError, pass};
 use crate::ids::Actor;
 
-/// Bytes of memory that a branch takes before its first entry, and for each entry.
-const MEMORY_BASE: usize = 32 * 1024;
-const MEMORY_PER_ENTRY: usize = 512;
-
-/// Why a branch cannot be taken up again. It can be rebuilt from the writer's own envelopes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BranchError {
-    /// The snapshot is not an Automerge document.
-    #[error("the snapshot does not load: {0}")]
-    Snapshot(String),
-    /// The snapshot is not of this writer alone, or not of the number it should have.
-    #[error("the snapshot is not this writer's")]
-    Foreign,
-    /// A change does not pass the gate.
-    #[error(transparent)]
-    Change(#[from] ChangeError),
-    /// A change does not follow the one before.
-    #[error("the changes do not follow one another: expected number {expected}")]
-    Gap {
-        /// The number that should have come.
-        expected: u32,
-    },
-}
-
-/// The Automerge document of one writer's own log.
-#[derive(Debug, Clone)]
+/// Where one writer's changes to a segment have come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
     actor: Actor,
-    document: Automerge,
     seq: u32,
     tip: Option<[u8; 32]>,
 }
 
 impl Branch {
     /// An empty branch.
-    pub fn new(actor: Actor) -> Self {
-        let document = Automerge::new().with_actor(ActorId::from(&actor.0[..]));
+    pub const fn new(actor: Actor) -> Self {
         Self {
             actor,
-            document,
             seq: 0,
             tip: None,
         }
     }
 
-    /// Takes up a branch that [`Self::save`] gave. It must come from where only this node
-    /// writes: its changes are not looked at one by one.
+    /// Takes up a branch at the newest change of its writer, which has number `seq`.
     ///
     /// # Errors
-    /// [`BranchError`] if it is no document or not this writer's.
-    pub fn load(snapshot: &[u8], actor: Actor) -> Result<Self, BranchError> {
-        let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
-        let mut document = Automerge::load_with_options(snapshot, options)
-            .map_err(|error| BranchError::Snapshot(error.to_string()))?;
-        document.set_actor(ActorId::from(&actor.0[..]));
-        let heads = document.get_heads();
-        let last = document.get_last_local_change();
-        let (seq, tip) = match (&heads[..], &last) {
-            ([], None) => (0, None),
-            ([head], Some(last)) if *head == last.hash() => (last.seq(), Some(head.0)),
-            _ => return Err(BranchError::Foreign),
-        };
-        let seq = u32::try_from(seq).map_err(|_| BranchError::Foreign)?;
+    /// [`ChangeError`] if that is not a change of this writer with this number.
+    pub fn resume(actor: Actor, seq: u32, change: &[u8]) -> Result<Self, ChangeError> {
+        let passed = pass(change, &actor, seq)?;
         Ok(Self {
             actor,
-            document,
             seq,
-            tip,
+            tip: Some(passed.hash),
         })
     }
 
-    /// Rebuilds a branch from its changes, in order.
-    ///
-    /// # Errors
-    /// [`BranchError`] at the first change that is not the writer's next.
-    pub fn apply<'c>(
-        &mut self,
-        changes: impl IntoIterator<Item = &'c [u8]>,
-    ) -> Result<(), BranchError> {
-        let (mut seq, mut tip, mut batch) = (self.seq, self.tip, Vec::new());
-        for bytes in changes {
-            let passed = pass(bytes, &self.actor, seq + 1)?;
-            if passed.dep != tip {
-                return Err(BranchError::Gap { expected: seq + 1 });
-            }
-            batch.push(parse(bytes));
-            (seq, tip) = (seq + 1, Some(passed.hash));
-        }
-        self.document
-            .apply_changes(batch)
-            .expect("changes that passed the gate and follow one another apply");
-        (self.seq, self.tip) = (seq, tip);
-        Ok(())
-    }
-
-    /// Writes an entry and returns the change that says so. It costs the same however much has
-    /// been written before.
+    /// Writes an entry and returns the change that says so.
     ///
     /// # Panics
-    /// If the entry is [`Entry::Unknown`] without bytes, since there is nothing to write; or if
-    /// Automerge makes another change than every other node's gate expects, since sending it
-    /// would lose the entry.
+    /// If the entry is [`Entry::Unknown`] without bytes, since there is nothing to write.
     pub fn write(&mut self, entry: &Entry) -> Vec<u8> {
         let seq = self.seq + 1;
         let entry_bytes = entry.to_bytes();
@@ -125,38 +54,9 @@ impl Branch {
             kind: entry.kind(),
             entry: &entry_bytes,
         };
-        // The change is not asked of Automerge, which would have to put it together again.
         let (change, hash) = change::write(&self.actor, seq, &parts);
-        let committed = self.commit(seq, entry.kind(), entry_bytes);
-        assert_eq!(
-            committed,
-            Some(ChangeHash(hash)),
-            "Automerge's change is the gate's"
-        );
         (self.seq, self.tip) = (seq, Some(hash));
         change
-    }
-
-    fn commit(&mut self, seq: u32, kind: char, entry: Vec<u8>) -> Option<ChangeHash> {
-        let root_key = block_key(&self.actor, block(seq));
-        let mut transaction = self.document.transaction();
-        let map = if makes_block(seq) {
-            transaction
-                .put_object(ROOT, root_key, ObjType::Map)
-                .expect("the root is a map")
-        } else {
-            map_at(&transaction, &root_key).expect("an earlier change made the map of its block")
-        };
-        transaction
-            .put(&map, entry_key(kind, seq), ScalarValue::Bytes(entry))
-            .expect("a block is a map");
-        let (committed, _) = transaction.commit_with(CommitOptions::default().with_time(0));
-        committed
-    }
-
-    /// The branch as bytes for [`Self::load`], to be sealed before they are stored.
-    pub fn save(&self) -> Vec<u8> {
-        self.document.save()
     }
 
     /// The number of the last entry, 0 for none.
@@ -168,29 +68,18 @@ impl Branch {
     pub const fn tip(&self) -> Option<[u8; 32]> {
         self.tip
     }
-
-    /// About how much memory it takes, for whoever bounds what is kept.
-    pub const fn approximate_bytes(&self) -> usize {
-        MEMORY_BASE + self.seq as usize * MEMORY_PER_ENTRY
-    }
-}
-
-/// The map at a root key.
-pub(super) fn map_at(document: &impl ReadDoc, key: &str) -> Option<ObjId> {
-    let (value, id) = document.get(ROOT, key).ok()??;
-    (value.to_objtype() == Some(ObjType::Map)).then_some(id)
-}
-
-/// Hands a change that passed the gate to Automerge.
-pub(super) fn parse(passed: &[u8]) -> Change {
-    Change::try_from(passed)
-        .expect("what passed the gate is the change Automerge itself would write")
 }
 
 #[cfg(test)]
 mod tests {
+    use automerge::transaction::{CommitOptions, Transactable};
+    use automerge::{ActorId, Automerge, ObjType, ROOT, ReadDoc, ScalarValue};
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::ids::MessageId;
     use crate::segment::Message;
+    use crate::segment::change::{block, block_key, entry_key, makes_block};
 
     const ACTOR: Actor = Actor([0xa1; 16]);
 
@@ -204,53 +93,70 @@ mod tests {
         (branch, changes)
     }
 
-    #[test]
-    fn a_branch_goes_on_the_same_however_it_was_taken_up() {
-        for count in [0, 1, 63, 64, 130] {
-            let (mut original, changes) = written(count);
-            let mut loaded = Branch::load(&original.save(), ACTOR).unwrap();
-            let mut rebuilt = Branch::new(ACTOR);
-            rebuilt.apply(changes.iter().map(Vec::as_slice)).unwrap();
-            assert_eq!((loaded.seq(), rebuilt.seq()), (count, count));
-            assert_eq!(
-                (loaded.tip(), rebuilt.tip()),
-                (original.tip(), original.tip())
-            );
-            for _ in 0..2 {
-                let next = original.write(&message());
-                assert_eq!(
-                    [loaded.write(&message()), rebuilt.write(&message())],
-                    [next.clone(), next]
-                );
+    /// The change that Automerge itself makes of an entry.
+    fn committed(document: &mut Automerge, seq: u32, entry: &Entry) -> Vec<u8> {
+        let root_key = block_key(&ACTOR, block(seq));
+        let mut transaction = document.transaction();
+        let map = if makes_block(seq) {
+            transaction
+                .put_object(ROOT, root_key, ObjType::Map)
+                .unwrap()
+        } else {
+            transaction.get(ROOT, root_key).unwrap().unwrap().1
+        };
+        let value = ScalarValue::Bytes(entry.to_bytes());
+        transaction
+            .put(&map, entry_key(entry.kind(), seq), value)
+            .unwrap();
+        transaction.commit_with(CommitOptions::default().with_time(0));
+        let change = document.get_last_local_change().unwrap();
+        change.raw_bytes().to_vec()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn automerge_would_write_the_same(
+            entries in proptest::collection::vec((0u8..5, 1usize..400), 1..200)
+        ) {
+            let target = MessageId([7; 10]);
+            let mut document = Automerge::new().with_actor(ActorId::from(&ACTOR.0[..]));
+            let mut branch = Branch::new(ACTOR);
+            for (seq, (kind, len)) in (1..).zip(entries) {
+                let entry = match kind {
+                    0 => message(),
+                    1 => Entry::Edit { target },
+                    2 => Entry::Seen(vec![]),
+                    3 => Entry::Reaction { target, emoji: "👍".into(), on: true },
+                    _ => Entry::Unknown { kind: 'q', entry: vec![kind; len] },
+                };
+                prop_assert_eq!(branch.write(&entry), committed(&mut document, seq, &entry));
             }
         }
     }
 
     #[test]
-    fn a_snapshot_of_another_is_not_taken_up() {
-        let (branch, _) = written(3);
-        assert_eq!(
-            Branch::load(&branch.save(), Actor([1; 16])).unwrap_err(),
-            BranchError::Foreign
-        );
-        assert!(matches!(
-            Branch::load(b"nonsense", ACTOR),
-            Err(BranchError::Snapshot(_))
-        ));
+    fn a_branch_goes_on_the_same_when_it_is_taken_up() {
+        for count in [1, 63, 64, 130] {
+            let (mut original, changes) = written(count);
+            let last = changes.last().unwrap();
+            let mut resumed = Branch::resume(ACTOR, count, last).unwrap();
+            assert_eq!(resumed, original);
+            assert_eq!(resumed.write(&message()), original.write(&message()));
+        }
     }
 
     #[test]
-    fn changes_out_of_order_are_not_applied() {
+    fn what_is_another_s_is_not_taken_up() {
         let (_, changes) = written(3);
-        let mut branch = Branch::new(ACTOR);
-        assert!(branch.apply([&changes[0][..], &changes[2]]).is_err());
-        assert_eq!(branch.seq(), 0);
-        let mut other = Branch::new(ACTOR);
-        other.write(&Entry::Seen(vec![]));
-        assert_eq!(
-            other.apply([&changes[1][..]]),
-            Err(BranchError::Gap { expected: 2 })
-        );
+        for (actor, seq, change) in [
+            (Actor([1; 16]), 3, &changes[2][..]),
+            (ACTOR, 2, &changes[2][..]),
+            (ACTOR, 3, b"nonsense"),
+        ] {
+            assert!(Branch::resume(actor, seq, change).is_err());
+        }
     }
 
     #[test]

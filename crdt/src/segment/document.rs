@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{Automerge, ChangeHash, ROOT, ReadDoc, ScalarValueRef, ValueRef};
+use automerge::{
+    Automerge, Change, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValueRef, ValueRef,
+};
 
-use super::branch::{map_at, parse};
 use super::entry::Entry;
 use super::gate::pass;
 use crate::ids::Actor;
@@ -89,6 +90,18 @@ impl SegmentDocument {
             .map(|ChangeHash(hash)| hash)
             .collect()
     }
+}
+
+/// The map at a root key.
+fn map_at(document: &impl ReadDoc, key: &str) -> Option<ObjId> {
+    let (value, id) = document.get(ROOT, key).ok()??;
+    (value.to_objtype() == Some(ObjType::Map)).then_some(id)
+}
+
+/// Hands a change that passed the gate to Automerge.
+fn parse(passed: &[u8]) -> Change {
+    Change::try_from(passed)
+        .expect("what passed the gate is the change Automerge itself would write")
 }
 
 fn block_actor(key: &str) -> Option<Actor> {

@@ -16,7 +16,7 @@ mod entry;
 mod gate;
 mod said;
 
-pub use branch::{Branch, BranchError};
+pub use branch::Branch;
 pub use document::{SegmentDocument, WriterChange};
 pub use emoji::{NotAnEmoji, check_emoji};
 pub use entry::{Entry, Message, SeenRange};

@@ -39,7 +39,7 @@ fn read(bytes: &[u8]) -> bool {
     }
     let actor = writer().actor(&CHANNEL);
     let _ = [1, 2, 64].map(|seq| read_change(bytes, &actor, seq).is_ok());
-    let _ = Branch::new(actor).apply([bytes]);
+    let _ = [1, 2, 64].map(|seq| Branch::resume(actor, seq, bytes).is_ok());
     let _ = decode::<DeviceSecrets>(bytes, 1 << 16);
     let _ = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|kind| Body::read(kind, bytes).to_bytes());
     let _ = (

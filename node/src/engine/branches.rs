@@ -1,52 +1,39 @@
-//! The documents this device is writing: its own branch of each open segment, loaded on demand
-//! and kept within a bound.
+//! The branches this device is writing on: where its own changes to each open segment have come
+//! to, taken up from its last envelope on demand and kept within a bound.
 
 use std::num::NonZeroUsize;
 
 use kith_crdt::ids::{ChannelId, LogId};
-use kith_crdt::segment::{Branch, BranchError, Entry};
-use kith_store::{Batch, Store};
+use kith_crdt::segment::{Branch, ChangeError, Entry};
+use kith_store::Store;
 use lru::LruCache;
 
 use super::channel::Channel;
 
-/// How many branches stay loaded: one for each channel somebody at this node is writing in.
-const LOADED_MAX: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
-/// A branch is saved anew after so many entries, so that loading replays at most as many.
-const SNAPSHOT_EVERY: u32 = 1_024;
-/// Envelopes replayed at a time.
-const REPLAY_PAGE: usize = 512;
+/// How many branches stay at hand: one for each channel somebody at this node is writing in. Each
+/// takes a hundred bytes, and one envelope has to be read to take it up again.
+const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("256 is not zero");
 
 /// Why this device cannot go on with what it wrote.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BranchLost {
-    /// An own envelope is damaged or its key is gone.
+    /// The last own envelope is damaged or its key is gone.
     #[error(
         "what this device wrote today cannot be read back: restore the home from a backup made after this device last wrote (an older one must not write), or make a new home and ask for an invite"
     )]
     Unreadable,
-    /// Own changes do not fit together.
+    /// The last own envelope holds no change of this device's.
     #[error("what this device wrote today does not fit together: {0}")]
-    Broken(#[from] BranchError),
+    Broken(#[from] ChangeError),
 }
 
-/// The loaded branches.
+/// The branches at hand.
 #[derive(Debug)]
-pub(super) struct Branches {
-    loaded: LruCache<(ChannelId, LogId), Loaded>,
-}
-
-#[derive(Debug)]
-struct Loaded {
-    branch: Branch,
-    saved_at: u32,
-}
+pub(super) struct Branches(LruCache<(ChannelId, LogId), Branch>);
 
 impl Default for Branches {
     fn default() -> Self {
-        Self {
-            loaded: LruCache::new(LOADED_MAX),
-        }
+        Self(LruCache::new(KEPT_MAX))
     }
 }
 
@@ -54,7 +41,7 @@ impl Branches {
     /// Writes an entry as number `seq` and returns the change to be sealed.
     ///
     /// # Errors
-    /// [`BranchLost`] if the branch has to be loaded and cannot be.
+    /// [`BranchLost`] if the branch has to be taken up and cannot be.
     pub(super) fn write(
         &mut self,
         store: &Store,
@@ -65,65 +52,38 @@ impl Branches {
     ) -> Result<Vec<u8>, BranchLost> {
         let key = (channel.id, log);
         if self
-            .loaded
+            .0
             .get(&key)
-            .is_none_or(|loaded| loaded.branch.seq() + 1 != seq)
+            .is_none_or(|branch| branch.seq() + 1 != seq)
         {
-            let loaded = load(store, channel, log, seq - 1)?;
-            self.loaded.put(key, loaded);
+            self.0.put(key, take_up(store, channel, log, seq - 1)?);
         }
-        let loaded = self
-            .loaded
-            .get_mut(&key)
-            .expect("it was put there just now");
-        Ok(loaded.branch.write(entry))
+        let branch = self.0.get_mut(&key).expect("it was put there just now");
+        Ok(branch.write(entry))
     }
 
     /// Forgets a branch whose log was changed by somebody else.
     pub(super) fn forget(&mut self, channel: ChannelId, log: LogId) {
-        self.loaded.pop(&(channel, log));
+        self.0.pop(&(channel, log));
     }
 
     /// Forgets everything: what is on disk is the truth.
     pub(super) fn clear(&mut self) {
-        self.loaded.clear();
-    }
-
-    /// Stages snapshots of the branches that grew enough, or of all.
-    pub(super) fn save(&mut self, batch: &mut Batch, all: bool) {
-        for ((channel, log), loaded) in self.loaded.iter_mut() {
-            let grown = loaded.branch.seq() - loaded.saved_at;
-            if grown >= SNAPSHOT_EVERY || (all && grown > 0) {
-                batch.put_snapshot(channel, log, loaded.branch.save());
-                loaded.saved_at = loaded.branch.seq();
-            }
-        }
+        self.0.clear();
     }
 }
 
-/// Builds a branch out of its snapshot and the envelopes after it, up to `head`.
-fn load(store: &Store, channel: &Channel, log: LogId, head: u32) -> Result<Loaded, BranchLost> {
-    let reader = store.reader();
-    let view = reader.view();
+/// Takes a branch up after its entry number `head`.
+fn take_up(store: &Store, channel: &Channel, log: LogId, head: u32) -> Result<Branch, BranchLost> {
     let actor = log.writer.actor(&channel.id);
-    let snapshot = view
-        .snapshot(&channel.id, &log)
-        .and_then(|bytes| Branch::load(&bytes, actor).ok())
-        .filter(|branch| branch.seq() <= head);
-    let mut branch = snapshot.unwrap_or_else(|| Branch::new(actor));
-    let saved_at = branch.seq();
-    while branch.seq() < head {
-        let page = view.envelopes(&channel.id, &log, branch.seq() + 1, REPLAY_PAGE, usize::MAX);
-        let before = branch.seq();
-        let changes: Vec<Vec<u8>> = page
-            .iter()
-            .take((head - before) as usize)
-            .map_while(|(seq, stored)| channel.open_stored_change(log.place(*seq), stored))
-            .collect();
-        branch.apply(changes.iter().map(Vec::as_slice))?;
-        if branch.seq() == before {
-            return Err(BranchLost::Unreadable);
-        }
+    if head == 0 {
+        return Ok(Branch::new(actor));
     }
-    Ok(Loaded { branch, saved_at })
+    let place = log.place(head);
+    let reader = store.reader();
+    let stored = reader.view().envelope(&channel.id, &place);
+    let change = stored
+        .and_then(|stored| channel.open_stored_change(place, &stored))
+        .ok_or(BranchLost::Unreadable)?;
+    Ok(Branch::resume(actor, head, &change)?)
 }

@@ -264,7 +264,6 @@ impl Engine {
 
     fn stop(&mut self, now: Millis) {
         self.say_everywhere(now, kith_crdt::moment::MomentKind::Away);
-        self.branches.save(&mut self.stage.batch, true);
     }
 
     /// Commits the turn and releases its effects.
@@ -292,7 +291,6 @@ impl Engine {
                 );
             }
         }
-        self.branches.save(&mut self.stage.batch, false);
         self.peers.save(&mut self.stage.batch);
         let stage = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
         let mut effects = stage.effects;
