@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, InviteId, LogId, MessageId, OpId, Place, SegmentId,
-    TransportKey, Window,
+    AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey, Window,
 };
 use kith_crdt::time::Hlc;
 use zeroize::Zeroizing;
@@ -301,17 +300,6 @@ impl Batch {
             .insert(entry, wanted);
     }
 
-    /// Writes the snapshot of a writer's branch.
-    pub fn put_snapshot(&mut self, channel: &ChannelId, log: &LogId, value: impl Into<Vec<u8>>) {
-        let key = self.shared.keys.log(channel, log);
-        self.put_in(Table::Snapshots, key, value, (*channel, log.segment.window));
-    }
-
-    /// Removes the snapshot of a writer's branch.
-    pub fn delete_snapshot(&mut self, channel: &ChannelId, log: &LogId) {
-        self.delete(Table::Snapshots, self.shared.keys.log(channel, log));
-    }
-
     /// Writes the newest beacon of a device.
     pub fn put_beacon(
         &mut self,
@@ -367,26 +355,6 @@ impl Batch {
     /// Forgets what a request led to.
     pub fn delete_idempotency(&mut self, handle: IdempotencyHandle) {
         self.delete(Table::Idempotency, handle.0);
-    }
-
-    /// Writes what is known of an invite: the secret half of one made here, or a join under way.
-    pub fn put_invite(
-        &mut self,
-        channel: &ChannelId,
-        invite: &InviteId,
-        value: impl Into<Vec<u8>>,
-    ) {
-        self.put_named(
-            Table::Invites,
-            self.shared.keys.invite(channel, invite),
-            &invite.0,
-            value,
-        );
-    }
-
-    /// Removes what is known of an invite.
-    pub fn delete_invite(&mut self, channel: &ChannelId, invite: &InviteId) {
-        self.delete(Table::Invites, self.shared.keys.invite(channel, invite));
     }
 
     /// Adds an event. It gets the next cursor when the batch is committed.

@@ -5,8 +5,8 @@ use kith_crdt::crypto::hash;
 use kith_crdt::crypto::kdf::expand_secret;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, InviteId, LogId, MessageId, OpId, Place, SegmentId,
-    TransportKey, Window, Writer,
+    AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey, Window,
+    Writer,
 };
 
 /// Eight bytes that stand for a name in a record key.
@@ -138,10 +138,6 @@ impl RecordKeys {
             &self.segment(channel, segment),
             &self.tag("device", &[&device.0]),
         ])
-    }
-
-    pub(crate) fn invite(&self, channel: &ChannelId, invite: &InviteId) -> Vec<u8> {
-        join(&[&self.chan(channel), &self.tag("invite", &[&invite.0])])
     }
 
     pub(crate) fn peer(&self, transport: &TransportKey) -> Vec<u8> {

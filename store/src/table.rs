@@ -13,20 +13,18 @@ pub(crate) enum Table {
     Claims,
     Seen,
     MessageIds,
-    Snapshots,
     Beacons,
     Holds,
     Peers,
     Events,
     Idempotency,
-    Invites,
     WindowKeys,
     Epochs,
 }
 
 impl Table {
     /// The tables of the database `data/`.
-    pub(crate) const DATA: [Self; 17] = [
+    pub(crate) const DATA: [Self; 15] = [
         Self::Meta,
         Self::Channels,
         Self::Control,
@@ -37,13 +35,11 @@ impl Table {
         Self::Claims,
         Self::Seen,
         Self::MessageIds,
-        Self::Snapshots,
         Self::Beacons,
         Self::Holds,
         Self::Peers,
         Self::Events,
         Self::Idempotency,
-        Self::Invites,
     ];
 
     /// The tables of the database `keys/`.
@@ -62,13 +58,11 @@ impl Table {
             Self::Claims => "claims",
             Self::Seen => "seen",
             Self::MessageIds => "message_ids",
-            Self::Snapshots => "snapshots",
             Self::Beacons => "beacons",
             Self::Holds => "holds",
             Self::Peers => "peers",
             Self::Events => "events",
             Self::Idempotency => "idempotency",
-            Self::Invites => "invites",
             Self::WindowKeys => "window_keys",
             Self::Epochs => "epochs",
         }
@@ -84,7 +78,7 @@ impl Table {
     pub(crate) const fn is_windowed(self) -> bool {
         matches!(
             self,
-            Self::Envelopes | Self::Timeline | Self::Claims | Self::MessageIds | Self::Snapshots
+            Self::Envelopes | Self::Timeline | Self::Claims | Self::MessageIds
         )
     }
 }

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, InviteId, LogId, MessageId, OpId, Place, SegmentId,
-    TransportKey, Writer,
+    AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey, Writer,
 };
 use kith_crdt::time::Hlc;
 use minicbor::{Decoder, Encoder, decode};
@@ -299,13 +298,6 @@ impl View<'_> {
         timeline::lengths(self.shared, || self.options(), lines)
     }
 
-    /// The snapshot of a writer's branch.
-    pub fn snapshot(&self, channel: &ChannelId, log: &LogId) -> Option<Vec<u8>> {
-        self.get(Table::Snapshots, &self.shared.keys.log(channel, log))
-            .readable()
-            .map(|record| record.plain)
-    }
-
     /// How far each device holds the logs of each segment of a channel.
     pub fn holds(&self, channel: &ChannelId) -> Vec<(SegmentId, DeviceId, Vec<u8>)> {
         self.collect(
@@ -348,23 +340,6 @@ impl View<'_> {
         self.collect(Table::Idempotency, Vec::new(), |key, record| {
             Some((IdempotencyHandle(key.to_vec()), record.plain))
         })
-    }
-
-    /// The invites of a channel with what is known of each.
-    pub fn invites(&self, channel: &ChannelId) -> Vec<(InviteId, Vec<u8>)> {
-        self.named(
-            Table::Invites,
-            &self.shared.keys.channel(channel),
-            InviteId::from_slice,
-        )
-    }
-
-    /// One invite of a channel.
-    pub fn invite(&self, channel: &ChannelId, invite: &InviteId) -> Option<Vec<u8>> {
-        let record = self
-            .get(Table::Invites, &self.shared.keys.invite(channel, invite))
-            .readable()?;
-        record.plain.get(InviteId::LEN..).map(<[u8]>::to_vec)
     }
 
     /// The events after a cursor with their own cursors, at most `limit`. A gap between `cursor`

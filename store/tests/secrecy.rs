@@ -11,9 +11,7 @@ mod home;
 use std::os::unix::fs::PermissionsExt;
 
 use home::{CHANNEL, Home, hlc, place};
-use kith_crdt::ids::{
-    AccountId, DeviceId, EpochId, InviteId, MessageId, OpId, TransportKey, Window,
-};
+use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey, Window};
 use kith_store::{KdfCost, Line, Medium, Store, Vault};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -61,11 +59,9 @@ fn nothing_written_is_found_in_any_file() {
             hlc(DAY, 5),
             here,
         );
-        batch.put_snapshot(&channel, &here.log, *text);
         batch.put_beacon(&channel, &DeviceId(distinct(6)), *text);
         batch.put_peer(&TransportKey(distinct(7)), *text);
         batch.put_idempotency("find me on disk! request", *text);
-        batch.put_invite(&channel, &InviteId(distinct(8)), *text);
         batch.append_event(*text);
         store.commit(batch).unwrap();
         store.put_epoch(&channel, &EpochId([9; 16]), text).unwrap();

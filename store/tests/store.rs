@@ -11,9 +11,7 @@ use std::path::Path;
 
 use home::{CHANNEL, Home, OTHER, hlc, log, master, place, writer};
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::ids::{
-    AccountId, DeviceId, EpochId, InviteId, MessageId, OpId, TransportKey, Window,
-};
+use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey, Window};
 use kith_store::{Batch, EVENTS_KEPT, Line, Medium, MemoryEnv, Store, StoreError, View};
 
 const DAY: u32 = 480_000;
@@ -31,11 +29,9 @@ fn write_everything(batch: &mut Batch) {
     batch.put_seen(&CHANNEL, &here.log.segment, &AccountId([4; 32]), *b"seen");
     batch.put_message_id(&CHANNEL, &message, &here);
     batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY, 5), here);
-    batch.put_snapshot(&CHANNEL, &here.log, *b"snapshot");
     batch.put_beacon(&CHANNEL, &DeviceId([5; 32]), *b"beacon");
     batch.put_peer(&TransportKey([6; 32]), *b"peer");
     batch.put_idempotency("request", *b"answer");
-    batch.put_invite(&CHANNEL, &InviteId([7; 32]), *b"invite");
     batch.append_event(*b"event");
 }
 
@@ -71,21 +67,12 @@ fn check_everything(view: &View<'_>) {
     assert_eq!(view.message(&message), Some((CHANNEL, here)));
     assert_eq!(view.page(Line::main(&CHANNEL), None, 9)[0].place, here);
     assert_eq!(view.count(Line::main(&CHANNEL), None), 1);
-    assert_eq!(view.snapshot(&CHANNEL, &here.log).unwrap(), b"snapshot");
     assert_eq!(
         view.beacons(&CHANNEL),
         [(DeviceId([5; 32]), b"beacon".to_vec())]
     );
     assert_eq!(view.peers(), [(TransportKey([6; 32]), b"peer".to_vec())]);
     assert_eq!(view.idempotency("request").unwrap(), b"answer");
-    assert_eq!(
-        view.invites(&CHANNEL),
-        [(InviteId([7; 32]), b"invite".to_vec())]
-    );
-    assert_eq!(
-        view.invite(&CHANNEL, &InviteId([7; 32])).unwrap(),
-        b"invite"
-    );
     assert_eq!(view.events_since(0, 9), [(1, b"event".to_vec())]);
 }
 
@@ -102,13 +89,11 @@ fn delete_everything(batch: &mut Batch, view: &View<'_>) {
     batch.delete_seen(&CHANNEL, &here.log.segment, &AccountId([4; 32]));
     batch.delete_message_id(&message);
     batch.remove_timeline(Line::main(&CHANNEL), hlc(DAY, 5), here);
-    batch.delete_snapshot(&CHANNEL, &here.log);
     batch.delete_beacon(&CHANNEL, &DeviceId([5; 32]));
     batch.delete_peer(&TransportKey([6; 32]));
     for (handle, _) in view.all_idempotency() {
         batch.delete_idempotency(handle);
     }
-    batch.delete_invite(&CHANNEL, &InviteId([7; 32]));
 }
 
 fn check_nothing(view: &View<'_>) {
@@ -119,9 +104,8 @@ fn check_nothing(view: &View<'_>) {
     assert!(view.forks(&CHANNEL).is_empty() && view.claims(&CHANNEL, &message).is_empty());
     assert!(view.seen(&CHANNEL, &here.log.segment).is_empty() && view.message(&message).is_none());
     assert!(view.page(Line::main(&CHANNEL), None, 9).is_empty());
-    assert!(view.snapshot(&CHANNEL, &here.log).is_none() && view.beacons(&CHANNEL).is_empty());
+    assert!(view.beacons(&CHANNEL).is_empty());
     assert!(view.peers().is_empty() && view.idempotency("request").is_none());
-    assert!(view.invites(&CHANNEL).is_empty());
 }
 
 #[test]

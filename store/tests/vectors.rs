@@ -16,7 +16,7 @@ use kith_crdt::crypto::kdf::expand_secret;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::{aead, hash};
 use kith_crdt::ids::{
-    AccountId, DeviceId, EpochId, InviteId, LogId, MessageId, OpId, SegmentId, TransportKey, Window,
+    AccountId, DeviceId, EpochId, LogId, MessageId, OpId, SegmentId, TransportKey, Window,
 };
 use kith_store::{Batch, KdfCost, Line, Vault};
 use minicbor::Decoder;
@@ -64,12 +64,10 @@ fn write_everything(batch: &mut Batch) {
     batch.put_claim(&CHANNEL, &message, 1, &here, *b"claim");
     batch.put_seen(&CHANNEL, &segment, &AccountId([4; 32]), *b"seen");
     batch.put_message_id(&CHANNEL, &message, &here);
-    batch.put_snapshot(&CHANNEL, &here.log, *b"snapshot");
     batch.put_beacon(&CHANNEL, &DeviceId([5; 32]), *b"beacon");
     batch.put_holds(&CHANNEL, &segment, &DeviceId([5; 32]), *b"holds");
     batch.put_peer(&TransportKey([6; 32]), *b"peer");
     batch.put_idempotency("request", *b"answer");
-    batch.put_invite(&CHANNEL, &InviteId([7; 32]), *b"invite");
     batch.append_event(*b"first");
     batch.append_event(*b"second");
     let elsewhere = LogId {
@@ -210,7 +208,6 @@ fn every_name_in_a_key_is_the_hash_that_the_document_says() {
         format!("envelopes {segment}{log}00000001"),
         format!("logs {segment}{log}"),
         format!("forks {segment}{log}"),
-        format!("snapshots {segment}{log}"),
         format!(
             "claims {message}{chan}01{}{log}00000001",
             &segment[chan.len()..]
@@ -221,7 +218,6 @@ fn every_name_in_a_key_is_the_hash_that_the_document_says() {
         format!("holds {segment}{device}"),
         format!("peers {}", tag("peer", &[&[6; 32]])),
         format!("idempotency {}", tag("idempotency", &[b"request"])),
-        format!("invites {chan}{}", tag("invite", &[&[7; 32]])),
         format!(
             "timeline {}{}{}",
             tag("line", &[channel]),
@@ -257,13 +253,7 @@ fn what_belongs_to_a_window_is_sealed_under_its_key() {
     store.commit(batch).unwrap();
     drop(store);
     for (table, _, record) in records(&home.path().join("data")) {
-        let windowed = [
-            "envelopes",
-            "timeline",
-            "claims",
-            "message_ids",
-            "snapshots",
-        ];
+        let windowed = ["envelopes", "timeline", "claims", "message_ids"];
         let is_windowed = windowed.contains(&table.as_str());
         assert_eq!(split(&record).0 > 0, is_windowed, "{table}");
     }

@@ -59,7 +59,6 @@ impl Store {
             Table::Forks,
             Table::Seen,
             Table::Holds,
-            Table::Snapshots,
         ] {
             batch.delete_prefix(table, in_window.clone());
         }
