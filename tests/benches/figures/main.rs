@@ -121,7 +121,8 @@ async fn join(host: &Client, guest: &Client, channel: &str) -> anyhow::Result<()
     Ok(())
 }
 
-#[tokio::main]
+// One thread, as the `kith` command has for its requests.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let sizes = Sizes::from_env()?;
     let mut report = Report::new();
