@@ -19,9 +19,8 @@ use minicbor::{Decode, Encode};
 
 pub use fork::{Fork, ForkError};
 
-use crate::crypto::sign::BadSignature;
 use crate::envelope::Envelope;
-use crate::ids::{ChannelId, LogId, Window};
+use crate::ids::{LogId, Window};
 use crate::limits::{CLOCK_SKEW_MAX_MS, LOG_ENVELOPES};
 use crate::ranges::Ranges;
 use crate::time::{HOUR_MS, Hlc, Millis};
@@ -92,9 +91,6 @@ pub enum PageError {
     /// An envelope of another log.
     #[error("the page mixes logs")]
     OtherLog,
-    /// An envelope that its writer did not sign.
-    #[error(transparent)]
-    Signature(#[from] BadSignature),
 }
 
 /// What of a page may be appended.
@@ -183,24 +179,6 @@ impl Log {
         Ok(page)
     }
 
-    /// Holds a page of envelopes of this log against it, as [`Self::check_page`] does, and checks
-    /// the signature of each one that is to be appended.
-    ///
-    /// # Errors
-    /// [`PageError`] if the page is not of this log or one of those is not signed.
-    pub fn verify_page(
-        &self,
-        channel: &ChannelId,
-        envelopes: &[Envelope],
-        now: Millis,
-    ) -> Result<Page, PageError> {
-        let page = self.check_page(envelopes, now)?;
-        envelopes[page.accepted.clone()]
-            .iter()
-            .try_for_each(|envelope| envelope.verify(channel))?;
-        Ok(page)
-    }
-
     /// Ends the log because of a fork at `seq`. `last` is the envelope held with the largest
     /// number below it, if there is one. Tells whether that changed the log; what lies behind the
     /// new head is then to be taken out of the store.
@@ -223,13 +201,6 @@ impl Log {
         }
         true
     }
-}
-
-/// How many envelopes from the front of a run of one log end with one whose signature holds. That
-/// is all of them, unless the store gave back something else than was put into it.
-pub fn page_end(channel: &ChannelId, envelopes: &[Envelope]) -> usize {
-    let good = |envelope: &Envelope| envelope.verify(channel).is_ok();
-    envelopes.iter().rposition(good).map_or(0, |at| at + 1)
 }
 
 /// Where a log ends while a page is held against it.
@@ -378,22 +349,6 @@ mod tests {
     }
 
     #[test]
-    fn every_envelope_of_a_page_has_to_be_signed() {
-        let mut chain = chain(2);
-        chain[1] = unsigned(chain[1].clone());
-        chain.push(envelope(3, chain[1].link(), b"change", None));
-        let log = held(&chain[..1]);
-        let page = Page {
-            accepted: 1..3,
-            stopped: None,
-        };
-        assert_eq!(log.check_page(&chain, NOON), Ok(page));
-        let verified = log.verify_page(&CHANNEL, &chain, NOON);
-        assert_eq!(verified, Err(PageError::Signature(BadSignature)));
-        assert_eq!([3, 2].map(|len| page_end(&CHANNEL, &chain[..len])), [3, 1]);
-    }
-
-    #[test]
     fn a_page_goes_no_further_than_the_fork() {
         let chain = chain(4);
         let mut log = Log::new(log_id());
@@ -418,7 +373,7 @@ mod tests {
                 stopped: Some((2, Acceptance::BadLink))
             }
         );
-        let ahead = log.verify_page(&CHANNEL, &chain[1..], NOON).unwrap();
+        let ahead = log.check_page(&chain[1..], NOON).unwrap();
         assert_eq!(ahead.stopped, Some((0, Acceptance::Gap { have: 0 })));
     }
 

@@ -53,8 +53,6 @@ impl Replica for Served<'_> {
             left -= cost;
             page.push(envelope);
         }
-        let vouched = kith_crdt::log::page_end(id, &page);
-        page.truncate(vouched);
         page.iter().map(Envelope::to_bytes).collect()
     }
 
