@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use crate::crypto::sign::{BadSignature, SecretKey, Signed};
 use crate::encoding::{DecodeError, check_text, decode, encode};
 use crate::ids::{ChannelId, DeviceId, SegmentId, Window, Writer};
-use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, BEACON_POSITIONS, FRAME_MAX, INCARNATION_MAX};
+use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, BEACON_POSITIONS, FRAME_MAX};
 use crate::time::Hlc;
 
 /// Why a beacon is not believed.
@@ -140,9 +140,6 @@ impl Beacon {
         wire.addresses
             .iter()
             .try_for_each(|address| check_address(address))?;
-        if wire.incarnation > INCARNATION_MAX {
-            return Err(DecodeError::OutOfRange("incarnation"));
-        }
         let positions: usize = wire
             .holds
             .iter()

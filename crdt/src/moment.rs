@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use crate::crypto::sign::{BadSignature, SecretKey, Signed};
 use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{ChannelId, DeviceId, Writer};
-use crate::limits::{INCARNATION_MAX, MOMENT_SKEW_MAX_MS};
+use crate::limits::MOMENT_SKEW_MAX_MS;
 use crate::time::{Hlc, Millis};
 
 /// Bytes that a moment's payload may have: four fields, and room for later ones.
@@ -94,9 +94,6 @@ impl Moment {
     /// [`MomentError`] if it is malformed, not signed, or over.
     pub fn verify(channel: &ChannelId, signed: &Signed, now: Millis) -> Result<Self, MomentError> {
         let wire: Wire = decode(&signed.payload, MOMENT_MAX)?;
-        if wire.incarnation > INCARNATION_MAX {
-            return Err(DecodeError::OutOfRange("incarnation").into());
-        }
         if wire.hlc.millis().0.abs_diff(now.0) > MOMENT_SKEW_MAX_MS {
             return Err(MomentError::Over);
         }

@@ -21,6 +21,7 @@ use crate::control::{Control, ControlConfig, ControlError};
 use crate::engine::{Engine, Event, META_PORT};
 use crate::handle::Node;
 use crate::network::{self, Network, NetworkConfig, NetworkError, NetworkEvent};
+use crate::residence::residence;
 use crate::shell;
 
 /// Events that may wait for the engine.
@@ -127,6 +128,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     let last_port = last_port(&store);
     let engine = Engine::new(
         secrets,
+        residence(&config.home),
         store,
         ChaCha20Rng::from_seed(seed),
         config.bootstrap,

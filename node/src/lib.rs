@@ -13,6 +13,7 @@ pub mod handle;
 pub mod network;
 mod read;
 pub mod record;
+mod residence;
 mod shell;
 
 pub use handle::Node;

@@ -59,7 +59,8 @@ pub enum StoreError {
 pub(crate) const RESTART: &str =
     "stop the daemon and start it again; what is still readable is then set apart and kept";
 /// What to do when a database cannot be opened or salvaged at all.
-pub(crate) const RESTORE: &str = "restore the home from a backup made after this device last wrote (an older one must not write), or make a new home and ask for an invite";
+pub(crate) const RESTORE: &str =
+    "restore the home from a backup, or make a new home and ask for an invite";
 
 /// What an error of the operating system means to a home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -68,6 +68,29 @@ impl Home {
         }
     }
 
+    /// Copies this home, whose daemon is stopped, as a backup does: into another directory, with
+    /// the same person in it.
+    ///
+    /// # Panics
+    ///
+    /// If a file cannot be copied.
+    pub fn copy(&self) -> Self {
+        let mut copy = Self::vacant(&self.name);
+        copy.identity = self.identity.clone();
+        copy_tree(&self.path, &copy.path).expect("a home can be copied");
+        copy
+    }
+
+    /// Puts a copy where this home was, as restoring a backup does: the directory is made anew.
+    ///
+    /// # Panics
+    ///
+    /// If a file cannot be removed or copied.
+    pub fn restore(&self, copy: &Self) {
+        fs::remove_dir_all(&self.path).expect("a home can be removed");
+        copy_tree(&copy.path, &self.path).expect("a home can be copied");
+    }
+
     /// Returns the directory that `--home` names.
     pub fn path(&self) -> &Path {
         &self.path
@@ -252,4 +275,23 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field]
         .as_str()
         .unwrap_or_else(|| panic!("no text {field:?} in {value}"))
+}
+
+/// Copies a directory and what is in it.
+///
+/// # Errors
+///
+/// What keeps a file from being read or written.
+pub fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }

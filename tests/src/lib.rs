@@ -21,7 +21,7 @@ pub mod world;
 pub use agreement::{befriend, digest, ids, texts, until_agreed, until_seen};
 pub use binary::{kith, workspace};
 pub use daemon::Daemon;
-pub use home::{Failure, Home, Outcome, PASSPHRASE};
+pub use home::{Failure, Home, Outcome, PASSPHRASE, copy_tree};
 pub use needles::{Find, Needle, find_in, find_in_bytes};
 pub use relay::Relay;
 pub use tail::Tail;

@@ -10,9 +10,10 @@ use kith_crdt::beacon::Beacon;
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::envelope::{self, Envelope, Position};
 use kith_crdt::frame::{self, Content};
-use kith_crdt::ids::{ChannelId, LogId, SegmentId};
+use kith_crdt::ids::{ChannelId, LogId, SegmentId, Writer};
 use kith_crdt::keyring::Keyring;
 use kith_crdt::keys::EpochKeys;
+use kith_crdt::limits::LOGS_PER_DEVICE;
 use kith_crdt::segment::{Branch, Entry, Message};
 use kith_crdt::sync::{Answer, Refusal, Request};
 use kith_crdt::time::{Hlc, Millis};
@@ -28,6 +29,7 @@ struct Attack {
     channel: ChannelId,
     keys: EpochKeys,
     rng: ChaCha20Rng,
+    incarnation: u32,
 }
 
 impl Attack {
@@ -44,6 +46,7 @@ impl Attack {
             channel,
             keys,
             rng: ChaCha20Rng::seed_from_u64(7),
+            incarnation: 0,
         }
     }
 
@@ -63,7 +66,10 @@ impl Attack {
         };
         let log = LogId {
             segment,
-            writer: secrets.writer(),
+            writer: Writer {
+                incarnation: self.incarnation,
+                ..secrets.writer()
+            },
         };
         let mut branch = Branch::new(log.writer.actor(&self.channel));
         let honest = (0..seq)
@@ -223,6 +229,31 @@ fn an_entry_from_the_future_waits_until_its_time() {
     attack.world.pass(16 * 60_000);
     attack.gossip(&content);
     assert_eq!(attack.held(), 1);
+}
+
+#[test]
+fn of_many_incarnations_the_smallest_count_in_whatever_order_they_come() {
+    let many = LOGS_PER_DEVICE as u32 + 20;
+    let digests = [false, true].map(|backwards| {
+        let mut attack = Attack::new();
+        let now = attack.world.now();
+        let mut incarnations: Vec<u32> = (0..many).map(|n| n * 7).collect();
+        if backwards {
+            incarnations.reverse();
+        }
+        for incarnation in incarnations {
+            attack.incarnation = incarnation;
+            attack.rng = ChaCha20Rng::seed_from_u64(incarnation.into());
+            let envelope = attack.envelope(now, 1, [0; 32], None);
+            let verdict = attack.gossip(&Content::Envelopes(vec![envelope.to_bytes()]));
+            assert_ne!(verdict, Verdict::Reject, "who passes it on is not to blame");
+        }
+        assert_eq!(attack.held(), LOGS_PER_DEVICE as u64);
+        let page = attack.world.read(0, &attack.channel, 500);
+        assert_eq!(page, LOGS_PER_DEVICE);
+        attack.world.digest(0, &attack.channel)
+    });
+    assert_eq!(digests[0], digests[1]);
 }
 
 #[test]

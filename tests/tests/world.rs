@@ -253,3 +253,24 @@ fn any_seed_ends_with_everybody_agreed() {
         world.until_agreed(&[0, 1, 2, 3], &channel);
     }
 }
+
+#[test]
+fn a_copied_home_writes_as_another_and_nothing_forks() {
+    let mut world = World::new(2, 31);
+    let channel = world.channel("general");
+    world.say(0, channel, "before");
+    world.until_agreed(&[0, 1], &channel);
+    assert_eq!(world.engine(0).shared().began_anew(), None);
+    for copies in 1..=3 {
+        world.crash(0);
+        world.copy_home(0);
+        world.start(0);
+        assert!(world.engine(0).shared().began_anew().is_some());
+        world.say(0, channel, "after");
+        world.until_agreed(&[0, 1], &channel);
+        assert_eq!(world.messages(1, &channel), 1 + copies);
+    }
+    let reader = world.engine(1).reader();
+    let logs = reader.view().logs(&channel).len();
+    assert_eq!(logs, 4, "the first and one for each copy");
+}

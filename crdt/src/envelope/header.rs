@@ -13,7 +13,7 @@ use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{
     ChannelId, ChannelTag, DeviceId, EpochId, LogId, Place, SegmentId, Window, Writer,
 };
-use crate::limits::{HEADER_MAX, INCARNATION_MAX, SEGMENT_INDEX_MAX};
+use crate::limits::{HEADER_MAX, SEGMENT_INDEX_MAX};
 use crate::time::Hlc;
 
 /// The version of header that this code writes and reads.
@@ -146,9 +146,6 @@ impl Header {
         if wire.index > SEGMENT_INDEX_MAX {
             return Err(DecodeError::OutOfRange("segment index"));
         }
-        if wire.incarnation > INCARNATION_MAX {
-            return Err(DecodeError::OutOfRange("incarnation"));
-        }
         if wire.seq == 0 {
             return Err(DecodeError::OutOfRange("envelope number"));
         }
@@ -213,10 +210,9 @@ mod tests {
 
     #[test]
     fn every_field_has_its_bounds() {
-        let mut headers = [header(), header(), header()];
+        let mut headers = [header(), header()];
         headers[0].place.seq = 0;
         headers[1].place.log.segment.index = SEGMENT_INDEX_MAX + 1;
-        headers[2].place.log.writer.incarnation = INCARNATION_MAX + 1;
         for header in headers {
             let refused = Header::parse(&header.to_bytes(), &CHANNEL);
             assert!(matches!(

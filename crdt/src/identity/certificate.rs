@@ -11,7 +11,7 @@ use crate::crypto::hash;
 use crate::crypto::sign::{SecretKey, Signed};
 use crate::encoding::{self, DecodeError, check_text};
 use crate::ids::{AccountId, DeviceId, TransportKey};
-use crate::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, INCARNATION_MAX, NAME_MAX_CHARS};
+use crate::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, NAME_MAX_CHARS};
 
 const ACCOUNT_EPOCH: &str = "account-epoch";
 const DEVICE_LIST: &str = "device-list";
@@ -103,11 +103,6 @@ impl DeviceRecord {
     pub fn verify(signed: &Signed) -> Result<Self, CertificateError> {
         let record: Self = part(signed, "device record")?;
         check_text(&record.name, NAME_MAX_CHARS, "device name").map_err(CertificateError::Part)?;
-        if record.incarnation > INCARNATION_MAX {
-            return Err(CertificateError::Part(DecodeError::OutOfRange(
-                "incarnation",
-            )));
-        }
         holds(signed, record.device.as_bytes(), DEVICE_RECORD)?;
         Ok(record)
     }

@@ -8,8 +8,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{DeviceId, LogId, MessageId, SegmentId, Window, Writer};
 use crate::limits::{
-    CHANGE_MAX, EMOJI_MAX, INCARNATION_MAX, LOG_ENVELOPES, SEEN_RANGES_MAX, SEGMENT_INDEX_MAX,
-    TEXT_MAX_CHARS,
+    CHANGE_MAX, EMOJI_MAX, LOG_ENVELOPES, SEEN_RANGES_MAX, SEGMENT_INDEX_MAX, TEXT_MAX_CHARS,
 };
 use crate::time::Millis;
 
@@ -224,7 +223,6 @@ impl SeenRange {
             && self.first <= self.last
             && self.last <= LOG_ENVELOPES
             && self.log.segment.index <= SEGMENT_INDEX_MAX
-            && self.log.writer.incarnation <= INCARNATION_MAX
     }
 }
 

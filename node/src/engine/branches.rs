@@ -18,12 +18,10 @@ const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("256 is not zero");
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BranchLost {
     /// The last own envelope is damaged or its key is gone.
-    #[error(
-        "what this device wrote today cannot be read back: restore the home from a backup made after this device last wrote (an older one must not write), or make a new home and ask for an invite"
-    )]
+    #[error("the last entry of this device cannot be read back")]
     Unreadable,
     /// The last own envelope holds no change of this device's.
-    #[error("what this device wrote today does not fit together: {0}")]
+    #[error("the last entry of this device is not its own: {0}")]
     Broken(#[from] ChangeError),
 }
 

@@ -158,6 +158,17 @@ impl Channel {
         }
     }
 
+    /// Forgets a log.
+    pub(super) fn remove_log(&mut self, id: LogId) {
+        if let Some(log) = self.logs.remove(&id) {
+            let size = self.sizes.entry(id.segment).or_default();
+            *size = size.saturating_sub(log.head);
+            self.digests.remove(&id);
+            self.own_seen.remove(&id);
+            self.unannounced.remove(&id);
+        }
+    }
+
     /// The segment of `window` that `writer` goes on in: the first that has room and is not closed
     /// to this writer. A later one counts only when those before it are full, so that nobody can
     /// use the indexes up by jumping ahead. None if there is none left. `lost` says whether a log

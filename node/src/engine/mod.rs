@@ -19,6 +19,7 @@ mod effect;
 mod event;
 mod gossip;
 mod holds;
+mod incarnation;
 mod joining;
 mod keys;
 mod load;
@@ -54,6 +55,7 @@ pub use channel::Standing;
 pub use effect::{Effects, Moment, Outcome, Refusal};
 pub use event::{Command, Event};
 pub use holds::{Holds, Reach};
+pub use incarnation::Residence;
 pub use peers::Connected;
 pub use shared::{ChannelView, Shared};
 
@@ -72,6 +74,7 @@ pub struct Engine {
     secrets: DeviceSecrets,
     me: AccountId,
     writer: Writer,
+    residence: Residence,
     store: Store,
     rng: ChaCha20Rng,
     now: Millis,
@@ -89,13 +92,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine on what the store holds. `bootstrap` are addresses to dial where nobody is
-    /// connected.
+    /// Starts an engine on what the store holds, in a home at `residence`. `bootstrap` are
+    /// addresses to dial where nobody is connected.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn new(
         secrets: DeviceSecrets,
+        residence: Residence,
         store: Store,
         rng: ChaCha20Rng,
         bootstrap: Vec<String>,
@@ -106,6 +110,7 @@ impl Engine {
             me: secrets.account,
             writer: secrets.writer(),
             secrets,
+            residence,
             store,
             rng,
             now,
@@ -357,8 +362,8 @@ impl Engine {
             // Going on would build on what was never stored. The daemon ends with its engine.
             panic!("the store cannot be read back: {error}");
         }
-        let reloaded = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
-        network.extend(reloaded.effects.network);
+        // What loading staged is for the next turn's commit; what it released goes out now.
+        network.extend(std::mem::take(&mut self.stage.effects).network);
         Effects {
             network,
             answers,
@@ -376,6 +381,7 @@ impl Engine {
         for (peer, record) in view.peers() {
             self.peers.restore(peer, &record);
         }
+        self.take_up_writing(now, &view)?;
         drop(view);
         self.channels.clear();
         self.tags.clear();

@@ -4,7 +4,8 @@
 //! every node, and never stops the log.
 
 use kith_crdt::envelope::{Envelope, EnvelopeError};
-use kith_crdt::ids::{ChannelId, LogId, Place};
+use kith_crdt::ids::{ChannelId, LogId, Place, Writer};
+use kith_crdt::limits::LOGS_PER_DEVICE;
 use kith_crdt::log::{Acceptance, Fork, Log};
 use kith_crdt::time::Millis;
 
@@ -72,10 +73,11 @@ impl Engine {
             return;
         }
         match acceptance {
-            Acceptance::Next => {
+            Acceptance::Next if self.makes_room(id, log_id) => {
                 self.accept(now, id, envelope);
                 reception.accepted += 1;
             }
+            Acceptance::Next => {}
             // Another history of the same writer, or one that we lack: sync will tell.
             Acceptance::Gap { .. } | Acceptance::BadLink => reception.gap = true,
             Acceptance::TooFarAhead(when) => self.timers.set_by(Timer::Sync(id), when),
@@ -112,6 +114,9 @@ impl Engine {
             }
         }
         let accepted = part.accepted.len();
+        if accepted > 0 && !self.makes_room(id, log_id) {
+            return None;
+        }
         for envelope in page
             .into_iter()
             .take(part.accepted.end)
@@ -130,6 +135,59 @@ impl Engine {
         log.map_or_else(|| Log::new(log_id), Log::clone)
     }
 
+    /// Whether a log counts beside the others of its device in its segment: of more than
+    /// [`LOGS_PER_DEVICE`] those of the smallest incarnations do. So all nodes come to keep the
+    /// same logs, whatever order they hear of them in, and a device that makes up incarnations
+    /// takes room from itself alone.
+    fn makes_room(&mut self, id: ChannelId, log_id: LogId) -> bool {
+        let Some(channel) = self.channels.get(&id) else {
+            return false;
+        };
+        let of_incarnation = |incarnation| LogId {
+            writer: Writer {
+                incarnation,
+                ..log_id.writer
+            },
+            ..log_id
+        };
+        let mut beside = channel
+            .logs
+            .range(of_incarnation(0)..=of_incarnation(u32::MAX))
+            .map(|(beside, _)| *beside);
+        if channel.logs.contains_key(&log_id) || beside.clone().count() < LOGS_PER_DEVICE {
+            return true;
+        }
+        match beside.next_back() {
+            Some(largest) if log_id < largest => {
+                self.drop_log(id, largest);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Forgets a whole log and everything that it said.
+    fn drop_log(&mut self, id: ChannelId, log_id: LogId) {
+        let Some(head) = self
+            .channels
+            .get(&id)
+            .and_then(|channel| channel.logs.get(&log_id))
+            .map(|log| log.head)
+        else {
+            return;
+        };
+        self.withdraw(id, log_id, 1, head);
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.remove_log(log_id);
+        }
+        self.stage.batch.truncate_log(&id, &log_id, 1);
+        self.stage.batch.delete_log(&id, &log_id);
+        self.stage.batch.delete_fork(&id, &log_id);
+        self.stage.logs.remove(&(id, log_id));
+        self.stage.touched.insert(id);
+        self.recount(id);
+    }
+
     /// Appends an envelope that was found to be the next of its log, and applies it.
     fn accept(&mut self, now: Millis, id: ChannelId, envelope: Envelope) {
         let log_id = envelope.log_id();
@@ -138,8 +196,11 @@ impl Engine {
         };
         channel.log_mut(log_id).append(&envelope);
         channel.grew(log_id, 1);
-        if log_id.writer.device == self.writer.device {
-            self.branches.forget(id, log_id);
+        if self.is_own(&log_id.writer) {
+            self.begin_anew(
+                now,
+                "a member has more of what this device wrote than is here",
+            );
         }
         self.hlc = self.hlc.max(envelope.header.hlc);
         self.keep(id, &envelope);
@@ -192,6 +253,12 @@ impl Engine {
         self.branches.forget(id, log_id);
         self.recount(id);
         tracing::warn!("a writer contradicted itself; its log ends before that");
+        if self.is_own(&log_id.writer) {
+            self.begin_anew(
+                self.now,
+                "this device wrote twice at one place, as copies of a home do",
+            );
+        }
     }
 
     /// The envelope with the largest number below `seq`. Its signature holds, as that of everything

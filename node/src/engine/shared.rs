@@ -81,6 +81,7 @@ fn pending_of(channel: &Channel, log_id: &LogId, messages: &kith_crdt::ranges::R
 pub struct Shared {
     channels: RwLock<BTreeMap<ChannelId, Arc<ChannelView>>>,
     peers: RwLock<BTreeMap<TransportKey, Connected>>,
+    began_anew: RwLock<Option<Millis>>,
 }
 
 impl Shared {
@@ -97,6 +98,22 @@ impl Shared {
     /// The connected nodes.
     pub fn peers(&self) -> BTreeMap<TransportKey, Connected> {
         self.read(&self.peers).clone()
+    }
+
+    /// When this device last found that it is not the only continuation of what it wrote, and went
+    /// on as a new writer.
+    pub fn began_anew(&self) -> Option<Millis> {
+        *self
+            .began_anew
+            .read()
+            .expect("the writer does not panic while it holds the lock")
+    }
+
+    pub(super) fn put_began_anew(&self, at: Option<Millis>) {
+        *self
+            .began_anew
+            .write()
+            .expect("no reader panics while it holds the lock") = at;
     }
 
     pub(super) fn put(&self, view: ChannelView) {

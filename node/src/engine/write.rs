@@ -7,8 +7,8 @@ use kith_crdt::limits::TEXT_MAX_CHARS;
 use kith_crdt::segment::{Entry, Message};
 use kith_crdt::time::{Hlc, Millis};
 
+use super::Engine;
 use super::effect::{Outcome, Refusal};
-use super::{Engine, storage};
 
 /// An entry that is in the log and will be durable when the turn is.
 #[derive(Debug, Clone, Copy)]
@@ -100,10 +100,17 @@ impl Engine {
         let seq = log.head + 1;
         let prev = log.link;
 
-        let change = self
+        let change = match self
             .branches
             .write(&self.store, channel, log_id, seq, entry)
-            .map_err(storage)?;
+        {
+            Ok(change) => change,
+            Err(lost) => {
+                // A new writer has no branch to take up, so this happens once.
+                self.begin_anew(now, &lost.to_string());
+                return self.write_entry(now, id, entry, body);
+            }
+        };
         let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
         let position = Position {
             place: log_id.place(seq),

@@ -1,0 +1,117 @@
+//! A home that goes on from an older state of itself, or twice at once, loses nothing and forks
+//! nothing: it begins anew, as another writer.
+
+use std::fs;
+
+use kith_tests::{Daemon, Home, befriend, copy_tree, texts, until_agreed, until_seen};
+
+/// Ana and Ben in one channel that has a message of Ana's; Ana's node is stopped, Ben's runs.
+fn one_message() -> (Home, Home, Daemon) {
+    let [ana, ben] = ["Ana", "Ben"].map(Home::init);
+    let a = Daemon::start(&ana);
+    let b = Daemon::start_towards(&ben, &a.addresses());
+    ana.json(&["channel", "create", "garden"]);
+    befriend(&ana, &ben, "garden");
+    let first = ana.field(&["send", "garden", "one"], "id");
+    until_seen(&ben, &first);
+    until_agreed(&[&ana, &ben], "garden");
+    a.stop();
+    (ana, ben, b)
+}
+
+/// Sends a message while its node runs alone or with others, and returns its id.
+fn send(home: &Home, text: &str) -> String {
+    home.field(&["send", "garden", text], "id")
+}
+
+/// Sends "two" and "three" with Ben there to take them, and stops.
+fn go_on(ana: &Home, ben: &Home, b: &Daemon) {
+    let a = Daemon::start_towards(ana, &b.addresses());
+    send(ana, "two");
+    until_seen(ben, &send(ana, "three"));
+    until_agreed(&[ana, ben], "garden");
+    a.stop();
+}
+
+fn check(homes: &[&Home], expected: &[&str]) {
+    until_agreed(homes, "garden");
+    for home in homes {
+        let messages = home.lines(&["read", "garden"]);
+        assert_eq!(texts(&messages), expected, "at {}", home.name());
+    }
+}
+
+#[test]
+fn a_restored_backup_goes_on_as_a_new_writer() {
+    let (ana, ben, b) = one_message();
+    let backup = ana.copy();
+    go_on(&ana, &ben, &b);
+
+    // The disk died. What is written before anybody is met must not take a number twice.
+    ana.restore(&backup);
+    let alone = Daemon::start(&ana);
+    send(&ana, "four");
+    assert!(
+        alone.log().contains("goes on as a new writer"),
+        "{}",
+        alone.log()
+    );
+    alone.stop();
+    let _a = Daemon::start_towards(&ana, &b.addresses());
+    send(&ana, "five");
+    check(&[&ana, &ben], &["one", "two", "three", "four", "five"]);
+}
+
+#[test]
+fn files_set_back_in_place_are_noticed_when_a_member_is_met() {
+    let (ana, ben, b) = one_message();
+    let backup = ana.copy();
+    go_on(&ana, &ben, &b);
+
+    // The same directories, so that the place tells nothing.
+    for directory in ["data", "keys"] {
+        for entry in fs::read_dir(ana.path().join(directory)).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        copy_tree(&backup.path().join(directory), &ana.path().join(directory)).unwrap();
+    }
+    let a = Daemon::start_towards(&ana, &b.addresses());
+    until_agreed(&[&ana, &ben], "garden");
+    assert!(a.log().contains("goes on as a new writer"), "{}", a.log());
+    until_seen(&ben, &send(&ana, "four"));
+    check(&[&ana, &ben], &["one", "two", "three", "four"]);
+}
+
+#[test]
+fn two_copies_that_run_at_once_write_two_logs() {
+    let (ana, ben, b) = one_message();
+    let twin = ana.copy();
+    let a = Daemon::start_towards(&ana, &b.addresses());
+    until_seen(&ben, &send(&ana, "from the home"));
+    a.stop();
+    let t = Daemon::start_towards(&twin, &b.addresses());
+    until_seen(&ben, &send(&twin, "from its copy"));
+    // Both have one transport key, and Ben's node talks to one of them at a time.
+    let _a = Daemon::start_towards(&ana, &b.addresses());
+    let last = send(&ana, "from the home again");
+    t.stop();
+    until_seen(&ben, &last);
+    let texts = [
+        "one",
+        "from the home",
+        "from its copy",
+        "from the home again",
+    ];
+    check(&[&ana, &ben], &texts);
+}
+
+#[test]
+fn a_home_that_is_moved_or_started_again_goes_on_as_it_was() {
+    let (ana, ben, b) = one_message();
+    let elsewhere = ana.beside("elsewhere");
+    fs::rename(ana.path(), &elsewhere).unwrap();
+    fs::rename(&elsewhere, ana.path()).unwrap();
+    let a = Daemon::start_towards(&ana, &b.addresses());
+    until_seen(&ben, &send(&ana, "two"));
+    assert!(!a.log().contains("new writer"), "{}", a.log());
+}
