@@ -170,6 +170,15 @@ impl Engine {
         self.hold_equal(now, id, device);
     }
 
+    /// Notes that a peer has nothing that is not here.
+    pub(super) fn nothing_ahead(&mut self, id: ChannelId, peer: TransportKey) {
+        if let Some(channel) = self.channels.get_mut(&id)
+            && let Some((device, _)) = channel.roster.by_transport(&peer)
+        {
+            channel.ahead.remove(&device);
+        }
+    }
+
     fn hold_equal(&mut self, now: Millis, id: ChannelId, device: DeviceId) {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;

@@ -226,8 +226,10 @@ impl Engine {
             End::Same => self.note_equal(now, id, peer),
             // There may be more by now. What brought nothing is not repeated: the period is.
             End::Complete | End::Paused if applied > 0 => self.sync_with(now, id, peer),
+            // Whatever its beacon said: there is nothing of it that is not here.
+            End::Complete => self.nothing_ahead(id, peer),
             End::Refused(Refusal::NotForYou) => self.offer_join(now, id, peer),
-            End::Complete | End::Paused | End::Refused(_) | End::Unexpected | End::Stalled => {}
+            End::Paused | End::Refused(_) | End::Unexpected | End::Stalled => {}
         }
         self.stage.touched.insert(id);
         self.stage.tell(Moment::Sync { channel: id });
