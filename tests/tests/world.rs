@@ -274,3 +274,31 @@ fn a_copied_home_writes_as_another_and_nothing_forks() {
     let logs = reader.view().logs(&channel).len();
     assert_eq!(logs, 4, "the first and one for each copy");
 }
+
+#[test]
+fn word_of_a_delivery_comes_by_whoever_heard_it() {
+    let mut world = World::new(3, 41);
+    let channel = world.channel("general");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.crash(1);
+    world.say(0, channel, "for everybody");
+    world.until_agreed(&[0, 2], &channel);
+    world.crash(0);
+    // Node 1 gets it from node 2, and says so while the author is away.
+    world.start(1);
+    world.until_agreed(&[1, 2], &channel);
+    world.pass(5_000);
+    world.crash(1);
+    // Author and keeper of the word hold the same when they meet.
+    world.start(0);
+    let other = world.secrets(1).device();
+    world.until("the author hears of the delivery", |world| {
+        let view = world.engine(0).shared().channel(&channel).unwrap();
+        let reader = world.engine(0).reader();
+        let logs = reader
+            .view()
+            .page(kith_store::Line::main(&channel), None, 1);
+        let written = logs.last().unwrap().place;
+        view.holds.of(&other, &written.log) >= written.seq
+    });
+}

@@ -36,6 +36,12 @@ pub trait Replica {
     /// The newest beacon of a device as received.
     fn beacon(&self, device: &DeviceId) -> Option<Signed>;
 
+    /// Whether something written here is not known to have reached every member, so that what
+    /// others were heard to hold is worth asking for even of a peer who holds the same.
+    fn awaits_word(&self) -> bool {
+        false
+    }
+
     /// The digest of the whole channel.
     fn digest(&self) -> Digest {
         self.digests()

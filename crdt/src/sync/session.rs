@@ -2,7 +2,8 @@
 //!
 //! A session asks for a summary; where that differs, for the control ops; then for the vectors of
 //! the segments that differ and the envelopes lacking in them, newest segments first; then for
-//! beacons. It decides only what to ask: what an answer brings goes to the host, and the host
+//! beacons. Where the summary is the same, it asks for beacons only if the replica waits for word
+//! of somebody. It decides only what to ask: what an answer brings goes to the host, and the host
 //! applies it before it asks for the next request, so that every request is made from what the
 //! replica holds then. Nothing is lost when a session ends early, and the next one needs nothing
 //! from it.
@@ -43,6 +44,8 @@ pub struct Session {
     /// Vectors as the peer has sent them, not yet compared with ours.
     vectors: Vec<SegmentVector>,
     targets: Targets,
+    /// Whether the peer holds the same. Then only what devices were heard to hold may be news.
+    same: bool,
     /// Whether the peer may have further beacons.
     beacons_open: bool,
     effort: Effort,
@@ -115,6 +118,7 @@ impl Session {
             differing: VecDeque::new(),
             vectors: Vec::new(),
             targets: Targets::default(),
+            same: false,
             beacons_open: true,
             effort: Effort::default(),
             end: None,
@@ -139,7 +143,7 @@ impl Session {
                 true
             }
             (Asked::Summary { below: None }, Answer::Same) => {
-                self.end = Some(End::Same);
+                self.same = true;
                 true
             }
             (
@@ -198,6 +202,7 @@ impl Session {
                     self.effort.ask();
                     return Next::Ask(request);
                 }
+                None if self.same => End::Same,
                 None => End::Complete,
             },
         };
@@ -333,6 +338,12 @@ impl Session {
     }
 
     fn plan(&mut self, replica: &impl Replica) -> Option<Request> {
+        if self.same {
+            return replica
+                .awaits_word()
+                .then(|| self.ask_beacons(replica))
+                .flatten();
+        }
         self.ask_control(replica)
             .or_else(|| self.ask_pull(replica))
             .or_else(|| self.ask_vectors())

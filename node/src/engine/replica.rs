@@ -61,6 +61,13 @@ impl Replica for Served<'_> {
         self.view.fork(&self.channel.id, log)
     }
 
+    fn awaits_word(&self) -> bool {
+        self.channel.reaches.iter().any(|(log_id, reach)| {
+            let log = self.channel.logs.get(log_id);
+            log.is_some_and(|log| log.messages.above(reach.delivered) > 0)
+        })
+    }
+
     fn beacon_times(&self) -> Vec<BeaconTime> {
         self.channel
             .beacons

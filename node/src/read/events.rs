@@ -64,13 +64,18 @@ impl Reading<'_> {
                 channel: id,
                 message: self.told(&channel, message)?,
             },
+            // An edit or deletion by somebody who may not changes nothing, and is not told.
             What::Edited(message) => Happened::MessageEdited {
                 channel: id,
-                message: self.told(&channel, message)?,
+                message: self
+                    .told(&channel, message)
+                    .filter(|message| message.edited)?,
             },
             What::Deleted(message) => Happened::MessageDeleted {
                 channel: id,
-                message: self.told(&channel, message)?,
+                message: self
+                    .told(&channel, message)
+                    .filter(|message| message.deleted)?,
             },
             What::Reaction(message, place) => {
                 let (emoji, added) = self.reaction_at(channel.id, message, *place)?;
