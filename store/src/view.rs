@@ -3,23 +3,28 @@
 //! A record that cannot be read is skipped and noted ([`Reader::damage`]); where that must not be
 //! mistaken for there being none, the result says so.
 
+mod happenings;
+mod messages;
+mod rows;
+
 use std::sync::Arc;
 
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey, Writer,
+    AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey,
 };
 use kith_crdt::time::Hlc;
-use minicbor::{Decoder, Encoder, decode};
 use rocksdb::{ReadOptions, Snapshot};
 
 use crate::damage::Damage;
-use crate::error::{RESTORE, StoreError};
-use crate::events;
+use crate::error::StoreError;
 use crate::keys::{after_prefix, segment_in};
 use crate::seal::Site;
-use crate::shared::{Found, Record, Shared};
+use crate::shared::Shared;
 use crate::table::Table;
 use crate::timeline::{self, Line, TimelineEntry};
+
+pub(crate) use messages::encode_message_place;
+use rows::NAME_LEN;
 
 /// Makes [`View`]s. Clones share everything; none of them waits for the writer.
 #[derive(Clone)]
@@ -238,35 +243,6 @@ impl View<'_> {
         record.plain.get(AccountId::LEN..).map(<[u8]>::to_vec)
     }
 
-    /// Where a message is.
-    pub fn message(&self, message: &MessageId) -> Option<(ChannelId, Place)> {
-        let record = self.get(Table::MessageIds, &message.0).readable()?;
-        self.message_place(&message.0, &record)
-    }
-
-    /// The messages whose shown id starts with `prefix`, in the order of their ids, at most
-    /// `limit`. None if the prefix is not of that alphabet.
-    pub fn messages_with_prefix(
-        &self,
-        prefix: &str,
-        limit: usize,
-    ) -> Vec<(MessageId, ChannelId, Place)> {
-        let Some((lower, upper)) = message_id_range(prefix) else {
-            return Vec::new();
-        };
-        let mut found = Vec::new();
-        self.scan(Table::MessageIds, lower, upper, |key, record| {
-            let message = MessageId::from_slice(key).zip(self.message_place(key, &record));
-            found.extend(
-                message
-                    .map(|(id, (channel, place))| (id, channel, place))
-                    .filter(|_| limit > 0),
-            );
-            found.len() < limit
-        });
-        found
-    }
-
     /// A page of a line: its newest entries, or the newest that come before one of them, at most
     /// `limit`, the oldest first. Costs the same at any depth.
     pub fn page(
@@ -342,286 +318,9 @@ impl View<'_> {
         })
     }
 
-    /// The events after a cursor with their own cursors, at most `limit`. A gap between `cursor`
-    /// and the first of them tells that some are no longer kept, or could not be read.
-    pub fn events_since(&self, cursor: u64, limit: usize) -> Vec<(u64, Vec<u8>)> {
-        let Some(newest) = self.newest_cursor() else {
-            return Vec::new();
-        };
-        let from = cursor.saturating_add(1).max(events::oldest_shown(newest));
-        let mut rows = self
-            .shared
-            .cursor(Table::Events, Vec::new(), Vec::new(), || self.options());
-        rows.seek_back(&events::key(from));
-        if rows.row().is_none() {
-            rows.seek(&events::key(from));
-        }
-        let mut found = Vec::new();
-        while let Some((first, events)) = rows
-            .row()
-            .filter(|_| found.len() < limit)
-            .map(|row| self.events_in(row))
-        {
-            let numbered = (first..).zip(events).filter(|(number, _)| *number >= from);
-            found.extend(numbered.take(limit - found.len()));
-            rows.next();
-        }
-        found
-    }
-
-    /// The cursor of the oldest event that is still kept.
-    pub fn oldest_cursor(&self) -> Option<u64> {
-        let newest = self.newest_cursor()?;
-        let mut rows = self
-            .shared
-            .cursor(Table::Events, Vec::new(), Vec::new(), || self.options());
-        rows.seek_first();
-        rows.row()
-            .map(|row| self.events_in(row).0.max(events::oldest_shown(newest)))
-    }
-
-    /// The cursor of the newest event.
-    pub fn newest_cursor(&self) -> Option<u64> {
-        let mut rows = self
-            .shared
-            .cursor(Table::Events, Vec::new(), Vec::new(), || self.options());
-        rows.seek_back(&[0xff; 8]);
-        let (first, events) = self.events_in(rows.row()?);
-        Some(first + (events.len() as u64).saturating_sub(1))
-    }
-
-    fn events_in(&self, (key, record): (&[u8], &[u8])) -> (u64, Vec<Vec<u8>>) {
-        let site = Site {
-            table: Table::Events,
-            key,
-        };
-        let first = events::first_in(key).unwrap_or(0);
-        let Some(record) = self.shared.open(site, record).readable() else {
-            return (first, Vec::new());
-        };
-        let events = events::decode(&record.plain).unwrap_or_else(|_| {
-            self.shared.malformed(site);
-            Vec::new()
-        });
-        (first, events)
-    }
-
     pub(crate) fn options(&self) -> ReadOptions {
         let mut options = ReadOptions::default();
         options.set_snapshot(&self.snapshot);
         options
-    }
-
-    fn get(&self, table: Table, key: &[u8]) -> Found {
-        self.shared.get(Site { table, key }, &self.options())
-    }
-
-    /// Reads a record whose damage must not be taken for its absence.
-    fn decisive(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.get(table, key) {
-            Found::Nothing => Ok(None),
-            Found::Record(record) => Ok(Some(record.plain)),
-            Found::Damaged => Err(StoreError::Damaged {
-                what: format!("a record of the table {}", table.name()),
-                remedy: RESTORE,
-            }),
-        }
-    }
-
-    fn multi(&self, table: Table, keys: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
-        let cf = self.shared.table(table);
-        let rows = self
-            .shared
-            .db
-            .batched_multi_get_cf_opt(cf, keys, false, &self.options());
-        let open = |(key, row): (&Vec<u8>, Result<_, rocksdb::Error>)| match row {
-            Ok(record) => {
-                let record: Option<rocksdb::DBPinnableSlice<'_>> = record;
-                self.shared
-                    .open(Site { table, key }, &record?)
-                    .readable()
-                    .map(|record| record.plain)
-            }
-            Err(_) => {
-                self.shared.damage.note_block(table.name(), key);
-                None
-            }
-        };
-        keys.iter().zip(rows).map(open).collect()
-    }
-
-    /// Calls `each` with every readable record from `lower` to before `upper`, as long as it
-    /// says so.
-    fn scan(
-        &self,
-        table: Table,
-        lower: Vec<u8>,
-        upper: Vec<u8>,
-        mut each: impl FnMut(&[u8], Record) -> bool,
-    ) {
-        let mut rows = self.shared.cursor(table, lower, upper, || self.options());
-        rows.seek_first();
-        while let Some((key, record)) = rows.row() {
-            let found = self.shared.open(Site { table, key }, record);
-            if !found.readable().is_none_or(|record| each(key, record)) {
-                return;
-            }
-            rows.next();
-        }
-    }
-
-    /// What `read` makes of every record under a prefix; where it makes nothing, the record is
-    /// malformed.
-    fn collect<T>(
-        &self,
-        table: Table,
-        prefix: Vec<u8>,
-        read: impl Fn(&[u8], Record) -> Option<T>,
-    ) -> Vec<T> {
-        let upper = after_prefix(&prefix);
-        let mut all = Vec::new();
-        self.scan(table, prefix, upper, |key, record| {
-            match read(key, record) {
-                Some(value) => all.push(value),
-                None => self.shared.malformed(Site { table, key }),
-            }
-            true
-        });
-        all
-    }
-
-    /// The records under a prefix that carry the name that their keys hash.
-    fn named<N>(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        name: impl Fn(&[u8]) -> Option<N>,
-    ) -> Vec<(N, Vec<u8>)> {
-        self.collect(table, prefix.to_vec(), |_, record| {
-            let (head, value) = record.plain.split_at_checked(NAME_LEN)?;
-            Some((name(head)?, value.to_vec()))
-        })
-    }
-
-    fn by_segment(&self, table: Table, channel: &ChannelId) -> Vec<(SegmentId, Vec<u8>)> {
-        self.collect(table, self.shared.keys.channel(channel), |key, record| {
-            Some((segment_in(key)?, record.plain))
-        })
-    }
-
-    fn message_place(&self, key: &[u8], record: &Record) -> Option<(ChannelId, Place)> {
-        let (channel, window) = self.shared.window_keys.scope(record.number)?;
-        match decode_message_place(&record.plain) {
-            Ok((index, writer, seq)) => Some((
-                channel,
-                LogId {
-                    segment: SegmentId { window, index },
-                    writer,
-                }
-                .place(seq),
-            )),
-            Err(_) => {
-                self.shared.malformed(Site {
-                    table: Table::MessageIds,
-                    key,
-                });
-                None
-            }
-        }
-    }
-}
-
-/// The length of every name that goes in front of a value.
-const NAME_LEN: usize = 32;
-
-/// Where a message is, without what the number of its window key tells: `[index, device,
-/// incarnation, seq]`.
-pub(crate) fn encode_message_place(place: &Place) -> Vec<u8> {
-    let Place { log, seq } = place;
-    let mut e = Encoder::new(Vec::with_capacity(48));
-    e.array(4)
-        .and_then(|e| e.u16(log.segment.index)?.bytes(&log.writer.device.0))
-        .and_then(|e| e.u32(log.writer.incarnation)?.u32(*seq))
-        .expect("writing CBOR to memory does not fail");
-    e.into_writer()
-}
-
-fn decode_message_place(bytes: &[u8]) -> Result<(u16, Writer, u32), decode::Error> {
-    let mut d = Decoder::new(bytes);
-    if d.array()? != Some(4) {
-        return Err(decode::Error::message("a place has four fields"));
-    }
-    let index = d.u16()?;
-    let writer = Writer {
-        device: d.decode()?,
-        incarnation: d.u32()?,
-    };
-    Ok((index, writer, d.u32()?))
-}
-
-/// The ids from the first that is shown with this prefix to before the first that is not.
-fn message_id_range(prefix: &str) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut bits = 0_u128;
-    for character in prefix.chars() {
-        let digit = match character.to_ascii_lowercase() {
-            letter @ 'a'..='z' => letter as u32 - 'a' as u32,
-            number @ '2'..='7' => number as u32 - '2' as u32 + 26,
-            _ => return None,
-        };
-        bits = bits << 5 | u128::from(digit);
-    }
-    let shown = MessageId::LEN * 8 / 5;
-    let free = 5 * shown.checked_sub(prefix.len())?;
-    let bytes = |number: u128| number.to_be_bytes()[16 - MessageId::LEN..].to_vec();
-    let lower = bits << free;
-    let after = (bits + 1) << free;
-    Some((
-        bytes(lower),
-        if after >> (MessageId::LEN * 8) == 0 {
-            bytes(after)
-        } else {
-            Vec::new()
-        },
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_a_range_of_ids() {
-        let id = MessageId([0xab, 0xcd, 0xef, 1, 2, 3, 4, 5, 6, 7]);
-        for len in 0..=16 {
-            let prefix = &id.to_string()[..len];
-            let (lower, upper) = message_id_range(prefix).unwrap();
-            assert!(
-                lower.as_slice() <= &id.0[..] && (upper.is_empty() || &id.0[..] < upper.as_slice())
-            );
-            let below = MessageId([0xab, 0xcd, 0xef, 1, 2, 3, 4, 5, 6, 6]);
-            let is_in = lower.as_slice() <= &below.0[..]
-                && (upper.is_empty() || &below.0[..] < upper.as_slice());
-            assert_eq!(is_in, below.to_string().starts_with(prefix));
-        }
-        assert!(message_id_range("8").is_none() && message_id_range("aaaaaaaaaaaaaaaaa").is_none());
-        assert_eq!(message_id_range("7").unwrap().1, Vec::<u8>::new());
-    }
-
-    #[test]
-    fn a_place_survives_being_written() {
-        let writer = Writer {
-            device: DeviceId([3; 32]),
-            incarnation: 9,
-        };
-        let segment = SegmentId {
-            window: kith_crdt::ids::Window(24),
-            index: 2,
-        };
-        let place = LogId { segment, writer }.place(300);
-        assert_eq!(
-            decode_message_place(&encode_message_place(&place)).unwrap(),
-            (2, writer, 300)
-        );
-        assert!(decode_message_place(&[0x83, 0, 0, 0]).is_err());
     }
 }
