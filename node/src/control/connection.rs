@@ -1,10 +1,12 @@
 //! One connection: served with time limits, hung up on when its client stops reading.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -12,6 +14,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
+
+use super::crowd::{Busy, Place};
 
 /// How long the head of a request may take to arrive, and how long a connection may idle.
 const HEAD_TIME: Duration = Duration::from_secs(60);
@@ -52,16 +56,21 @@ impl Line {
 
 /// Serves one connection until its client leaves, or until the daemon stops and the request that
 /// runs has been answered.
-pub(super) async fn serve_connection<S>(stream: S, router: Router, stopped: watch::Receiver<bool>)
+pub(super) async fn serve_connection<S>(stream: S, router: Router, mut line: Line, place: Place)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let mut line = Line::new(stopped);
     let told = line.clone();
+    let place = Arc::new(place);
     let routes = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let busy = place.begin();
         request.extensions_mut().insert(told.clone());
-        routes.call(request.map(Body::new))
+        let answered = routes.call(request.map(Body::new));
+        async move {
+            let answer = answered.await?;
+            Ok::<_, Infallible>(answer.map(|body| until_sent(body, busy)))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -86,6 +95,14 @@ where
     }
 }
 
+/// The same body, which keeps its connection busy until it is sent or given up.
+fn until_sent(body: Body, busy: Busy) -> Body {
+    Body::new(body.map_frame(move |frame| {
+        let _busy = &busy;
+        frame
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::Extension;
@@ -93,6 +110,12 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
+    use crate::control::crowd::Crowd;
+
+    async fn serve(server: tokio::io::DuplexStream, router: Router, line: Line) {
+        let place = Crowd::new(1).admit(line.clone());
+        serve_connection(server, router, line, place).await;
+    }
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -109,7 +132,7 @@ mod tests {
             }),
         );
         let (mut client, server) = duplex(4096);
-        let served = tokio::spawn(serve_connection(server, router, stopped));
+        let served = tokio::spawn(serve(server, router, Line::new(stopped)));
 
         client.write_all(REQUEST).await.unwrap();
         let mut answer = String::new();
@@ -130,7 +153,7 @@ mod tests {
             }),
         );
         let (mut client, server) = duplex(4096);
-        tokio::spawn(serve_connection(server, router, stopped));
+        tokio::spawn(serve(server, router, Line::new(stopped)));
 
         client.write_all(REQUEST).await.unwrap();
         let mut answer = Vec::new();

@@ -6,6 +6,7 @@
 
 mod answer;
 mod connection;
+mod crowd;
 mod guard;
 mod idempotency;
 mod openapi;
@@ -22,11 +23,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use self::connection::serve_connection;
+use self::connection::{Line, serve_connection};
+use self::crowd::Crowd;
 use self::tcp::LoopbackDoor;
 use self::unix::UnixDoor;
 use crate::handle::Node;
@@ -83,6 +86,12 @@ pub enum ControlError {
         /// The reason.
         source: io::Error,
     },
+}
+
+/// Somebody who has come through one of the doors.
+enum Caller {
+    Unix(UnixStream),
+    Tcp(TcpStream),
 }
 
 /// The doors of the local API, open but not yet served.
@@ -146,23 +155,37 @@ impl Control {
             .loopback
             .as_ref()
             .map(|door| door.guard(router.clone()));
+        let crowd = Crowd::new(CONNECTIONS_MAX);
         let mut stop = pin!(stop);
         loop {
-            let room = connections.len() < CONNECTIONS_MAX;
             let accepted = tokio::select! {
                 () = &mut stop => return,
                 Some(_) = connections.join_next() => continue,
-                stream = self.unix.accept(), if room => stream.map(|stream| {
-                    connections.spawn(serve_connection(stream, router.clone(), stopped.clone()));
-                }),
-                stream = tcp::accept(self.loopback.as_ref()), if room => stream.map(|stream| {
-                    let router = guarded.clone().unwrap_or_default();
-                    connections.spawn(serve_connection(stream, router, stopped.clone()));
-                }),
+                stream = self.unix.accept() => stream.map(Caller::Unix),
+                stream = tcp::accept(self.loopback.as_ref()) => stream.map(Caller::Tcp),
             };
-            if let Err(error) = accepted {
-                tracing::warn!(%error, "an API connection was not accepted");
-                sleep(ACCEPT_PAUSE).await;
+            let caller = match accepted {
+                Ok(caller) => caller,
+                Err(error) => {
+                    tracing::warn!(%error, "an API connection was not accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = &mut stop => return,
+                () = crowd.room() => {}
+            }
+            let line = Line::new(stopped.clone());
+            let place = crowd.admit(line.clone());
+            match caller {
+                Caller::Unix(stream) => {
+                    connections.spawn(serve_connection(stream, router.clone(), line, place));
+                }
+                Caller::Tcp(stream) => {
+                    let router = guarded.clone().unwrap_or_default();
+                    connections.spawn(serve_connection(stream, router, line, place));
+                }
             }
         }
     }
