@@ -88,7 +88,9 @@ impl DaemonError {
             Self::Lock(error) => lock_code(error),
             Self::Vault(VaultError::WrongPassphrase) => ErrorCode::Locked,
             Self::Vault(VaultError::Missing) => ErrorCode::NotFound,
-            Self::Network(NetworkError::Address { .. }) => ErrorCode::Usage,
+            Self::Network(NetworkError::Address { .. } | NetworkError::Bootstrap { .. }) => {
+                ErrorCode::Usage
+            }
             _ => ErrorCode::Other,
         }
     }
@@ -108,9 +110,14 @@ fn lock_code(error: &LockError) -> ErrorCode {
 /// # Errors
 /// [`DaemonError`] if it cannot start; nothing is changed then.
 pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(), DaemonError> {
-    for address in config.listen.iter().chain(&config.bootstrap) {
-        network::check_address(address)?;
-    }
+    config
+        .listen
+        .iter()
+        .try_for_each(|address| network::check_listen(address))?;
+    config
+        .bootstrap
+        .iter()
+        .try_for_each(|address| network::check_bootstrap(address))?;
     let lock = HomeLock::acquire(&config.home)?;
     let opened = Vault::open(&config.home, &config.passphrase)?;
     let secrets: DeviceSecrets =
@@ -215,16 +222,20 @@ fn start_network(
     last_port: Option<u16>,
 ) -> Result<(Network, mpsc::Receiver<NetworkEvent>), NetworkError> {
     if let (Some(port), true) = (last_port, config.listen.is_empty()) {
-        let listen = vec![
+        let both = vec![
             format!("/ip4/0.0.0.0/tcp/{port}"),
             format!("/ip6/::/tcp/{port}"),
         ];
-        let again = NetworkConfig {
-            listen,
-            ..config.clone()
-        };
-        if let Ok(started) = network::start(again) {
-            return Ok(started);
+        // Many machines have no IPv6.
+        let one = both[..1].to_vec();
+        for listen in [both, one] {
+            let again = NetworkConfig {
+                listen,
+                ..config.clone()
+            };
+            if let Ok(started) = network::start(again) {
+                return Ok(started);
+            }
         }
     }
     network::start(config)
@@ -284,5 +295,35 @@ async fn wait_for_stop(
         () = node.stopped() => Ok(()),
         _ = engine_ends => Err(DaemonError::Ended("engine")),
         _ = network => Err(DaemonError::Ended("network")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use kith_crdt::crypto::secret::Secret;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_somebody_else_took_meanwhile_is_left_to_them() {
+        let other = TcpListener::bind("0.0.0.0:0").unwrap();
+        let taken = other.local_addr().unwrap().port();
+        let config = NetworkConfig {
+            transport_seed: Secret::new([1; 32]),
+            listen: Vec::new(),
+            mdns: false,
+        };
+
+        let (_network, mut events) = start_network(config, Some(taken)).unwrap();
+
+        let Some(NetworkEvent::Listening(address)) = events.recv().await else {
+            panic!("it listens first of all");
+        };
+        assert!(
+            !address.ends_with(&format!("/tcp/{taken}")),
+            "{address} is shared"
+        );
     }
 }

@@ -36,12 +36,72 @@ pub(crate) async fn run(
         let mut effects = engine.turn(clock::now(), waiting.drain(..));
         node.release(&mut effects);
         for command in effects.network {
-            if network.send(command).await.is_err() {
+            if names_a_host(&command) {
+                tokio::spawn(dial_by_name(command, network.clone()));
+            } else if network.send(command).await.is_err() {
                 return;
             }
         }
         if last {
             return;
         }
+    }
+}
+
+/// Whether this dials an address of this node's own choice that has a host's name in it. What peers
+/// claim is dialled as it stands: nobody makes this node ask for names.
+fn names_a_host(command: &network::Command) -> bool {
+    match command {
+        network::Command::Dial {
+            peer: None,
+            addresses,
+        } => addresses.iter().any(|address| network::is_named(address)),
+        _ => false,
+    }
+}
+
+/// Finds the hosts that a dial names, and dials. The engine tries again where that leads nowhere.
+async fn dial_by_name(command: network::Command, network: mpsc::Sender<network::Command>) {
+    let network::Command::Dial { peer, addresses } = command else {
+        return;
+    };
+    let mut found = Vec::new();
+    for address in addresses {
+        if network::is_named(&address) {
+            found.extend(network::look_up(&address).await);
+        } else {
+            found.push(address);
+        }
+    }
+    if !found.is_empty() {
+        let addresses = found;
+        // A network that is gone dials nobody.
+        let _ = network
+            .send(network::Command::Dial { peer, addresses })
+            .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_named_host_is_dialled_where_it_is() {
+        let (network, mut dialled) = mpsc::channel(1);
+        let by_name = network::Command::Dial {
+            peer: None,
+            addresses: vec!["/dns4/localhost/tcp/9".into()],
+        };
+        assert!(names_a_host(&by_name));
+
+        dial_by_name(by_name, network).await;
+
+        let by_address = network::Command::Dial {
+            peer: None,
+            addresses: vec!["/ip4/127.0.0.1/tcp/9".into()],
+        };
+        assert!(!names_a_host(&by_address));
+        assert_eq!(dialled.recv().await, Some(by_address));
     }
 }

@@ -1,6 +1,6 @@
 //! Multiaddresses as text, bounded, without the peer id at their end.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use kith_crdt::limits::{ADDRESS_MAX, ADDRESSES_MAX};
 use libp2p::multiaddr::Protocol;
@@ -20,6 +20,52 @@ pub(super) fn split(mut address: Multiaddr) -> (Multiaddr, Option<PeerId>) {
         }
         _ => (address, None),
     }
+}
+
+/// The socket address that a multiaddress means, if it means a TCP port of an IP address.
+pub(super) fn socket(address: &Multiaddr) -> Option<SocketAddr> {
+    let mut parts = address.iter();
+    let host: IpAddr = match parts.next()? {
+        Protocol::Ip4(ip) => ip.into(),
+        Protocol::Ip6(ip) => ip.into(),
+        _ => return None,
+    };
+    match (parts.next()?, parts.next(), parts.next()) {
+        (Protocol::Tcp(port), None | Some(Protocol::P2p(_)), None) => Some((host, port).into()),
+        _ => None,
+    }
+}
+
+/// A TCP port of a host that is known by its name.
+pub(super) struct Named {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// Whether an IP address of the host will do.
+    pub(super) fits: fn(&IpAddr) -> bool,
+}
+
+/// What a multiaddress means that names its host.
+pub(super) fn named(address: &Multiaddr) -> Option<Named> {
+    let mut parts = address.iter();
+    let (host, fits): (_, fn(&IpAddr) -> bool) = match parts.next()? {
+        Protocol::Dns(host) => (host, |_| true),
+        Protocol::Dns4(host) => (host, IpAddr::is_ipv4),
+        Protocol::Dns6(host) => (host, IpAddr::is_ipv6),
+        _ => return None,
+    };
+    match (parts.next()?, parts.next(), parts.next()) {
+        (Protocol::Tcp(port), None | Some(Protocol::P2p(_)), None) => {
+            let host = host.into_owned();
+            Some(Named { host, port, fits })
+        }
+        _ => None,
+    }
+}
+
+/// The same address with an IP address in the place of its host.
+pub(super) fn at(address: &Multiaddr, host: IpAddr) -> Multiaddr {
+    let rest = address.iter().skip(1);
+    std::iter::once(Protocol::from(host)).chain(rest).collect()
 }
 
 /// Reads what is to be dialled: the first eight that are addresses at all.
@@ -112,6 +158,42 @@ mod tests {
             reachable(&claimed, Some(&address("/ip4/127.0.0.1/tcp/9"))).len(),
             2
         );
+    }
+
+    #[test]
+    fn a_host_is_an_address_or_a_name() {
+        let ip4 = address("/ip4/127.0.0.1/tcp/9");
+        assert_eq!(socket(&ip4), Some(([127, 0, 0, 1], 9).into()));
+        assert!(named(&ip4).is_none());
+        for (text, v4, v6) in [
+            ("/dns/kith.example/tcp/9", true, true),
+            ("/dns4/kith.example/tcp/9", true, false),
+            ("/dns6/kith.example/tcp/9", false, true),
+        ] {
+            let Named { host, port, fits } = named(&address(text)).expect(text);
+            assert_eq!((host.as_str(), port), ("kith.example", 9));
+            let (local4, local6) = ([127, 0, 0, 1].into(), Ipv6Addr::LOCALHOST.into());
+            assert_eq!((fits(&local4), fits(&local6)), (v4, v6), "{text}");
+        }
+        for text in [
+            "/ip4/127.0.0.1/udp/9",
+            "/dnsaddr/kith.example",
+            "/dns4/x/udp/9",
+        ] {
+            let neither = address(text);
+            assert!(
+                socket(&neither).is_none() && named(&neither).is_none(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_found_host_takes_the_place_of_its_name() {
+        let peer = PeerId::random();
+        let named = address(&format!("/dns4/kith.example/tcp/9/p2p/{peer}"));
+        let found = at(&named, [192, 0, 2, 1].into());
+        assert_eq!(found, address(&format!("/ip4/192.0.2.1/tcp/9/p2p/{peer}")));
     }
 
     #[test]

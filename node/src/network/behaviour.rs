@@ -1,5 +1,7 @@
 //! The protocols that a node speaks, put together, and the transport under them.
 
+use std::io;
+use std::net::TcpListener;
 use std::num::NonZeroU8;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use libp2p::{
 use super::codec::{self, SyncCodec};
 use super::counters::Counters;
 use super::gate::Gated;
-use super::{LISTEN_DEFAULT, NetworkConfig, NetworkError, keys, limits};
+use super::{LISTEN_DEFAULT, NetworkConfig, NetworkError, addresses, keys, limits};
 
 /// What every Kith node says it speaks; others are not talked to.
 pub(super) const PROTOCOL_FAMILY: &str = "kith/";
@@ -92,6 +94,10 @@ fn listen_on(swarm: &mut Swarm<Behaviour>, address: &str) -> Result<(), NetworkE
     let parsed: Multiaddr = address.parse().map_err(|_| NetworkError::Address {
         address: address.to_owned(),
     })?;
+    check_free(&parsed).map_err(|error| NetworkError::Listen {
+        address: address.to_owned(),
+        reason: error.to_string(),
+    })?;
     swarm
         .listen_on(parsed)
         .map(|_| ())
@@ -99,6 +105,15 @@ fn listen_on(swarm: &mut Swarm<Behaviour>, address: &str) -> Result<(), NetworkE
             address: address.to_owned(),
             reason: error.to_string(),
         })
+}
+
+/// Checks that nobody listens on a port yet. The transport's own sockets share theirs with anybody
+/// who shares, so that two nodes would each get some of the connections meant for one.
+fn check_free(address: &Multiaddr) -> io::Result<()> {
+    match addresses::socket(address) {
+        Some(socket) if socket.port() != 0 => TcpListener::bind(socket).map(drop),
+        _ => Ok(()),
+    }
 }
 
 fn multiplexer() -> yamux::Config {

@@ -127,3 +127,6 @@ pub(super) const TICK: Duration = Duration::from_secs(1);
 pub(super) const IDENTIFIED: u32 = 64;
 /// Peers out of one mDNS round.
 pub(super) const DISCOVERED: usize = 64;
+
+/// How long the system may take to find a host by its name.
+pub(super) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -242,9 +242,17 @@ pub enum RequestFailure {
 /// Why the network cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// An address is no multiaddress.
-    #[error("{address:?} is no address; write it like /ip4/192.168.1.5/tcp/4001")]
+    /// An address to listen on is none.
+    #[error("{address:?} is no address to listen on; write it like /ip4/192.168.1.5/tcp/4001")]
     Address {
+        /// As it was given.
+        address: String,
+    },
+    /// An address to dial is none.
+    #[error(
+        "{address:?} is no address of a node; write it like /ip4/192.168.1.5/tcp/4001 or /dns4/kith.example.org/tcp/4001"
+    )]
+    Bootstrap {
         /// As it was given.
         address: String,
     },
@@ -263,16 +271,63 @@ pub enum NetworkError {
     Setup(String),
 }
 
-/// Checks that a text is an address that can be dialled or listened on.
+/// Checks that a text is an address that can be listened on.
 ///
 /// # Errors
-/// [`NetworkError::Address`] if it is no multiaddress.
-pub fn check_address(text: &str) -> Result<(), NetworkError> {
-    match text.parse::<libp2p::Multiaddr>() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(NetworkError::Address {
-            address: text.to_owned(),
-        }),
+/// [`NetworkError::Address`] if it is no TCP port of an IP address.
+pub fn check_listen(text: &str) -> Result<(), NetworkError> {
+    let parsed = text.parse::<libp2p::Multiaddr>().ok();
+    let good = parsed.is_some_and(|address| addresses::socket(&address).is_some());
+    good.then_some(()).ok_or_else(|| NetworkError::Address {
+        address: text.to_owned(),
+    })
+}
+
+/// Checks that a text is an address that can be dialled: one as above, or with a host's name.
+///
+/// # Errors
+/// [`NetworkError::Bootstrap`] if it is no TCP port of an IP address or a named host.
+pub fn check_bootstrap(text: &str) -> Result<(), NetworkError> {
+    let parsed = text.parse::<libp2p::Multiaddr>().ok();
+    let good = parsed.is_some_and(|address| {
+        addresses::socket(&address).is_some() || addresses::named(&address).is_some()
+    });
+    good.then_some(()).ok_or_else(|| NetworkError::Bootstrap {
+        address: text.to_owned(),
+    })
+}
+
+/// Whether an address has the name of a host in it, which has to be found before it is dialled.
+pub(crate) fn is_named(text: &str) -> bool {
+    let parsed = text.parse::<libp2p::Multiaddr>().ok();
+    parsed.is_some_and(|address| addresses::named(&address).is_some())
+}
+
+/// The addresses that an address with a host's name means now, as the system knows the host; none
+/// if it does not, or not within [`limits::LOOKUP_TIMEOUT`].
+pub(crate) async fn look_up(text: &str) -> Vec<String> {
+    let Ok(address) = text.parse::<libp2p::Multiaddr>() else {
+        return Vec::new();
+    };
+    let Some(named) = addresses::named(&address) else {
+        return Vec::new();
+    };
+    let found = tokio::net::lookup_host((named.host, named.port));
+    match tokio::time::timeout(limits::LOOKUP_TIMEOUT, found).await {
+        Ok(Ok(found)) => found
+            .map(|socket| socket.ip())
+            .filter(named.fits)
+            .map(|ip| addresses::at(&address, ip).to_string())
+            .take(kith_crdt::limits::ADDRESSES_MAX)
+            .collect(),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the host of a bootstrap address is not found");
+            Vec::new()
+        }
+        Err(_) => {
+            tracing::warn!("the host of a bootstrap address is not found in time");
+            Vec::new()
+        }
     }
 }
 
