@@ -16,7 +16,7 @@ use clap::error::ErrorKind;
 use kith_api::ApiError;
 
 use self::args::Cli;
-use self::output::print_error;
+use self::output::{has_reader_left, print_error};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     };
     match verbs::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if has_reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&error, cli.json);
             ExitCode::from(error.code.exit_code())

@@ -16,7 +16,7 @@ use rand_core::UnwrapErr;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::witness::Witness;
@@ -27,6 +27,9 @@ use crate::verbs::init::make_home;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of the line with which a daemon says that it is ready.
 const READY_MAX: u64 = 64 * 1024;
+/// How often the directory is tried to be removed, and the pause in between.
+const REMOVALS: u32 = 40;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
 /// Any free port of this machine, for this machine alone.
 const ANY_PORT: &str = "/ip4/127.0.0.1/tcp/0";
 
@@ -91,6 +94,18 @@ impl Cast {
         for person in [&mut self.ada, &mut self.ben, &mut self.cleo] {
             person.go_offline().await;
         }
+        let Some(directory) = self.directory.take() else {
+            return;
+        };
+        // A daemon that was only just starting has been killed, and may write its last byte yet.
+        for _ in 0..REMOVALS {
+            match fs::remove_dir_all(directory.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    sleep(REMOVAL_PAUSE).await;
+                }
+                _ => break,
+            }
+        }
     }
 }
 
@@ -124,6 +139,11 @@ impl Person {
             self.witness = Some(Witness::new(self.name, events));
         }
         Ok(())
+    }
+
+    /// Whether the daemon runs.
+    pub(super) const fn is_online(&self) -> bool {
+        self.daemon.is_some()
     }
 
     /// Stops the daemon: it stops by itself when its input ends.

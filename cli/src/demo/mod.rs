@@ -13,24 +13,29 @@ mod witness;
 use std::io::{self, IsTerminal};
 
 use kith_api::ApiError;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::cast::Cast;
 use self::report::Report;
-use crate::output::Output;
+use crate::output::{Output, has_reader_left};
 use crate::verbs::Outcome;
 
 /// Plays the story, cleans up, and says how it went.
 pub(crate) async fn demo(output: &Output) -> Outcome {
+    // From here on a signal ends the play and not the process, whose homes have to be cleared away.
+    let mut interruption = Interruption::new().map_err(ApiError::other)?;
     let mut cast = Cast::gather()?;
     let mut report = Report::new(output);
-    let played = tokio::select! {
-        outcome = play(&mut cast, &mut report, output) => Some(outcome),
-        asked = interruption() => asked.err().map(Err),
-    };
-    let outcome = match played {
-        Some(outcome) => outcome.map_err(|error| cast.keep(&error)),
-        None => Err(ApiError::other("interrupted")),
+    let outcome = tokio::select! {
+        biased;
+        () = interruption.came() => Err(ApiError::other("interrupted")),
+        outcome = play(&mut cast, &mut report, output) => outcome.map_err(|error| {
+            if has_reader_left(&error) {
+                error
+            } else {
+                cast.keep(&error)
+            }
+        }),
     };
     cast.leave().await;
     outcome
@@ -45,14 +50,25 @@ async fn play(cast: &mut Cast, report: &mut Report<'_>, output: &Output) -> Outc
     prompt::converse(cast, &channel, output).await
 }
 
-/// Resolves when the demo is asked to end before its time.
-async fn interruption() -> Outcome {
-    let failed = |error: io::Error| ApiError::other(error);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// The signals by which the demo is asked to end before its time.
+struct Interruption([Signal; 3]);
+
+impl Interruption {
+    fn new() -> io::Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
     }
-    Ok(())
+
+    /// Resolves when one of them has come since the start.
+    async fn came(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::cast::Cast;
 use super::friend;
-use crate::output::{Output, print, print_error};
+use crate::output::{Output, has_reader_left, print, print_error};
 use crate::verbs::Outcome;
 
 const HELP: &str = "\
@@ -35,8 +35,10 @@ pub(super) async fn converse(cast: &mut Cast, channel: &str, output: &Output) ->
             line = lines.recv() => match line.as_deref().map(str::trim) {
                 None | Some("/quit") => break,
                 Some(line) => {
-                    if let Err(error) = obey(cast, channel, line, output).await {
-                        print_error(&error, false);
+                    match obey(cast, channel, line, output).await {
+                        Err(error) if has_reader_left(&error) => return Err(error),
+                        Err(error) => print_error(&error, false),
+                        Ok(()) => {}
                     }
                 }
             },
@@ -69,10 +71,12 @@ async fn obey(cast: &mut Cast, channel: &str, line: &str, output: &Output) -> Re
     match line {
         "" => Ok(()),
         "/help" => print(HELP),
+        "/away" if !cast.ben.is_online() => print("Ben is offline already\n"),
         "/away" => {
             cast.ben.go_offline().await;
             print("Ben is offline\n")
         }
+        "/back" if cast.ben.is_online() => print("Ben is online already\n"),
         "/back" => {
             cast.ben.go_online().await?;
             print("Ben is back\n")

@@ -78,20 +78,27 @@ impl Output {
     }
 }
 
-/// Prints text that is clean. A reader who has seen enough and left is no error.
+/// What [`print`] says where nobody reads any more.
+const READER_LEFT: &str = "nobody reads the output any more";
+
+/// Prints text that is clean. A reader who has seen enough and left ends the command, and
+/// [`has_reader_left`] tells that from an error.
 pub(crate) fn print(text: &str) -> Result<(), ApiError> {
     let mut stdout = io::stdout().lock();
     let printed = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-    match printed {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        printed => printed.map_err(|error| {
-            ApiError::other(format_args!(
-                "cannot write the result: {error}; see where the output goes"
-            ))
-        }),
-    }
+    printed.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => ApiError::other(READER_LEFT),
+        _ => ApiError::other(format_args!(
+            "cannot write the result: {error}; see where the output goes"
+        )),
+    })
+}
+
+/// Whether a command ended because nobody reads what it prints.
+pub(crate) fn has_reader_left(error: &ApiError) -> bool {
+    error.message == READER_LEFT
 }
 
 /// Prints an error where errors go.

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::args::Place;
 use crate::output::look::Look;
-use crate::output::{Output, Show, print_error};
+use crate::output::{Output, Show, has_reader_left, print_error};
 use crate::verbs::Outcome;
 
 /// Between two attempts to tell the daemon to stop.
@@ -57,10 +57,13 @@ pub(crate) async fn daemon(args: &DaemonArgs, place: &Place, output: &Output) ->
     drop(passphrase);
     let say = |ready: Ready| {
         // The node serves whether or not anybody listens to what it says.
-        if let Err(error) = output.put(&Up {
+        let said = output.put(&Up {
             event: "ready",
             ready,
-        }) {
+        });
+        if let Err(error) = said
+            && !has_reader_left(&error)
+        {
             print_error(&error, output.is_json());
         }
     };
