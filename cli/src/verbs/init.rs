@@ -51,6 +51,7 @@ pub(crate) fn init(args: &InitArgs, place: &Place, output: &Output) -> Outcome {
     let home = place.home()?;
     refuse_existing(&home)?;
     let name = args.name.clone().unwrap_or_else(login_name);
+    check_name(&name)?;
     let passphrase = place.new_passphrase()?;
     let (secrets, phrase) = make_home(&home, &name, &passphrase)?;
     output.put(&Created {
@@ -58,6 +59,16 @@ pub(crate) fn init(args: &InitArgs, place: &Place, output: &Output) -> Outcome {
         device: secrets.device().into(),
         phrase: &phrase.words(),
     })
+}
+
+/// Refuses a name that shows nothing.
+fn check_name(name: &str) -> Outcome {
+    if name.trim().is_empty() {
+        return Err(ApiError::usage(
+            "the name is empty: say with --name how others are to see you",
+        ));
+    }
+    Ok(())
 }
 
 /// Makes a home with a new account, and gives back what has to be shown of it.
