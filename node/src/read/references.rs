@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use kith_api::ApiError;
-use kith_crdt::ids::{ChannelId, MessageId, Place};
+use kith_api::{ApiError, ErrorCode};
+use kith_crdt::ids::{ChannelId, InviteId, MessageId, Place};
+use kith_crdt::link::{InviteLink, LinkError};
 
 use super::Reading;
-use crate::engine::ChannelView;
+use crate::engine::{ChannelView, Standing};
 
 /// Candidates named where a reference is ambiguous.
 const CANDIDATES_MAX: usize = 8;
 /// Characters of an id that a candidate is shown with.
 const SHORT_ID: usize = 12;
+/// Members by whose names a candidate is told from others.
+const NAMES_MAX: usize = 3;
 
 impl Reading<'_> {
     /// The channel that a name, `#name` or id prefix means.
@@ -25,6 +28,14 @@ impl Reading<'_> {
             .iter()
             .filter(|channel| channel.name == name)
             .collect();
+        // Who has left a channel and is in another of its name means the one they are in.
+        if found
+            .iter()
+            .any(|channel| channel.standing != Standing::Left)
+        {
+            found.retain(|channel| channel.standing != Standing::Left);
+        }
+        let by_name = !found.is_empty();
         if found.is_empty() && !reference.starts_with('#') && !reference.is_empty() {
             let prefix = reference.to_ascii_lowercase();
             found = channels
@@ -37,15 +48,20 @@ impl Reading<'_> {
                 "no channel {reference:?} here: `kith channel list` shows those there are"
             ))),
             [channel] => Ok(Arc::clone(channel)),
+            several if by_name => Err(ApiError::new(
+                ErrorCode::Ambiguous,
+                format_args!(
+                    "{} channels are called {name:?}: name the one you mean by its id: {}",
+                    several.len(),
+                    candidates(several)
+                ),
+            )),
             several => Err(ApiError::ambiguous(
                 reference,
-                several.iter().take(CANDIDATES_MAX).map(|channel| {
-                    format!(
-                        "{} (#{})",
-                        &channel.id.to_string()[..SHORT_ID],
-                        channel.name
-                    )
-                }),
+                several
+                    .iter()
+                    .take(CANDIDATES_MAX)
+                    .map(|channel| candidate(channel)),
             )),
         }
     }
@@ -76,6 +92,37 @@ impl Reading<'_> {
         }
     }
 
+    /// The invite of a channel that a link, an id or its prefix means.
+    ///
+    /// # Errors
+    /// [`ApiError`]: not found, ambiguous with the candidates, or what is wrong with the link.
+    pub(crate) fn find_invite(
+        &self,
+        channel: &ChannelView,
+        reference: &str,
+    ) -> Result<InviteId, ApiError> {
+        let prefix = match reference.parse::<InviteLink>() {
+            Ok(link) => link.invite().to_string(),
+            Err(LinkError::NotALink) => reference.to_ascii_lowercase(),
+            Err(broken) => return Err(ApiError::usage(broken)),
+        };
+        let invites = channel.roster.invites.keys();
+        let found: Vec<&InviteId> = invites
+            .filter(|invite| !prefix.is_empty() && invite.to_string().starts_with(&prefix))
+            .collect();
+        match found.as_slice() {
+            [] => Err(ApiError::not_found(format_args!(
+                "#{} has no such invite: `kith invite list` shows those there are",
+                channel.name
+            ))),
+            [invite] => Ok(**invite),
+            several => Err(ApiError::ambiguous(
+                reference,
+                several.iter().take(CANDIDATES_MAX),
+            )),
+        }
+    }
+
     fn channel_of(&self, id: &ChannelId, reference: &str) -> Result<Arc<ChannelView>, ApiError> {
         self.shared.channel(id).ok_or_else(|| {
             ApiError::not_found(format_args!(
@@ -83,4 +130,33 @@ impl Reading<'_> {
             ))
         })
     }
+}
+
+fn candidates(channels: &[&Arc<ChannelView>]) -> String {
+    let shown = channels.iter().take(CANDIDATES_MAX);
+    let mut shown: Vec<String> = shown.map(|channel| candidate(channel)).collect();
+    if channels.len() > CANDIDATES_MAX {
+        shown.push("…".to_owned());
+    }
+    shown.join(", ")
+}
+
+/// A channel among those that a reference may mean: the beginning of its id, its name, and what
+/// tells it from another of that name.
+fn candidate(channel: &ChannelView) -> String {
+    let id = channel.id.to_string();
+    let mut told = format!("{} (#{}", &id[..SHORT_ID], channel.name);
+    if !channel.roster.topic.is_empty() {
+        told += &format!(", {}", channel.roster.topic);
+    }
+    let others: Vec<&str> = channel
+        .roster
+        .active()
+        .take(NAMES_MAX)
+        .map(|member| member.name.as_str())
+        .collect();
+    if !others.is_empty() {
+        told += &format!(", with {}", others.join(" and "));
+    }
+    told + ")"
 }
