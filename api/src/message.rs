@@ -123,11 +123,14 @@ pub struct MessageDetail {
 pub struct Delivery {
     /// The account of the device.
     pub account: AccountId,
+    /// The name that account goes by.
+    pub name: String,
     /// The device.
     pub device: DeviceId,
     /// `pending`, `delivered` or `read`.
     pub state: DeliveryState,
-    /// When it was first known to be so; null while pending.
+    /// When it was first known to be so; null while pending, and where this device was not told
+    /// when: of what others wrote it learns only that a device has it.
     pub at: Option<Timestamp>,
 }
 

@@ -27,6 +27,10 @@ pub struct ChannelRecord {
     pub name: String,
 }
 
+/// When it became known how far a device has a log, oldest first. The first entry only says where
+/// what is known begins.
+pub type Arrivals = Vec<(u32, Millis)>;
+
 /// How far a device holds the logs of one segment.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -34,6 +38,10 @@ pub struct HoldsRecord {
     /// The highest number held of each writer's log.
     #[n(0)]
     pub logs: Vec<(Writer, u32)>,
+    /// Of this device's own logs: when each number became known to be held, as
+    /// `Holds::since` reads it.
+    #[n(1)]
+    pub arrivals: Option<Vec<(Writer, Arrivals)>>,
 }
 
 /// The newest beacon of a device.

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use kith_api::message::{
-    Delivery, DeliveryState, Message, MessageDetail, MessageKind, Sent, Version,
+    DeletedBy, Delivery, DeliveryState, Message, MessageDetail, MessageKind, Sent, Version,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -130,7 +130,8 @@ impl Show for MessageDetail {
         for (name, value) in [
             ("id", message.id.to_string()),
             ("channel", message.channel.to_string()),
-            ("author", message.account.to_string()),
+            ("author", message.name.clone()),
+            ("account", message.account.to_string()),
             ("device", message.device.to_string()),
             ("written", look.full_time(message.at)),
             ("state", message.state.to_string()),
@@ -149,11 +150,11 @@ impl Show for MessageDetail {
 }
 
 fn write_delivery(delivery: &[Delivery], look: &Look, out: &mut String) {
-    let mut table = Table::new(&["ACCOUNT", "DEVICE", "STATE", "SINCE"]);
+    let mut table = Table::new(&["MEMBER", "DEVICE", "STATE", "SINCE"]);
     for there in delivery {
         let since = there.at.map(|time| look.full_time(time));
         table.row(vec![
-            Cell::new(Paint::Person, &short(&there.account)),
+            Cell::new(Paint::Person, &there.name),
             Cell::new(Paint::Handle, &short(&there.device)),
             Cell::new(state_paint(there.state), there.state.name()),
             Cell::new(Paint::Faint, since.as_deref().unwrap_or("-")),

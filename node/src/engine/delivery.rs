@@ -214,8 +214,16 @@ impl Engine {
         let mut raised = BTreeSet::new();
         for (log_id, seq) in positions {
             // A device cannot be believed to hold what nobody is known to have written.
-            let head = channel.logs.get(&log_id).map(|log| log.head);
-            if head.is_some_and(|head| channel.holds.raise(device, log_id, seq.min(head))) {
+            let Some(head) = channel.logs.get(&log_id).map(|log| log.head) else {
+                continue;
+            };
+            let before = channel.holds.of(&device, &log_id);
+            let held = seq.min(head);
+            if channel.holds.raise(device, log_id, held) {
+                if log_id.writer.device == self.writer.device {
+                    let step = (before, held);
+                    channel.holds.note_arrival(device, log_id, step, now);
+                }
                 raised.insert(log_id);
             }
         }
@@ -226,6 +234,7 @@ impl Engine {
         for segment in segments {
             let record = HoldsRecord {
                 logs: channel.holds.in_segment(&device, segment),
+                arrivals: Some(channel.holds.arrivals_in(&device, segment)),
             };
             self.stage
                 .batch

@@ -5,6 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kith_crdt::ids::{AccountId, DeviceId, LogId, SegmentId, Writer};
+use kith_crdt::time::Millis;
+
+use crate::record::Arrivals;
+
+/// Arrivals remembered of one log on one device: the newest. Of older ones it is only known that
+/// they were.
+const ARRIVALS_MAX: usize = 256;
 
 /// How far one device has each log.
 pub(super) type Positions = BTreeMap<LogId, u32>;
@@ -13,6 +20,7 @@ pub(super) type Positions = BTreeMap<LogId, u32>;
 #[derive(Debug, Clone, Default)]
 pub struct Holds {
     devices: BTreeMap<DeviceId, Arc<Positions>>,
+    arrivals: BTreeMap<DeviceId, Arc<BTreeMap<LogId, Arrivals>>>,
 }
 
 impl Holds {
@@ -38,6 +46,48 @@ impl Holds {
             .and_then(|positions| positions.get(log))
             .copied()
             .unwrap_or(0)
+    }
+
+    /// Notes when `device` was found to have `log` up to `seq`, of which it was known to have
+    /// `before` numbers.
+    pub(super) fn note_arrival(
+        &mut self,
+        device: DeviceId,
+        log: LogId,
+        (before, seq): (u32, u32),
+        at: Millis,
+    ) {
+        let logs = Arc::make_mut(self.arrivals.entry(device).or_default());
+        let arrivals = logs.entry(log).or_insert_with(|| vec![(before, at)]);
+        arrivals.push((seq, at));
+        if arrivals.len() > ARRIVALS_MAX + 1 {
+            arrivals.remove(0);
+        }
+    }
+
+    /// Takes over the arrivals of a log as they were stored.
+    pub(super) fn restore_arrivals(&mut self, device: DeviceId, log: LogId, arrivals: Arrivals) {
+        Arc::make_mut(self.arrivals.entry(device).or_default()).insert(log, arrivals);
+    }
+
+    /// When `device` was first known to have the number `seq` of `log`, if that is known.
+    pub fn since(&self, device: &DeviceId, log: &LogId, seq: u32) -> Option<Millis> {
+        let arrivals = self.arrivals.get(device)?.get(log)?;
+        let first = arrivals.partition_point(|(have, _)| *have < seq);
+        let (_, at) = arrivals.get(first).filter(|_| first > 0)?;
+        Some(*at)
+    }
+
+    /// The arrivals of the logs of a segment on one device.
+    pub(super) fn arrivals_in(
+        &self,
+        device: &DeviceId,
+        segment: SegmentId,
+    ) -> Vec<(Writer, Arrivals)> {
+        let logs = self.arrivals.get(device).into_iter().flat_map(|a| a.iter());
+        logs.filter(|(log, _)| log.segment == segment)
+            .map(|(log, arrivals)| (log.writer, arrivals.clone()))
+            .collect()
     }
 
     /// How far one device has the logs of a segment.
@@ -137,6 +187,34 @@ mod tests {
                 incarnation: 0,
             },
         }
+    }
+
+    #[test]
+    fn an_arrival_has_the_time_at_which_it_became_known() {
+        let (log, mut holds) = (log_of(1), Holds::default());
+        for (step, at) in [((2, 4), 10), ((4, 5), 20)] {
+            holds.note_arrival(device(2), log, step, Millis(at));
+        }
+        let since = |seq| holds.since(&device(2), &log, seq);
+        assert_eq!(
+            [2, 3, 4].map(since),
+            [None, Some(Millis(10)), Some(Millis(10))]
+        );
+        assert_eq!([5, 6].map(since), [Some(Millis(20)), None]);
+        assert_eq!(holds.since(&device(3), &log, 3), None);
+    }
+
+    #[test]
+    fn of_old_arrivals_the_time_is_forgotten_not_guessed() {
+        let (log, mut holds) = (log_of(1), Holds::default());
+        let many = ARRIVALS_MAX as u32 + 2;
+        for seq in 1..=many {
+            holds.note_arrival(device(2), log, (seq - 1, seq), Millis(seq.into()));
+        }
+        assert_eq!(holds.since(&device(2), &log, 2), None);
+        assert_eq!(holds.since(&device(2), &log, 3), Some(Millis(3)));
+        let stored = holds.arrivals_in(&device(2), log.segment);
+        assert_eq!(stored[0].1.len(), ARRIVALS_MAX + 1);
     }
 
     #[test]

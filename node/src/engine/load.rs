@@ -138,6 +138,10 @@ fn beacons(view: &View<'_>, channel: &mut Channel) {
         for (writer, seq) in record.logs {
             channel.holds.raise(device, LogId { segment, writer }, seq);
         }
+        for (writer, arrivals) in record.arrivals.unwrap_or_default() {
+            let log_id = LogId { segment, writer };
+            channel.holds.restore_arrivals(device, log_id, arrivals);
+        }
     }
     for (_, bytes) in view.beacons(&channel.id) {
         let Ok(record) = encoding::decode::<BeaconRecord>(&bytes, RECORD_MAX) else {

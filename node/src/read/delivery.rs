@@ -9,6 +9,7 @@ use kith_crdt::ids::{AccountId, DeviceId, LogId, Place, SegmentId};
 use kith_crdt::projection::SeenBy;
 
 use super::Reading;
+use super::messages::name_in;
 use crate::engine::{ChannelView, Reach};
 
 /// Bytes of what an account has read of a segment, as stored.
@@ -104,11 +105,16 @@ impl Reading<'_> {
                     (None, true) => DeliveryState::Delivered,
                     (None, false) => DeliveryState::Pending,
                 };
+                let arrived = || channel.holds.since(device, &place.log, place.seq);
                 Delivery {
                     account: known.account.into(),
+                    name: name_in(channel, &known.account),
                     device: (*device).into(),
                     state,
-                    at: read.map(|read| read.at),
+                    at: match state {
+                        DeliveryState::Delivered => arrived().map(Into::into),
+                        _ => read.map(|read| read.at),
+                    },
                 }
             })
             .collect()
