@@ -80,6 +80,12 @@ pub struct Message {
     pub edited: bool,
     /// Whether it was deleted.
     pub deleted: bool,
+    /// Who deleted it; absent unless it is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_by: Option<DeletedBy>,
+    /// Why it was deleted, in the words of whoever did; absent unless they gave a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
     /// The message whose thread it is in.
@@ -97,6 +103,17 @@ pub struct Message {
     pub expires_at: Option<Timestamp>,
     /// The accounts it names.
     pub mentions: Vec<AccountId>,
+}
+
+/// Who deleted a message, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeletedBy {
+    /// Who.
+    pub account: AccountId,
+    /// The name that account goes by.
+    pub name: String,
+    /// When, by the clock of whoever did.
+    pub at: Timestamp,
 }
 
 /// Who has read a message, and when.
@@ -119,7 +136,7 @@ pub struct MessageDetail {
 }
 
 /// How far a message has come on one device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Delivery {
     /// The account of the device.
     pub account: AccountId,
@@ -143,9 +160,17 @@ pub struct Version {
     pub at: Timestamp,
     /// Who wrote it.
     pub account: AccountId,
-    /// The text; absent once it is erased.
+    /// The name that account goes by.
+    pub name: String,
+    /// The text; absent once the message is deleted, or while the text cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Who deleted the message; absent unless it is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_by: Option<DeletedBy>,
+    /// Why it was deleted; absent unless a reason was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The receipt for a message: it is on this device's disk.
@@ -239,6 +264,8 @@ pub(crate) mod tests {
             text: Some("hello".into()),
             edited: false,
             deleted: false,
+            deleted_by: None,
+            reason: None,
             reply_to: None,
             thread: None,
             replies: 0,

@@ -9,7 +9,7 @@ use super::Show;
 use super::channel::{retention, status, sync};
 use super::clean::clean;
 use super::look::{Look, Paint};
-use super::message::{Occasion, short, state_paint, write_message};
+use super::message::{Occasion, deleted, short, state_paint, write_message};
 
 impl Show for Event {
     fn show(&self, look: &Look, out: &mut String) {
@@ -34,7 +34,8 @@ fn sentence(what: &Happened, look: &Look) -> String {
         }
         Happened::MessageDeleted { message, .. } => {
             let id = handle(short(&message.id));
-            format!("{id} by {} was deleted", person(&message.name))
+            let deleted = deleted(message.deleted_by.as_ref(), message.reason.as_deref());
+            format!("{id} by {} was {deleted}", person(&message.name))
         }
         Happened::MessageExpired { id, .. } => format!("{} has expired", handle(short(id))),
         Happened::Reaction {

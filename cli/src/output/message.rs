@@ -80,7 +80,10 @@ pub(crate) fn write_message(
 fn text(message: &Message, look: &Look) -> Vec<String> {
     let said = match &message.text {
         Some(text) => text,
-        None if message.deleted => return vec![look.paint(Paint::Faint, "(deleted)")],
+        None if message.deleted => {
+            let deleted = deleted(message.deleted_by.as_ref(), message.reason.as_deref());
+            return vec![look.paint(Paint::Faint, format_args!("({deleted})"))];
+        }
         None if message.kind == MessageKind::Unknown => {
             return vec![look.paint(Paint::Faint, "(needs a newer version of kith)")];
         }
@@ -91,6 +94,13 @@ fn text(message: &Message, look: &Look) -> Vec<String> {
         return vec![String::new()];
     }
     lines
+}
+
+/// Who deleted something, and why: `deleted by Ana: off topic`.
+pub(crate) fn deleted(by: Option<&DeletedBy>, reason: Option<&str>) -> String {
+    let by = by.map_or_else(String::new, |by| format!(" by {}", clean(&by.name)));
+    let reason = reason.map_or_else(String::new, |reason| format!(": {}", clean(reason)));
+    format!("deleted{by}{reason}")
 }
 
 fn details(message: &Message, occasion: Occasion) -> Vec<String> {
@@ -141,6 +151,12 @@ impl Show for MessageDetail {
                 Cell::new(Paint::Plain, &value),
             ]);
         }
+        if let Some(by) = &message.deleted_by {
+            table.row(vec![
+                Cell::new(Paint::Faint, "deleted"),
+                Cell::new(Paint::Plain, &look.full_time(by.at)),
+            ]);
+        }
         table.write(look, out);
         if !self.delivery.is_empty() {
             out.push('\n');
@@ -176,12 +192,21 @@ impl Show for [Version] {
         for version in self {
             let number = look.paint(Paint::Strong, version.version);
             let at = look.full_time(version.at);
-            let by = look.paint(Paint::Person, short(&version.account));
+            let by = look.paint(Paint::Person, clean(&version.name));
             let _written = writeln!(out, "{number}  {at}  {by}");
-            let text = version.text.as_deref().unwrap_or("(erased)");
-            for line in clean_lines(text) {
+            let gone = version.deleted_by.is_some();
+            let missing = ["(cannot be read here)", "(deleted)"][usize::from(gone)];
+            for line in clean_lines(version.text.as_deref().unwrap_or(missing)) {
                 let _written = writeln!(out, "   {line}");
             }
+        }
+        let last = self
+            .last()
+            .and_then(|last| Some((last, last.deleted_by.as_ref()?)));
+        if let Some((last, by)) = last {
+            let at = look.full_time(by.at);
+            let deleted = deleted(Some(by), last.reason.as_deref());
+            let _written = writeln!(out, "{at}  {}", look.paint(Paint::Faint, deleted));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Messages as they are shown: text opened, edits and deletions weighed, reactions counted.
 
-use kith_api::message::{Message, MessageDetail, MessageKind, PageQuery, Version};
+use kith_api::message::{DeletedBy, Message, MessageDetail, MessageKind, PageQuery, Version};
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::control::Right;
@@ -8,7 +8,7 @@ use kith_crdt::crypto::secret::Secret;
 use kith_crdt::encoding;
 use kith_crdt::envelope::{Envelope, Opened};
 use kith_crdt::ids::{AccountId, EpochId, MessageId, Place, Window};
-use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS};
+use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS, TOPIC_MAX_CHARS};
 use kith_crdt::projection::{self, Claim, Original, Rendered};
 use kith_crdt::segment::{Entry, Message as Said, read_change};
 use kith_crdt::time::Hlc;
@@ -146,6 +146,7 @@ impl Reading<'_> {
         let found = self.find(channel, place)?;
         let claims = self.view.claims(&channel.id, &found.id);
         let rendered = rendered(channel, &found, &claims);
+        let (deleted_by, reason) = self.deletion(channel, &rendered);
         let versions = rendered
             .versions
             .iter()
@@ -162,7 +163,10 @@ impl Reading<'_> {
                     version,
                     at: envelope.header.hlc.into(),
                     account: account.into(),
+                    name: name_in(channel, &account),
                     text,
+                    deleted_by: deleted_by.clone(),
+                    reason: reason.clone(),
                 })
             });
         Some(versions.collect())
@@ -217,6 +221,7 @@ impl Reading<'_> {
         }
         let rendered = rendered(channel, found, &around.claims);
         let deleted = rendered.deleted.is_some();
+        let (deleted_by, reason) = self.deletion(channel, &rendered);
         let text = if deleted {
             None
         } else {
@@ -241,6 +246,8 @@ impl Reading<'_> {
             },
             edited: rendered.edited(),
             deleted,
+            deleted_by,
+            reason,
             reply_to: found.said.reply_to.map(Into::into),
             thread: found.said.thread.map(Into::into),
             replies: around.replies,
@@ -271,6 +278,31 @@ impl Reading<'_> {
         }
     }
 
+    /// Who deleted a message, and the reason they gave.
+    fn deletion(
+        &self,
+        channel: &ChannelView,
+        rendered: &Rendered,
+    ) -> (Option<DeletedBy>, Option<String>) {
+        let Some(place) = rendered.deleted else {
+            return (None, None);
+        };
+        let deleted_by = |envelope: &Envelope| {
+            let account = channel.roster.account_of(&place.log.writer.device)?;
+            Some(DeletedBy {
+                account: account.into(),
+                name: name_in(channel, &account),
+                at: envelope.header.hlc.into(),
+            })
+        };
+        let Some(envelope) = self.envelope(channel, place) else {
+            return (None, None);
+        };
+        let reason = text_of(channel, &envelope)
+            .filter(|reason| !reason.is_empty() && reason.chars().count() <= TOPIC_MAX_CHARS);
+        (deleted_by(&envelope), reason)
+    }
+
     fn reactions(&self, rendered: &Rendered) -> Reactions {
         rendered
             .reactions
@@ -287,6 +319,12 @@ impl Reading<'_> {
             })
             .collect()
     }
+}
+
+/// The name that an account of the channel goes by; empty if it is none.
+pub(super) fn name_in(channel: &ChannelView, account: &AccountId) -> String {
+    let member = channel.roster.members.get(account);
+    member.map(|member| member.name.clone()).unwrap_or_default()
 }
 
 /// Takes a message out of its envelope; none if the envelope does not open or says something else.
