@@ -1,6 +1,6 @@
 //! Invites: asking for one, taking one back, and accepting one.
 
-use crate::id::InviteId;
+use crate::id::{AccountId, InviteId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,10 +35,59 @@ impl InviteRequest {
 /// An invite. Whoever has the link can join.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Invited {
+    /// The invite, by which it is listed and revoked.
+    pub invite: InviteId,
     /// The link.
     pub link: String,
     /// Until when it holds.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Whether somebody may join by an invite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteStanding {
+    /// Yes.
+    Open,
+    /// As many have joined by it as may.
+    UsedUp,
+    /// Its time is over.
+    Expired,
+    /// It was taken back, or whoever made it may not invite any more.
+    Revoked,
+}
+
+impl InviteStanding {
+    /// The standing as people read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::UsedUp => "used up",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// An invite of a channel as everybody in it knows it. Only whoever made it has the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InviteInfo {
+    /// The invite.
+    pub invite: InviteId,
+    /// The role of whoever joins by it.
+    pub role: Role,
+    /// How many may join by it.
+    pub uses: u32,
+    /// How many more may.
+    pub left: u32,
+    /// Until when it holds.
+    pub expires_at: Timestamp,
+    /// Who made it.
+    pub account: AccountId,
+    /// The name that account goes by.
+    pub name: String,
+    /// Whether somebody may join by it now.
+    pub state: InviteStanding,
 }
 
 /// Asks to take an invite back.

@@ -78,7 +78,7 @@ pub(crate) enum Verb {
     /// Make, list, show and change channels
     #[command(subcommand)]
     Channel(channel::ChannelVerb),
-    /// Make an invite to a channel, or revoke one
+    /// Make an invite to a channel, list its invites, or revoke one
     Invite(invite::InviteArgs),
     /// Join a channel by an invite's link
     Join(invite::JoinArgs),
@@ -130,5 +130,7 @@ mod tests {
         assert!(named("kith invite team --uses 3"));
         assert!(named("kith invite #revoke"));
         assert!(!named("kith invite revoke team kith:abc"));
+        assert!(!named("kith invite list team"));
+        assert!(named("kith invite #list"));
     }
 }

@@ -14,7 +14,7 @@ use kith_api::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, UpdateChannel,
 };
 use kith_api::event::{Event as ApiEvent, EventsQuery};
-use kith_api::invite::{InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
+use kith_api::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
 use kith_api::message::{
     DeleteQuery, DeliveryState, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent,
     Version,
@@ -22,7 +22,7 @@ use kith_api::message::{
 use kith_api::status::Status;
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::control::Role;
-use kith_crdt::ids::{AccountId, DeviceId, InviteId, MessageId};
+use kith_crdt::ids::{AccountId, DeviceId, MessageId};
 use kith_crdt::link::InviteLink;
 use kith_store::Reader;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
@@ -219,8 +219,11 @@ impl Node {
         };
         match self.command(command, request.key).await? {
             Outcome::Invited {
-                link, expires_at, ..
+                invite,
+                link,
+                expires_at,
             } => Ok(Invited {
+                invite: invite.into(),
                 link,
                 expires_at: Some(expires_at.into()),
             }),
@@ -228,23 +231,30 @@ impl Node {
         }
     }
 
-    /// Ends an invite, named by its link or its id.
+    /// The invites of a channel, the one that holds longest first.
     ///
     /// # Errors
-    /// [`ApiError`] if the channel has no such invite.
+    /// [`ApiError`] if the reference means none or several.
+    pub async fn invites(&self, reference: &str) -> Result<Vec<InviteInfo>, ApiError> {
+        let reading = self.reading();
+        let channel = reading.find_channel(reference)?;
+        Ok(reading.invites(&channel, clock::now()))
+    }
+
+    /// Ends an invite, named by its link, its id or a prefix of that.
+    ///
+    /// # Errors
+    /// [`ApiError`] if the channel has no such invite, or several.
     pub async fn revoke_invite(
         &self,
         reference: &str,
         request: RevokeInvite,
     ) -> Result<Revoked, ApiError> {
-        let channel = self.reading().find_channel(reference)?.id;
-        let named = request.invite.trim();
-        let invite: InviteId = match named.parse::<InviteLink>() {
-            Ok(link) => link.invite(),
-            Err(_) => named
-                .parse()
-                .map_err(|_| ApiError::usage("name the invite by its link or its whole id"))?,
-        };
+        let reading = self.reading();
+        let view = reading.find_channel(reference)?;
+        let invite = reading.find_invite(&view, request.invite.trim())?;
+        drop(reading);
+        let channel = view.id;
         self.command(Command::RevokeInvite { channel, invite }, None)
             .await?;
         Ok(Revoked {

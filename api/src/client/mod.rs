@@ -22,7 +22,7 @@ use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, UpdateChannel,
 };
 use crate::event::EventsQuery;
-use crate::invite::{InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
+use crate::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
 use crate::message::{
     DeleteQuery, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent, Version,
 };
@@ -107,6 +107,11 @@ impl Client {
     pub async fn invite(&self, channel: &str, request: &InviteRequest) -> Answer<Invited> {
         self.post(route!("/v1/channels/{}/invites", channel), request)
             .await
+    }
+
+    /// The invites of a channel.
+    pub async fn invites(&self, channel: &str) -> Answer<Vec<InviteInfo>> {
+        self.get(route!("/v1/channels/{}/invites", channel)).await
     }
 
     /// Takes an invite back.

@@ -8,7 +8,7 @@ use crate::duration::parse_milliseconds;
 use crate::output::progress::with_progress;
 use crate::verbs::{Outcome, Session};
 
-/// Makes an invite, or revokes one.
+/// Makes an invite, lists those there are, or revokes one.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct InviteArgs {
@@ -32,6 +32,11 @@ pub(crate) struct InviteArgs {
 /// What else to do with invites.
 #[derive(Debug, Subcommand)]
 pub(crate) enum InviteVerb {
+    /// List the invites of a channel, open or not
+    List {
+        /// The channel
+        channel: String,
+    },
     /// Take an invite back: nobody can join by it any more
     Revoke {
         /// The channel
@@ -52,14 +57,20 @@ pub(crate) struct JoinArgs {
 }
 
 impl Session {
-    /// Makes an invite, or revokes one.
+    /// Makes an invite, lists those there are, or revokes one.
     pub(crate) async fn invite(&self, args: &InviteArgs) -> Outcome {
         let Self { client, output } = self;
-        if let Some(InviteVerb::Revoke { channel, invite }) = &args.verb {
-            let request = RevokeInvite {
-                invite: invite.clone(),
-            };
-            return output.put(&client.revoke_invite(channel, &request).await?);
+        match &args.verb {
+            Some(InviteVerb::List { channel }) => {
+                return output.put_each(&client.invites(channel).await?);
+            }
+            Some(InviteVerb::Revoke { channel, invite }) => {
+                let request = RevokeInvite {
+                    invite: invite.clone(),
+                };
+                return output.put(&client.revoke_invite(channel, &request).await?);
+            }
+            None => {}
         }
         let request = InviteRequest {
             role: args.role,

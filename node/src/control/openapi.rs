@@ -31,6 +31,7 @@ use super::routes::{channels, events, invites, messages, node};
         channels::mark,
         channels::typing,
         invites::invite,
+        invites::list,
         invites::revoke,
         invites::join,
         messages::send,

@@ -4,6 +4,7 @@ use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo, Retention,
     SyncState,
 };
+use kith_api::invite::InviteInfo;
 use kith_api::status::PeerStatus;
 use kith_crdt::control::Member;
 use kith_crdt::ids::TransportKey;
@@ -67,6 +68,27 @@ impl Reading<'_> {
                 .collect(),
             missing: channel.missing,
         }
+    }
+
+    /// The invites of a channel, the one that holds longest first.
+    pub(crate) fn invites(&self, channel: &ChannelView, now: Millis) -> Vec<InviteInfo> {
+        let roster = &channel.roster;
+        let mut invites: Vec<InviteInfo> = roster
+            .invites
+            .iter()
+            .map(|(invite, state)| InviteInfo {
+                invite: (*invite).into(),
+                role: roles::shown(state.role),
+                uses: state.uses,
+                left: state.uses.saturating_sub(state.used),
+                expires_at: state.expires_at.into(),
+                account: state.inviter.into(),
+                name: name_in(channel, &state.inviter),
+                state: roles::invite_standing(roster.invite_standing(invite, now)),
+            })
+            .collect();
+        invites.sort_by_key(|invite| (Reverse(invite.expires_at), invite.invite));
+        invites
     }
 
     /// The connected nodes.

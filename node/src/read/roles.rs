@@ -1,8 +1,9 @@
 //! Roles and standings of the control log in the words of the local API, and back.
 
 use kith_api::channel::MemberStatus;
+use kith_api::invite;
 use kith_api::role::Role as Shown;
-use kith_crdt::control::{Role, Status};
+use kith_crdt::control::{InviteStanding, Role, Status};
 
 /// A role as the API names it.
 pub(crate) const fn shown(role: Role) -> Shown {
@@ -23,6 +24,17 @@ pub(crate) const fn meant(role: Shown) -> Role {
         Shown::Moderator => Role::Moderator,
         Shown::Admin => Role::Admin,
         Shown::Owner => Role::Owner,
+    }
+}
+
+/// Whether somebody may join by an invite, as the API says it. One that nobody knows is as good as
+/// one that was taken back.
+pub(super) const fn invite_standing(standing: InviteStanding) -> invite::InviteStanding {
+    match standing {
+        InviteStanding::Open => invite::InviteStanding::Open,
+        InviteStanding::UsedUp => invite::InviteStanding::UsedUp,
+        InviteStanding::Expired => invite::InviteStanding::Expired,
+        InviteStanding::Revoked | InviteStanding::Unknown => invite::InviteStanding::Revoked,
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use kith_api::channel::ChannelName;
 use kith_api::error::ErrorBody;
-use kith_api::invite::{InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
+use kith_api::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
 
 use crate::control::answer::{Answer, answer};
 use crate::control::idempotency::KeyHeader;
@@ -26,6 +26,17 @@ pub(in crate::control) async fn invite(
 ) -> Answer<Invited> {
     key.merge_into(&mut request.key)?;
     answer(node.invite(channel.trim(), request).await)
+}
+
+/// The invites of a channel, the one that holds longest first.
+#[utoipa::path(get, path = "/v1/channels/{channel}/invites", tag = "invites",
+    operation_id = "invites", params(("channel" = String, Path)),
+    responses((status = 200, body = Vec<InviteInfo>), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn list(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+) -> Answer<Vec<InviteInfo>> {
+    answer(node.invites(channel.trim()).await)
 }
 
 /// Takes an invite back.

@@ -26,7 +26,10 @@ pub(super) fn router(node: Node) -> Router {
         .route("/v1/channels/{channel}/leave", post(channels::leave))
         .route("/v1/channels/{channel}/mark", post(channels::mark))
         .route("/v1/channels/{channel}/typing", post(channels::typing))
-        .route("/v1/channels/{channel}/invites", post(invites::invite))
+        .route(
+            "/v1/channels/{channel}/invites",
+            get(invites::list).post(invites::invite),
+        )
         .route(
             "/v1/channels/{channel}/invites/revoke",
             post(invites::revoke),
