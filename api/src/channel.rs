@@ -70,9 +70,13 @@ pub struct ChannelFacts {
     pub role: Option<Role>,
     /// How long messages are kept.
     pub retention: Retention,
-    /// How many messages this account has not read.
+    /// How many messages of the main timeline this account has not read: those that others wrote
+    /// and nobody deleted. A reply in a thread counts in `unread_replies` instead.
     pub unread: u64,
-    /// How many messages are here.
+    /// How many replies in threads this account has not read, by the same rule. Each thread's own
+    /// number stands at the message that it belongs to.
+    pub unread_replies: u64,
+    /// How many messages are here, those in threads and those deleted among them.
     pub messages: u64,
     /// When the newest message was written.
     pub last_activity: Option<Timestamp>,
@@ -156,7 +160,8 @@ pub struct UpdateChannel {
     pub topic: Option<String>,
 }
 
-/// Asks to mark messages as read.
+/// Asks to mark messages as read. Without ids it marks what `unread` and `unread_replies` of the
+/// channel count, and leaves both at 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MarkRead {

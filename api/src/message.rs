@@ -92,6 +92,8 @@ pub struct Message {
     pub thread: Option<MessageId>,
     /// How many messages its own thread has.
     pub replies: u64,
+    /// How many of those this account has not read: they are others' and not deleted.
+    pub unread_replies: u64,
     /// The reactions to it.
     #[schema(value_type = Reactions)]
     pub reactions: Reactions,
@@ -269,6 +271,7 @@ pub(crate) mod tests {
             reply_to: None,
             thread: None,
             replies: 0,
+            unread_replies: 0,
             reactions: Reactions::default(),
             state: DeliveryState::Pending,
             read_by: Vec::new(),
@@ -295,6 +298,7 @@ pub(crate) mod tests {
             "reply_to",
             "thread",
             "replies",
+            "unread_replies",
             "reactions",
             "state",
             "read_by",

@@ -54,6 +54,12 @@ pub struct Log {
     /// The smallest number at which a fork is known.
     #[n(6)]
     pub fork: Option<u32>,
+    /// Those of the messages that are in a thread.
+    #[cbor(n(7), default)]
+    pub threaded: Ranges,
+    /// Those of the messages that somebody, permitted or not, asks to be deleted.
+    #[cbor(n(8), default)]
+    pub deletions: Ranges,
 }
 
 /// What is to be done with an envelope that claims a place in a log.
@@ -114,6 +120,8 @@ impl Log {
             unopened: Ranges::new(),
             quarantined: Ranges::new(),
             fork: None,
+            threaded: Ranges::new(),
+            deletions: Ranges::new(),
         }
     }
 
@@ -195,6 +203,8 @@ impl Log {
                 &mut self.messages,
                 &mut self.unopened,
                 &mut self.quarantined,
+                &mut self.threaded,
+                &mut self.deletions,
             ] {
                 ranges.truncate(self.head + 1);
             }

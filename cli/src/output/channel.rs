@@ -54,13 +54,21 @@ fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
     vec![
         Cell::new(Paint::Strong, &format!("#{}", facts.name)),
         Cell::new(Paint::Handle, &short(&facts.channel)),
-        Cell::number(facts.unread),
+        Cell::right(&unread(facts)),
         Cell::number(facts.messages),
         Cell::number(summary.members),
         Cell::new(Paint::Plain, role),
         Cell::new(Paint::Faint, last.as_deref().unwrap_or("-")),
         Cell::new(Paint::Plain, &facts.topic),
     ]
+}
+
+/// How much is unread: `3`, or `3+2` with two in threads.
+fn unread(facts: &ChannelFacts) -> String {
+    match facts.unread_replies {
+        0 => facts.unread.to_string(),
+        replies => format!("{}+{replies}", facts.unread),
+    }
 }
 
 impl Show for ChannelDetail {
@@ -79,7 +87,7 @@ impl Show for ChannelDetail {
             ("retention", retention(facts.retention).to_owned()),
             (
                 "messages",
-                format!("{}, {} unread", facts.messages, facts.unread),
+                format!("{}, {} unread", facts.messages, unread(facts)),
             ),
             ("sync", sync(&self.sync)),
             ("digest", self.digest.clone()),

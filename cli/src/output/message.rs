@@ -109,7 +109,11 @@ fn details(message: &Message, occasion: Occasion) -> Vec<String> {
         details.push(format!("answers {}", short(answered)));
     }
     if message.replies > 0 {
-        details.push(format!("{} in its thread", message.replies));
+        let unread = match message.unread_replies {
+            0 => String::new(),
+            unread => format!(", {unread} unread"),
+        };
+        details.push(format!("{} in its thread{unread}", message.replies));
     }
     if message.edited && !message.deleted {
         details.push("edited".to_owned());

@@ -25,10 +25,14 @@ impl Cell {
 
     /// A number, to the right of its column.
     pub(crate) fn number(number: u64) -> Self {
+        Self::right(&number.to_string())
+    }
+
+    /// A text to the right of its column.
+    pub(crate) fn right(text: &str) -> Self {
         Self {
-            text: number.to_string(),
-            paint: Paint::Plain,
             right: true,
+            ..Self::new(Paint::Plain, text)
         }
     }
 

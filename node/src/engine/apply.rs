@@ -157,6 +157,7 @@ impl Engine {
             }
             Entry::Deletion { target } => {
                 self.project_claim(id, entry, place, hlc);
+                self.note_deletion(id, target, place.log.writer.device);
                 self.happened(id, hlc.millis(), What::Deleted(*target));
             }
             Entry::Reaction { target, .. } => {
@@ -189,21 +190,17 @@ impl Engine {
         let line = thread.map_or_else(|| Line::main(&id), |root| Line::thread(&id, root));
         self.stage.batch.insert_timeline(line, hlc, place);
         self.stage.batch.put_message_id(&id, &message, &place);
-        let me = self.me;
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        channel.log_mut(place.log).messages.insert(place.seq);
+        let log = channel.log_mut(place.log);
+        log.messages.insert(place.seq);
+        if thread.is_some() {
+            log.threaded.insert(place.seq);
+        }
         channel.messages += 1;
         channel.last_activity = channel.last_activity.max(Some(hlc.millis()));
-        let others = channel.roster.account_of(&place.log.writer.device) != Some(me);
-        let seen = channel
-            .own_seen
-            .get(&place.log)
-            .is_some_and(|seen| seen.contains(place.seq));
-        if others && !seen {
-            channel.unread += 1;
-        }
+        self.note_message(id, message, place);
         self.happened(id, hlc.millis(), What::Message(message));
     }
 
@@ -249,9 +246,7 @@ impl Engine {
                 .entry(log_id)
                 .or_default()
                 .insert_range(range.first, range.last);
-            if channel.roster.account_of(&log_id.writer.device) != Some(account) {
-                channel.unread = channel.unread.saturating_sub(fresh.len());
-            }
+            self.stage.recount.insert((id, log_id));
         }
         let ids: Vec<MessageId> = fresh
             .iter()
@@ -336,18 +331,6 @@ impl Engine {
                     }
                 }
             }
-        }
-    }
-
-    /// Counts anew what is unread, after something was taken back.
-    pub(super) fn recount(&mut self, id: ChannelId) {
-        let me = self.me;
-        if let Some(channel) = self.channels.get_mut(&id) {
-            channel.unread = channel
-                .unread_ranges(&me)
-                .iter()
-                .map(|(_, unread)| unread.len())
-                .sum();
         }
     }
 

@@ -17,6 +17,7 @@ use kith_crdt::sync::{Head, SegmentDigests};
 use kith_crdt::time::{Hlc, Millis};
 
 use super::holds::{Holds, Reach};
+use super::unread::Unread;
 
 /// How this node stands to a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub(super) struct Channel {
     pub(super) digests: SegmentDigests,
     /// What this account has read.
     pub(super) own_seen: BTreeMap<LogId, Ranges>,
-    pub(super) unread: u64,
+    pub(super) unread: Unread,
     pub(super) messages: u64,
     pub(super) last_activity: Option<Millis>,
     pub(super) holds: Holds,
@@ -93,7 +94,7 @@ impl Channel {
             sizes: BTreeMap::new(),
             digests: SegmentDigests::default(),
             own_seen: BTreeMap::new(),
-            unread: 0,
+            unread: Unread::default(),
             messages: 0,
             last_activity: None,
             holds: Holds::default(),

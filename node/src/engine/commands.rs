@@ -31,7 +31,7 @@ const TIDY_MS: u64 = 3_600_000;
 /// Bytes of a kept outcome.
 const OUTCOME_MAX: usize = 16 * 1024;
 /// Bytes of a stored claim.
-const CLAIM_MAX: usize = 1_024;
+pub(super) const CLAIM_MAX: usize = 1_024;
 /// Uses that one invite may have.
 const INVITE_USES_MAX: u32 = 1_000;
 
@@ -469,21 +469,6 @@ impl Engine {
             author,
             rendered,
         })
-    }
-}
-
-impl Channel {
-    /// What others wrote here and this account has not read.
-    pub(super) fn unread_ranges(&self, me: &AccountId) -> Vec<(LogId, Ranges)> {
-        self.logs
-            .iter()
-            .filter(|(log_id, _)| self.roster.account_of(&log_id.writer.device) != Some(*me))
-            .map(|(log_id, log)| match self.own_seen.get(log_id) {
-                Some(seen) => (*log_id, log.messages.minus(seen)),
-                None => (*log_id, log.messages.clone()),
-            })
-            .filter(|(_, unread)| !unread.is_empty())
-            .collect()
     }
 }
 

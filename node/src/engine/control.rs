@@ -86,6 +86,7 @@ impl Engine {
         channel.roster = Arc::new(channel.control.roster().clone());
         let after = Arc::clone(&channel.roster);
         self.stage.touched.insert(id);
+        self.weigh_deletions(id);
         self.tell_roster(now, id, &before, &after);
         self.listen(id);
         self.want_members(now, id, &before);

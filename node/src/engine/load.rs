@@ -63,11 +63,7 @@ fn channel(
     seen(view, me, &mut channel);
     beacons(view, &mut channel);
     reaches(&mut channel, me, device);
-    channel.unread = channel
-        .unread_ranges(me)
-        .iter()
-        .map(|(_, unread)| unread.len())
-        .sum();
+    channel.count_all_unread(view, me);
     channel.last_activity = view
         .page(kith_store::Line::main(&id), None, 1)
         .last()

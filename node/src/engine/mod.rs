@@ -31,6 +31,7 @@ mod shared;
 mod stage;
 mod syncing;
 mod timers;
+mod unread;
 mod write;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ pub use holds::{Holds, Reach};
 pub use incarnation::Residence;
 pub use peers::Connected;
 pub use shared::{ChannelView, Shared};
+pub use unread::Places;
 
 /// Milliseconds between signs of life on every channel.
 const PRESENCE_MS: u64 = 60_000;
@@ -274,6 +276,7 @@ impl Engine {
     /// Commits the turn and releases its effects.
     fn finish(&mut self) -> Effects {
         self.publish_outgoing();
+        self.count_unread();
         for (id, log_id) in std::mem::take(&mut self.stage.logs) {
             if let Some(log) = self
                 .channels

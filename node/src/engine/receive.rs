@@ -251,7 +251,7 @@ impl Engine {
         self.stage.logs.insert((id, log_id));
         self.stage.touched.insert(id);
         self.branches.forget(id, log_id);
-        self.recount(id);
+        self.stage.recount.insert((id, log_id));
         tracing::warn!("a writer contradicted itself; its log ends before that");
         if self.is_own(&log_id.writer) {
             self.begin_anew(

@@ -12,6 +12,7 @@ use kith_crdt::time::Millis;
 use super::channel::{Channel, Standing};
 use super::holds::Holds;
 use super::peers::Connected;
+use super::unread::{Places, count};
 
 /// One channel as readers see it.
 #[derive(Debug, Clone)]
@@ -28,8 +29,10 @@ pub struct ChannelView {
     pub keys: Arc<Keyring>,
     /// What each device holds of it.
     pub holds: Holds,
-    /// Messages of others that this account has not read.
+    /// Messages of others in the main timeline that this account has not read.
     pub unread: u64,
+    /// Those in threads.
+    pub unread_threads: Arc<Places>,
     /// Messages in all.
     pub messages: u64,
     /// The time of the newest message.
@@ -60,7 +63,8 @@ impl ChannelView {
             roster: Arc::clone(&channel.roster),
             keys: Arc::clone(&channel.keys),
             holds: channel.holds.clone(),
-            unread: channel.unread,
+            unread: channel.unread.in_main(),
+            unread_threads: channel.unread.in_threads(),
             messages: channel.messages,
             last_activity: channel.last_activity,
             digest: channel.digest(),
@@ -68,6 +72,13 @@ impl ChannelView {
             in_step: channel.in_step.keys().copied().collect(),
             missing: channel.ahead.values().copied().max().unwrap_or(0),
         }
+    }
+}
+
+impl ChannelView {
+    /// How many messages in threads are unread.
+    pub fn unread_replies(&self) -> u64 {
+        count(&self.unread_threads)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kith_crdt::ids::{AccountId, ChannelId, LogId, SegmentId};
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId, MessageId, Place, SegmentId};
 use kith_crdt::projection::SeenBy;
 use kith_store::Batch;
 
@@ -29,6 +29,12 @@ pub(super) struct Stage {
     pub(super) outgoing: BTreeMap<ChannelId, Vec<Vec<u8>>>,
     /// Channels whose shared view has to be made anew.
     pub(super) touched: BTreeSet<ChannelId>,
+    /// Messages that came in this turn, and where they are.
+    pub(super) placed: BTreeMap<MessageId, (ChannelId, Place)>,
+    /// The devices that in this turn asked for a message to be deleted.
+    pub(super) deleters: BTreeMap<(ChannelId, MessageId), Vec<DeviceId>>,
+    /// Logs of which what is unread has to be counted anew.
+    pub(super) recount: BTreeSet<(ChannelId, LogId)>,
     /// Idempotency keys first used in this turn.
     pub(super) keys: BTreeMap<String, Kept>,
 }
@@ -44,6 +50,9 @@ impl Stage {
             seen_changed: BTreeSet::new(),
             outgoing: BTreeMap::new(),
             touched: BTreeSet::new(),
+            placed: BTreeMap::new(),
+            deleters: BTreeMap::new(),
+            recount: BTreeSet::new(),
             keys: BTreeMap::new(),
         }
     }

@@ -133,6 +133,7 @@ impl Reading<'_> {
                 .map(roles::shown),
             retention: Retention::Forever,
             unread: channel.unread,
+            unread_replies: channel.unread_replies(),
             messages: channel.messages,
             last_activity: channel.last_activity.map(Into::into),
             state: match channel.standing {

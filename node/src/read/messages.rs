@@ -251,6 +251,7 @@ impl Reading<'_> {
             reply_to: found.said.reply_to.map(Into::into),
             thread: found.said.thread.map(Into::into),
             replies: around.replies,
+            unread_replies: self.unread_replies(channel, found, around),
             reactions: if deleted {
                 Reactions::default()
             } else {
@@ -276,6 +277,21 @@ impl Reading<'_> {
             }
             _ => found.text.clone(),
         }
+    }
+
+    /// How many replies in a message's thread are unread, of the newest that a page can show.
+    fn unread_replies(&self, channel: &ChannelView, root: &Found, around: &Around) -> u64 {
+        if around.replies == 0 || channel.unread_threads.is_empty() {
+            return 0;
+        }
+        let line = Line::thread(&channel.id, &root.id);
+        let thread = self.view.page(line, None, PAGE_MAX);
+        let is_unread = |place: &Place| {
+            let unread = channel.unread_threads.get(&place.log);
+            unread.is_some_and(|unread| unread.contains(place.seq))
+        };
+        let unread = thread.iter().filter(|entry| is_unread(&entry.place));
+        unread.count() as u64
     }
 
     /// Who deleted a message, and the reason they gave.
