@@ -126,9 +126,13 @@ pub struct MemberInfo {
 /// Whether this device holds what the others hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SyncState {
-    /// Whether nothing is known to be missing.
-    pub up_to_date: bool,
-    /// The devices whose digest was equal when last compared.
+    /// Whether this device holds what the others hold. Null while nobody says so: no other
+    /// device of the channel is connected, or none of those has been compared with yet.
+    pub up_to_date: Option<bool>,
+    /// When another device was last found to hold the same; null if none was since the daemon
+    /// started.
+    pub as_of: Option<Timestamp>,
+    /// The connected devices that held the same when last compared.
     pub with: Vec<DeviceId>,
     /// How many entries others are known to hold and this device does not.
     pub missing: u64,

@@ -30,6 +30,8 @@ pub struct Status {
     pub version: String,
     /// For how many seconds it has been running.
     pub uptime_s: u64,
+    /// The addresses on which other nodes are heard.
+    pub addresses: Vec<String>,
     /// The devices it is connected to.
     pub peers: Vec<PeerStatus>,
     /// How many channels it has.

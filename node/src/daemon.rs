@@ -126,7 +126,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| DaemonError::System(error.to_string()))?;
     let (account, device) = (secrets.account, secrets.device());
-    let transport = secrets.transport_key();
+    let peer_id = network::peer_id_text(&secrets.transport_key());
     let network_config = NetworkConfig {
         transport_seed: secrets.transport.clone(),
         listen: config.listen,
@@ -152,8 +152,8 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         events.clone(),
         engine.reader(),
         engine.shared(),
-        account,
-        device,
+        (account, device),
+        peer_id.clone(),
     );
     let (running, engine_ends) = oneshot::channel();
     let engine_thread = spawn_engine(
@@ -182,10 +182,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     )
     .await
     {
-        ready.addresses.push(format!(
-            "{address}/p2p/{}",
-            network::peer_id_text(&transport)
-        ));
+        ready.addresses.push(format!("{address}/p2p/{peer_id}"));
     }
     drop(heard);
     let (stop_control, control_stops) = oneshot::channel::<()>();

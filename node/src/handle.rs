@@ -61,6 +61,7 @@ struct Inner {
     shared: Arc<Shared>,
     account: AccountId,
     device: DeviceId,
+    peer_id: String,
     newest: watch::Sender<u64>,
     moments: broadcast::Sender<Moment>,
     started: Instant,
@@ -68,13 +69,14 @@ struct Inner {
 }
 
 impl Node {
-    /// A handle to an engine that is fed through `engine`.
+    /// A handle to an engine that is fed through `engine`. `peer_id` is what this node's addresses
+    /// end with.
     pub(crate) fn new(
         engine: mpsc::Sender<Event>,
         reader: Reader,
         shared: Arc<Shared>,
-        account: AccountId,
-        device: DeviceId,
+        (account, device): (AccountId, DeviceId),
+        peer_id: String,
     ) -> Self {
         let newest = reader.view().newest_cursor().unwrap_or(0);
         Self(Arc::new(Inner {
@@ -85,6 +87,7 @@ impl Node {
             shared,
             account,
             device,
+            peer_id,
             newest: watch::Sender::new(newest),
             moments: broadcast::Sender::new(MOMENTS_QUEUED),
             started: Instant::now(),
@@ -131,10 +134,19 @@ impl Node {
             device: self.0.device.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             uptime_s: self.0.started.elapsed().as_secs(),
+            addresses: self.addresses(),
             peers: reading.peers(),
             channels: self.0.shared.channels().len() as u64,
             pending: reading.pending(),
         })
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        let listening = self.0.shared.listening().into_iter();
+        let peer_id = &self.0.peer_id;
+        listening
+            .map(|address| format!("{address}/p2p/{peer_id}"))
+            .collect()
     }
 
     /// Makes a channel.

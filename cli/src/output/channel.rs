@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use kith_api::channel::{
-    ChannelDetail, ChannelName, ChannelState, ChannelSummary, Marked, MemberInfo, MemberStatus,
-    Retention, SyncState,
+    ChannelDetail, ChannelFacts, ChannelName, ChannelState, ChannelSummary, Marked, MemberInfo,
+    MemberStatus, Retention, SyncState,
 };
 
 use super::Show;
@@ -89,7 +89,7 @@ impl Show for ChannelDetail {
                 "messages",
                 format!("{}, {} unread", facts.messages, unread(facts)),
             ),
-            ("sync", sync(&self.sync)),
+            ("sync", sync(&self.sync, look)),
             ("digest", self.digest.clone()),
         ] {
             table.row(vec![
@@ -128,13 +128,21 @@ impl Show for Marked {
 }
 
 /// How a channel stands with the others' copies, in words.
-pub(crate) fn sync(sync: &SyncState) -> String {
+pub(crate) fn sync(sync: &SyncState, look: &Look) -> String {
     match (sync.up_to_date, sync.with.len()) {
-        (true, 0) => "nobody to compare with yet".to_owned(),
-        (true, 1) => "the same as on one other device".to_owned(),
-        (true, devices) => format!("the same as on {devices} other devices"),
-        (false, _) if sync.missing == 1 => "one entry is missing".to_owned(),
-        (false, _) => format!("{} entries are missing", sync.missing),
+        (Some(true), 0) => "there is no other device yet".to_owned(),
+        (Some(true), 1) => "the same as on one other device".to_owned(),
+        (Some(true), devices) => format!("the same as on {devices} other devices"),
+        (Some(false), _) if sync.missing == 0 => "the channel has yet to arrive".to_owned(),
+        (Some(false), _) if sync.missing == 1 => "one entry is missing".to_owned(),
+        (Some(false), _) => format!("{} entries are missing", sync.missing),
+        (None, _) => match sync.as_of {
+            Some(at) => format!(
+                "unknown: nobody to compare with now; up to date as of {}",
+                look.full_time(at)
+            ),
+            None => "unknown: nobody to compare with since the daemon started".to_owned(),
+        },
     }
 }
 

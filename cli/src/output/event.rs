@@ -103,7 +103,7 @@ fn around(what: &Happened, look: &Look) -> String {
         Happened::Sync {
             channel,
             sync: stands,
-        } => format!("{}: {}", short(channel), sync(stands)),
+        } => format!("{}: {}", short(channel), sync(stands, look)),
         _ => what.name().to_owned(),
     }
 }

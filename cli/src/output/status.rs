@@ -12,7 +12,7 @@ use super::table::{Cell, Table};
 impl Show for Status {
     fn show(&self, look: &Look, out: &mut String) {
         let mut facts = Table::bare();
-        for (name, value) in [
+        let fixed = [
             ("account", self.account.to_string()),
             ("device", self.device.to_string()),
             ("version", self.version.clone()),
@@ -20,7 +20,10 @@ impl Show for Status {
             ("channels", self.channels.to_string()),
             ("pending", self.pending.to_string()),
             ("peers", self.peers.len().to_string()),
-        ] {
+        ];
+        let addresses = self.addresses.iter();
+        let addresses = addresses.map(|address| ("listens on", address.clone()));
+        for (name, value) in fixed.into_iter().chain(addresses) {
             facts.row(vec![
                 Cell::new(Paint::Faint, name),
                 Cell::new(Paint::Plain, &value),

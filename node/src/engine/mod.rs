@@ -329,6 +329,8 @@ impl Engine {
         }
         if std::mem::take(&mut self.peers_changed) {
             self.shared.put_peers(self.peers.table().clone());
+            self.shared
+                .put_listening(self.peers.own_addresses().collect());
         }
     }
 

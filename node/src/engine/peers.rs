@@ -278,12 +278,14 @@ impl Engine {
         }
         if !self.peers.listening.contains(&address) {
             self.peers.listening.push(address);
+            self.peers_changed = true;
             self.announce_everywhere(now);
         }
     }
 
     pub(super) fn not_listening(&mut self, now: Millis, address: &str) {
         self.peers.listening.retain(|known| known != address);
+        self.peers_changed = true;
         self.announce_everywhere(now);
     }
 

@@ -41,8 +41,8 @@ pub struct ChannelView {
     pub digest: [u8; 32],
     /// Own messages that no other device has.
     pub pending: u64,
-    /// Devices found equal since they last differed.
-    pub in_step: Vec<DeviceId>,
+    /// Devices found equal since they last differed, and when they last were.
+    pub in_step: BTreeMap<DeviceId, Millis>,
     /// Envelopes that others are known to hold and this node does not.
     pub missing: u64,
 }
@@ -69,7 +69,7 @@ impl ChannelView {
             last_activity: channel.last_activity,
             digest: channel.digest(),
             pending,
-            in_step: channel.in_step.keys().copied().collect(),
+            in_step: channel.in_step.clone(),
             missing: channel.ahead.values().copied().max().unwrap_or(0),
         }
     }
@@ -93,6 +93,7 @@ pub struct Shared {
     channels: RwLock<BTreeMap<ChannelId, Arc<ChannelView>>>,
     peers: RwLock<BTreeMap<TransportKey, Connected>>,
     began_anew: RwLock<Option<Millis>>,
+    listening: RwLock<Vec<String>>,
 }
 
 impl Shared {
@@ -127,6 +128,11 @@ impl Shared {
             .expect("no reader panics while it holds the lock") = at;
     }
 
+    /// The addresses that this node is heard on.
+    pub fn listening(&self) -> Vec<String> {
+        self.read(&self.listening).clone()
+    }
+
     pub(super) fn put(&self, view: ChannelView) {
         let mut channels = self
             .channels
@@ -141,6 +147,13 @@ impl Shared {
             .write()
             .expect("no reader panics while it holds the lock");
         channels.remove(id);
+    }
+
+    pub(super) fn put_listening(&self, addresses: Vec<String>) {
+        *self
+            .listening
+            .write()
+            .expect("no reader panics while it holds the lock") = addresses;
     }
 
     pub(super) fn put_peers(&self, table: BTreeMap<TransportKey, Connected>) {

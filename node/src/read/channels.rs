@@ -1,5 +1,7 @@
 //! Channels and the node itself as they are shown.
 
+use std::cmp::Reverse;
+
 use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo, Retention,
     SyncState,
@@ -7,8 +9,10 @@ use kith_api::channel::{
 use kith_api::invite::InviteInfo;
 use kith_api::status::PeerStatus;
 use kith_crdt::control::Member;
-use kith_crdt::ids::TransportKey;
+use kith_crdt::ids::{DeviceId, TransportKey};
+use kith_crdt::time::Millis;
 
+use super::messages::name_in;
 use super::{Reading, roles};
 use crate::engine::{ChannelView, Connected, Standing};
 
@@ -48,24 +52,31 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether this node has everything that those who are connected have.
+    /// Whether this node has everything that the others have, as far as those who are connected
+    /// say. Who is alone in a channel has everything.
     pub(crate) fn sync_state(&self, channel: &ChannelView) -> SyncState {
         let peers = self.shared.peers();
-        let connected = |device| {
-            channel
-                .roster
-                .devices
-                .get(device)
-                .is_some_and(|known| peers.contains_key(&known.transport))
+        let others: Vec<(&DeviceId, bool)> = channel
+            .roster
+            .devices
+            .iter()
+            .filter(|(device, known)| known.active && **device != self.device)
+            .map(|(device, known)| (device, peers.contains_key(&known.transport)))
+            .collect();
+        let with: Vec<_> = others
+            .iter()
+            .filter(|(device, connected)| *connected && channel.in_step.contains_key(device))
+            .map(|(device, _)| (**device).into())
+            .collect();
+        let up_to_date = if channel.missing > 0 || channel.standing == Standing::Joining {
+            Some(false)
+        } else {
+            (others.is_empty() || !with.is_empty()).then_some(true)
         };
         SyncState {
-            up_to_date: channel.missing == 0 && channel.standing != Standing::Joining,
-            with: channel
-                .in_step
-                .iter()
-                .filter(|device| connected(device))
-                .map(|device| (*device).into())
-                .collect(),
+            up_to_date,
+            as_of: channel.in_step.values().max().map(|at| (*at).into()),
+            with,
             missing: channel.missing,
         }
     }
