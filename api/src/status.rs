@@ -38,6 +38,9 @@ pub struct Status {
     pub channels: u64,
     /// How many of this device's messages are on no other device yet.
     pub pending: u64,
+    /// How many damaged records have been met on this disk since the daemon started. What they
+    /// held is passed over; everything else stays readable.
+    pub damaged: u64,
 }
 
 /// A device that this one is connected to.

@@ -138,6 +138,7 @@ impl Node {
             peers: reading.peers(),
             channels: self.0.shared.channels().len() as u64,
             pending: reading.pending(),
+            damaged: self.0.reader.damage_count(),
         })
     }
 
@@ -175,7 +176,9 @@ impl Node {
     /// [`ApiError`] if the reference means none or several.
     pub async fn channel(&self, reference: &str) -> Result<ChannelDetail, ApiError> {
         let reading = self.reading();
-        Ok(reading.detail(&*reading.find_channel(reference)?))
+        let channel = reading.find_channel(reference)?;
+        let damaged = self.0.reader.damage_in(&channel.id);
+        Ok(reading.detail(&channel, damaged))
     }
 
     /// Gives a channel another name or topic.

@@ -6,6 +6,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use kith_crdt::ids::MessageId;
+
+use crate::keys::Tag;
+use crate::table::Table;
+
 /// How many damaged records are kept by name; what is beyond is only counted.
 const NAMED_MAX: usize = 1_024;
 
@@ -116,10 +121,33 @@ impl DamageLog {
         seen.named.iter().cloned().collect()
     }
 
+    /// How many of the records known by name have the tag of this channel in their key.
+    pub(crate) fn count_of(&self, chan: &Tag) -> u64 {
+        let chan = hex(chan);
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.named
+            .iter()
+            .filter(|damage| is_of(damage, &chan))
+            .count() as u64
+    }
+
     pub(crate) fn count(&self) -> u64 {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.named.len() as u64 + seen.unnamed
     }
+}
+
+fn is_of(damage: &Damage, chan: &str) -> bool {
+    // Claims stand by the message they are about, and only then by its channel.
+    let target = if damage.table == Table::Claims.name() {
+        2 * MessageId::LEN
+    } else {
+        0
+    };
+    damage
+        .key
+        .get(target..)
+        .is_some_and(|rest| rest.starts_with(chan))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -146,6 +174,25 @@ mod tests {
             log.named()[0].to_string(),
             "envelopes 01ab: its seal does not hold"
         );
+    }
+
+    #[test]
+    fn a_record_counts_to_its_channel_in_whatever_table() {
+        let (chan, other) = ([7; 8], [8; 8]);
+        let log = DamageLog::default();
+        log.note(
+            "envelopes",
+            &[&chan[..], &[1, 2]].concat(),
+            DamageKind::Seal,
+        );
+        log.note(
+            "claims",
+            &[&[9; 10][..], &chan, &[0]].concat(),
+            DamageKind::Seal,
+        );
+        log.note("envelopes", &other, DamageKind::Seal);
+        assert_eq!((log.count_of(&chan), log.count_of(&other)), (2, 1));
+        assert_eq!(log.count(), 3);
     }
 
     #[test]

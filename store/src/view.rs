@@ -57,6 +57,11 @@ impl Reader {
     pub fn damage_count(&self) -> u64 {
         self.shared.damage.count()
     }
+
+    /// How many of the damaged records that are known by name are of one channel.
+    pub fn damage_in(&self, channel: &ChannelId) -> u64 {
+        self.shared.damage.count_of(&self.shared.keys.chan(channel))
+    }
 }
 
 /// An idempotency key as the store knows it: by its hash.

@@ -97,6 +97,12 @@ impl Show for ChannelDetail {
                 Cell::new(Paint::Plain, &value),
             ]);
         }
+        if self.damaged > 0 {
+            table.row(vec![
+                Cell::new(Paint::Faint, "damage"),
+                Cell::new(Paint::Bad, &damage(self.damaged)),
+            ]);
+        }
         table.write(look, out);
         out.push('\n');
         write_members(&self.members, look, out);
@@ -144,6 +150,15 @@ pub(crate) fn sync(sync: &SyncState, look: &Look) -> String {
             None => "unknown: nobody to compare with since the daemon started".to_owned(),
         },
     }
+}
+
+/// That records of the store are damaged, and what to do about it, in words.
+pub(crate) fn damage(records: u64) -> String {
+    let records = match records {
+        1 => "one record on this disk cannot be read and is".to_owned(),
+        records => format!("{records} records on this disk cannot be read and are"),
+    };
+    format!("{records} passed over: check the disk; other members still have what they said")
 }
 
 /// How long messages are kept, in words.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use kith_api::status::{PeerStatus, Ready, Status};
 
 use super::Show;
+use super::channel::damage;
 use super::look::{Look, Paint, span};
 use super::message::short;
 use super::table::{Cell, Table};
@@ -27,6 +28,18 @@ impl Show for Status {
             facts.row(vec![
                 Cell::new(Paint::Faint, name),
                 Cell::new(Paint::Plain, &value),
+            ]);
+        }
+        if self.addresses.is_empty() {
+            facts.row(vec![
+                Cell::new(Paint::Faint, "listens on"),
+                Cell::new(Paint::Bad, "nothing: nobody can connect to this node"),
+            ]);
+        }
+        if self.damaged > 0 {
+            facts.row(vec![
+                Cell::new(Paint::Faint, "damage"),
+                Cell::new(Paint::Bad, &damage(self.damaged)),
             ]);
         }
         facts.write(look, out);

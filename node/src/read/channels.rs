@@ -38,7 +38,7 @@ impl Reading<'_> {
     }
 
     /// Everything about one channel.
-    pub(crate) fn detail(&self, channel: &ChannelView) -> ChannelDetail {
+    pub(crate) fn detail(&self, channel: &ChannelView, damaged: u64) -> ChannelDetail {
         ChannelDetail {
             facts: self.facts(channel),
             members: channel
@@ -49,6 +49,7 @@ impl Reading<'_> {
                 .collect(),
             sync: self.sync_state(channel),
             digest: kith_crdt::ids::base32(&channel.digest),
+            damaged,
         }
     }
 
