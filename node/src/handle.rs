@@ -27,7 +27,7 @@ use kith_crdt::link::InviteLink;
 use kith_store::Reader;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
-use teller::Teller;
+use teller::{Presence, Teller};
 
 use crate::clock;
 use crate::engine::{Command, Effects, Event, Moment, Outcome, Refusal, Shared};
@@ -472,6 +472,7 @@ impl Node {
             only,
             since,
             listener,
+            present: Presence::default(),
         };
         tokio::spawn(teller.run(newest, moments));
         Ok(Events {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use kith_api::event::{Event, Happened};
+use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Show;
@@ -20,6 +21,31 @@ impl Show for Event {
         }
         let line = sentence(&self.what, look);
         let _written = writeln!(out, "{} {line}", look.paint(Paint::Faint, "·"));
+    }
+}
+
+/// An event with the name of its channel, for those who follow several.
+#[derive(Debug, Serialize)]
+pub(crate) struct Located<'a> {
+    #[serde(flatten)]
+    pub(crate) event: &'a Event,
+    #[serde(skip)]
+    pub(crate) channel: &'a str,
+}
+
+impl Show for Located<'_> {
+    fn show(&self, look: &Look, out: &mut String) {
+        let name = clean(self.channel);
+        let gap = " ".repeat(name.width());
+        let mut lines = String::new();
+        self.event.show(look, &mut lines);
+        for (number, line) in lines.lines().enumerate() {
+            let lead = match number {
+                0 => look.paint(Paint::Strong, &name),
+                _ => gap.clone(),
+            };
+            let _written = writeln!(out, "{lead}  {line}");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod channel;
 pub(crate) mod clean;
-mod event;
+pub(crate) mod event;
 mod invite;
 mod json;
 pub(crate) mod look;

@@ -6,9 +6,12 @@ use kith_crdt::ids::{ChannelId, EpochId, TransportKey};
 use kith_crdt::moment::{self, MomentKind};
 use kith_crdt::time::{Hlc, Millis};
 
-use super::Engine;
 use super::effect::Moment;
+use super::{Engine, PRESENCE_MS};
 use crate::network::{Command, Verdict};
+
+/// Milliseconds without a sign of life after which a member counts as gone: two may get lost.
+const SILENCE_MS: u64 = 3 * PRESENCE_MS;
 
 /// What became of control ops that a peer sent.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -194,9 +197,32 @@ impl Engine {
                 },
                 MomentKind::Unknown(_) => return Verdict::Accept,
             };
+            if let Moment::Presence { present, .. } = &moment {
+                let heard = (id, device);
+                if *present {
+                    self.present.insert(heard, (account, now));
+                } else {
+                    self.present.remove(&heard);
+                }
+            }
             self.stage.tell(moment);
         }
         Verdict::Accept
+    }
+
+    /// Tells of those who went without a word: nothing has been heard of them for a while.
+    pub(super) fn miss_the_silent(&mut self, now: Millis) {
+        let silent = self
+            .present
+            .extract_if(.., |_, (_, heard)| now.since(*heard) > SILENCE_MS);
+        for ((channel, device), (account, _)) in silent {
+            self.stage.tell(Moment::Presence {
+                channel,
+                account,
+                device,
+                present: false,
+            });
+        }
     }
 
     /// Tells those who are listening something of the moment.

@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use kith_crdt::control::ControlLog;
 use kith_crdt::identity::DeviceSecrets;
-use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, EpochId, TransportKey, Writer};
+use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, DeviceId, EpochId, TransportKey, Writer};
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::{Store, StoreError};
 use rand_chacha::ChaCha20Rng;
@@ -86,6 +86,8 @@ pub struct Engine {
     topics: BTreeMap<String, (ChannelId, EpochId)>,
     peers: Peers,
     peers_changed: bool,
+    /// Who was heard to be there, on which device, and when last.
+    present: BTreeMap<(ChannelId, DeviceId), (AccountId, Millis)>,
     timers: Timers,
     outstanding: Outstanding,
     branches: Branches,
@@ -122,6 +124,7 @@ impl Engine {
             topics: BTreeMap::new(),
             peers: Peers::new(bootstrap),
             peers_changed: false,
+            present: BTreeMap::new(),
             timers: Timers::default(),
             outstanding: Outstanding::default(),
             branches: Branches::default(),
@@ -237,7 +240,10 @@ impl Engine {
                 Timer::Keys(id) => self.pursue_keys(now, id),
                 Timer::Dial => {}
                 Timer::Tidy => self.tidy(now),
-                Timer::Presence => self.say_everywhere(now, kith_crdt::moment::MomentKind::Present),
+                Timer::Presence => {
+                    self.miss_the_silent(now);
+                    self.say_everywhere(now, kith_crdt::moment::MomentKind::Present);
+                }
             }
         }
         self.dial(now);

@@ -1,10 +1,11 @@
 //! Telling one listener: the durable events it has not seen, then everything as it happens, for
 //! as long as it keeps up.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kith_api::event::Event as ApiEvent;
-use kith_crdt::ids::ChannelId;
+use kith_crdt::ids::{ChannelId, DeviceId};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::Node;
@@ -21,6 +22,19 @@ pub(super) struct Teller {
     pub(super) only: Option<ChannelId>,
     pub(super) since: u64,
     pub(super) listener: mpsc::Sender<ApiEvent>,
+    pub(super) present: Presence,
+}
+
+/// What one listener was told of who is there.
+#[derive(Debug, Default)]
+pub(super) struct Presence(BTreeMap<DeviceId, bool>);
+
+impl Presence {
+    /// Whether this is news. Signs of life come in every channel, again and again; only a change
+    /// is worth a word, and that somebody is not there whom nobody had called there is none.
+    fn is_news(&mut self, device: DeviceId, present: bool) -> bool {
+        self.0.insert(device, present).unwrap_or(false) != present
+    }
 }
 
 impl Teller {
@@ -69,7 +83,7 @@ impl Teller {
         }
     }
 
-    async fn tell_moment(&self, moment: &Moment) -> bool {
+    async fn tell_moment(&mut self, moment: &Moment) -> bool {
         let channel = match moment {
             Moment::Typing { channel, .. }
             | Moment::Presence { channel, .. }
@@ -77,6 +91,13 @@ impl Teller {
             Moment::Peer { .. } => None,
         };
         if self.only.as_ref().is_some_and(|only| channel != Some(only)) {
+            return true;
+        }
+        if let Moment::Presence {
+            device, present, ..
+        } = moment
+            && !self.present.is_news(*device, *present)
+        {
             return true;
         }
         match self.node.reading().moment(moment) {
@@ -90,5 +111,26 @@ impl Teller {
             tokio::time::timeout(SLOW_LISTENER, self.listener.send(event)).await,
             Ok(Ok(()))
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presence_is_told_once_for_each_change() {
+        let (ana, ben) = (DeviceId([1; 32]), DeviceId([2; 32]));
+        let mut presence = Presence::default();
+        let heard = [
+            (ana, true),
+            (ana, true),
+            (ben, false),
+            (ana, false),
+            (ana, false),
+            (ana, true),
+        ];
+        let news = heard.map(|(device, present)| presence.is_news(device, present));
+        assert_eq!(news, [true, false, false, true, false, true]);
     }
 }
