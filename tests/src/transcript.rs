@@ -69,12 +69,30 @@ impl Transcript {
         field: &str,
         name: &str,
     ) -> String {
+        let [id] = self.run_naming_each(home, arguments, [(field, name)]);
+        id
+    }
+
+    /// Runs a verb that prints one object, and has several of its ids written by names.
+    ///
+    /// # Panics
+    ///
+    /// If it fails or does not print one of them.
+    pub fn run_naming_each<const N: usize>(
+        &mut self,
+        home: &Home,
+        arguments: &[&str],
+        names: [(&str, &str); N],
+    ) -> [String; N] {
         let printed = home.json(arguments);
-        let id = printed[field].as_str().expect("an id").to_owned();
-        self.call(&id, name);
+        let ids = names.map(|(field, name)| {
+            let id = printed[field].as_str().expect("an id").to_owned();
+            self.call(&id, name);
+            id
+        });
         self.typed(home, arguments);
         self.object(&printed);
-        id
+        ids
     }
 
     /// Writes down an object that came by itself.

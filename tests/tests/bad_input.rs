@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use kith_crdt::crypto::hash;
-use kith_tests::{Daemon, Failure, Home, PATIENCE, until, until_agreed, until_seen};
+use kith_tests::{Daemon, Failure, Home, PATIENCE, befriend, until, until_agreed, until_seen};
 
 const USAGE: i32 = 2;
 const NO_DAEMON: i32 = 3;
@@ -156,7 +158,24 @@ fn what_could_be_several_things_lists_them() {
     let first = home.field(&["channel", "create", "garden"], "channel");
     let second = home.field(&["channel", "create", "garden"], "channel");
     let failure = home.fails(&["read", "garden"], USAGE);
-    assert_says(&failure, &[&first[..8], &second[..8]]);
+    assert_says(&failure, &[&first[..8], &second[..8], "by its id"]);
+    // Ids are drawn by lot: these two differ within the first eight characters.
+    let named = &first[..8];
+    for verb in [
+        &["channel", "show", named][..],
+        &["channel", "topic", named, "the first one"],
+        &["invite", named],
+        &["invite", "list", named],
+        &["send", named, "text"],
+        &["read", named],
+        &["mark", named],
+    ] {
+        home.lines(verb);
+    }
+    assert_says(
+        &home.fails(&["read", "garden"], USAGE),
+        &["the first one", "with ana"],
+    );
 
     // Of 33 ids, two begin alike: base32 has 32 characters.
     let mut by_start: BTreeMap<char, Vec<String>> = BTreeMap::new();
@@ -170,6 +189,19 @@ fn what_could_be_several_things_lists_them() {
     let (start, alike) = by_start.iter().find(|(_, ids)| ids.len() > 1).unwrap();
     let failure = home.fails(&["show", &start.to_string()], USAGE);
     assert_says(&failure, &[&alike[0], &alike[1]]);
+}
+
+#[test]
+fn who_has_left_a_channel_means_the_one_of_that_name_they_are_in() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let _a = Daemon::start(&ana);
+    let _b = Daemon::start(&ben);
+    ana.json(&["channel", "create", "garden"]);
+    befriend(&ana, &ben, "garden");
+    ben.json(&["channel", "leave", "garden"]);
+    let own = ben.field(&["channel", "create", "garden"], "channel");
+
+    assert_eq!(ben.field(&["channel", "show", "garden"], "channel"), own);
 }
 
 #[test]
@@ -280,6 +312,8 @@ fn an_invite_that_is_broken_or_over_says_which() {
 
     let revoked = home.field(&["invite", "garden"], "link");
     home.json(&["invite", "revoke", "garden", &revoked]);
+    home.fails(&["invite", "revoke", "garden", "kith:abc"], USAGE);
+    home.fails(&["invite", "revoke", "garden", "aaaa"], NOT_FOUND);
     assert_says(&cleo.fails(&["join", &revoked], DENIED), &["revoked"]);
 
     let over = home.json(&["invite", "garden", "--expires", "1s"]);
@@ -359,6 +393,25 @@ fn a_vault_cut_short_or_altered_is_named_and_kept() {
 }
 
 #[test]
+fn damage_on_the_disk_is_counted_and_told_with_a_remedy() {
+    let home = used("Ana");
+    let data = fs::read_dir(home.path().join("data")).unwrap();
+    let logs = data.map(|entry| entry.unwrap().path());
+    let logs = logs.filter(|path| path.extension().is_some_and(|found| found == "log"));
+    let log = logs.max_by_key(|path| fs::metadata(path).unwrap().len());
+    let log = log.expect("what was written last is in the log");
+    let mut altered = fs::read(&log).unwrap();
+    let middle = altered.len() / 2;
+    altered[middle] ^= 0x10;
+    fs::write(&log, altered).unwrap();
+
+    let _daemon = Daemon::start(&home);
+
+    assert!(home.json(&["status"])["damaged"].as_u64() > Some(0));
+    assert!(home.plain(&["status"]).contains("check the disk"));
+}
+
+#[test]
 fn a_home_of_a_newer_version_is_left_alone() {
     let home = used("Ana");
     let vault = home.path().join("vault");
@@ -384,4 +437,88 @@ fn a_passphrase_file_that_is_not_there_is_named() {
         &outcome.failure().expect("an error object"),
         &["passphrase"],
     );
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_and_another_is_found_where_none_was_named() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let a = Daemon::start(&ana);
+    let address = a.address();
+    let taken = address.split("/p2p/").next().unwrap();
+
+    let outcome = Daemon::refused(&ben, &["--listen", taken]);
+
+    assert_eq!(outcome.code, 1, "{outcome}");
+    let failure = outcome.failure().expect("an error object");
+    assert_says(&failure, &[taken, "choose another"]);
+    let b = Daemon::start(&ben);
+    assert_ne!(b.address(), address);
+    let listening = |home: &Home| home.json(&["status"])["addresses"].clone();
+    assert_eq!(listening(&ben), b.ready()["addresses"]);
+}
+
+#[test]
+fn a_bootstrap_address_may_name_its_host_and_must_be_one() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let a = Daemon::start(&ana);
+    for wrong in ["garden", "/dnsaddr/localhost", "/ip4/127.0.0.1/udp/4001"] {
+        let outcome = Daemon::refused(&ben, &["--bootstrap", wrong]);
+        assert_eq!(outcome.code, USAGE, "{outcome}");
+        let failure = outcome.failure().expect("an error object");
+        assert_says(&failure, &[wrong, "/dns4/"]);
+    }
+    let outcome = Daemon::refused(&ben, &["--listen", "/dns4/localhost/tcp/0"]);
+    assert_eq!(outcome.code, USAGE, "{outcome}");
+
+    let named = a.address().replace("/ip4/127.0.0.1/", "/dns4/localhost/");
+    let _b = Daemon::start_towards(&ben, &[named]);
+
+    until("the two to be connected", PATIENCE, || {
+        let peers = ben.json(&["status"])["peers"].as_array().map(Vec::len);
+        (peers == Some(1)).then_some(())
+    });
+}
+
+#[test]
+fn connections_that_somebody_forgot_keep_nobody_out() {
+    let home = Home::init("Ana");
+    let daemon = Daemon::start(&home);
+    let socket = daemon.ready()["socket"].as_str().unwrap();
+    let forgotten: Vec<UnixStream> = (0..300)
+        .map(|_| {
+            let mut stream = UnixStream::connect(socket).expect("the daemon listens");
+            stream
+                .write_all(b"GET /v1/status HTTP/1.1\r\nhost: x\r\n\r\n")
+                .expect("it reads");
+            stream
+        })
+        .collect();
+
+    let asked = Instant::now();
+    home.json(&["status"]);
+
+    assert!(asked.elapsed() < Duration::from_secs(5));
+    drop(forgotten);
+}
+
+#[test]
+fn how_a_channel_stands_is_unknown_while_nobody_is_there() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let _a = Daemon::start(&ana);
+    let b = Daemon::start(&ben);
+    ana.json(&["channel", "create", "garden"]);
+    let sync = || ana.json(&["channel", "show", "garden"])["sync"].clone();
+    assert_eq!(sync()["up_to_date"], true, "who is alone has everything");
+    befriend(&ana, &ben, "garden");
+    until("both to be up to date", PATIENCE, || {
+        (sync()["up_to_date"] == true).then_some(())
+    });
+
+    b.stop();
+
+    until("Ben to be gone", PATIENCE, || {
+        sync()["up_to_date"].is_null().then_some(())
+    });
+    assert!(sync()["as_of"].is_string());
+    assert!(ana.plain(&["channel", "show", "garden"]).contains("as of"));
 }

@@ -4,7 +4,7 @@ use kith_tests::{
     Daemon, Home, PATIENCE, Tail, Transcript, befriend, texts, until, until_agreed, until_seen,
 };
 use serde_json::Value;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 /// Waits until a message has reached a state at its author.
@@ -12,6 +12,13 @@ fn until_state(home: &Home, id: &str, state: &str) {
     until(&format!("{id} to be {state}"), PATIENCE, || {
         (home.json(&["show", id])["state"] == state).then_some(())
     });
+}
+
+/// How many messages and how many replies in threads are unread.
+fn unread(home: &Home, channel: &str) -> (u64, u64) {
+    let shown = home.json(&["channel", "show", channel]);
+    let number = |field: &str| shown[field].as_u64().expect("a number");
+    (number("unread"), number("unread_replies"))
 }
 
 /// Waits until a field of a message is as wanted.
@@ -37,21 +44,10 @@ fn everything_two_people_do_is_as_the_contract_says() {
         "channel",
         "garden",
     );
-    let link = story.run_naming(
-        &ana,
-        &[
-            "invite",
-            "garden",
-            "--role",
-            "member",
-            "--uses",
-            "1",
-            "--expires",
-            "7d",
-        ],
-        "link",
-        "link",
-    );
+    let invite = "invite garden --role member --uses 1 --expires 7d";
+    let invite: Vec<&str> = invite.split(' ').collect();
+    let names = [("link", "link"), ("invite", "invite")];
+    let [link, _] = story.run_naming_each(&ana, &invite, names);
     story.run(&ben, &["join", &link]);
     until_agreed(&[&ana, &ben], "garden");
     until("both to be up to date", PATIENCE, || {
@@ -100,6 +96,8 @@ fn everything_two_people_do_is_as_the_contract_says() {
     });
     story.run(&ana, &["react", &reply, "🌱", "--remove"]);
 
+    assert_eq!(unread(&ana, "garden"), (1, 1));
+
     story.heading("Edited, with its history; deleted");
     story.run(&ben, &["edit", &reply, "All twelve of them?"]);
     until_message(&ana, &reply, "the edit at Ana's", |m| m["edited"] == true);
@@ -108,7 +106,14 @@ fn everything_two_people_do_is_as_the_contract_says() {
     until_message(&ana, &reply, "the deletion at Ana's", |m| {
         m["deleted"] == true
     });
+    story.run(&ana, &["history", &reply]);
     story.run(&ana, &["read", "garden"]);
+    let deleted = "deleted by Ben: asked too soon";
+    for verb in ["show", "history"] {
+        assert!(ana.plain(&[verb, &reply]).contains(deleted));
+    }
+    assert!(ana.plain(&["read", "garden"]).contains(deleted));
+    story.run(&ana, &["invite", "list", "garden"]);
 
     story.heading("Marked, and counted alike");
     until_agreed(&[&ana, &ben], "garden");
@@ -222,4 +227,57 @@ fn what_is_written_offline_arrives_when_they_meet() {
 
     until_seen(&ana, &lonely);
     until_state(&ben, &lonely, "delivered");
+}
+
+#[test]
+fn an_invite_is_listed_and_revoked_by_the_beginning_of_its_id() {
+    let ana = Home::init("Ana");
+    let _daemon = Daemon::start(&ana);
+    ana.json(&["channel", "create", "garden"]);
+    let id = ana.field(&["invite", "garden", "--uses", "3"], "invite");
+    let listed = || ana.json(&["invite", "list", "garden"]);
+    assert_eq!(listed()["invite"], id.as_str());
+    assert_eq!(
+        (&listed()["left"], &listed()["state"]),
+        (&3.into(), &"open".into())
+    );
+    assert!(ana.plain(&["invite", "list", "garden"]).contains(&id[..8]));
+
+    ana.json(&["invite", "revoke", "garden", &id[..8]]);
+
+    assert_eq!(listed()["state"], "revoked");
+    assert!(
+        ana.plain(&["invite", "garden"])
+            .contains("kith invite revoke")
+    );
+}
+
+#[test]
+fn who_follows_several_channels_sees_each_line_s() {
+    let ana = Home::init("Ana");
+    let _daemon = Daemon::start(&ana);
+    for channel in ["garden", "cellar"] {
+        ana.json(&["channel", "create", channel]);
+        ana.json(&["send", channel, "hello"]);
+    }
+    let mut tail = ana.command();
+    let mut tail = tail
+        .args(["tail", "--since", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let said: Vec<String> = lines
+        .map(Result::unwrap)
+        .filter(|line| line.ends_with("hello"))
+        .take(2)
+        .collect();
+
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    assert!(
+        said[0].starts_with("#garden ") && said[1].starts_with("#cellar "),
+        "{said:?}"
+    );
 }

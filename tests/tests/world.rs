@@ -1,5 +1,6 @@
 //! Several engines in one thread under virtual time: what must hold whatever the network does.
 
+use kith_crdt::ids::{ChannelId, MessageId};
 use kith_node::engine::{Command, Outcome, Refusal};
 use kith_tests::world::World;
 
@@ -301,4 +302,102 @@ fn word_of_a_delivery_comes_by_whoever_heard_it() {
         let written = logs.last().unwrap().place;
         view.holds.of(&other, &written.log) >= written.seq
     });
+}
+
+fn marked(world: &mut World, number: usize, channel: ChannelId) -> u64 {
+    let messages = None;
+    match world.ask(number, Command::Mark { channel, messages }) {
+        Ok(Outcome::Marked(marked)) => marked,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn threaded(channel: ChannelId, root: MessageId, text: &str) -> Command {
+    Command::Send {
+        channel,
+        text: text.into(),
+        reply_to: None,
+        thread: Some(root),
+    }
+}
+
+#[test]
+fn what_is_unread_counts_once_and_where_it_can_be_seen() {
+    let mut world = World::new(2, 21);
+    let channel = world.channel("general");
+    let root = world.say(0, channel, "a question");
+    world.say(0, channel, "something else");
+    for text in ["an answer", "and another"] {
+        let answered = world.ask(0, threaded(channel, root, text));
+        assert!(answered.is_ok(), "{answered:?}");
+    }
+    world.until("all have it", |world| world.messages(1, &channel) == 4);
+    world.until_agreed(&[0, 1], &channel);
+
+    assert_eq!(
+        (world.unread(1, &channel), world.unread_replies(1, &channel)),
+        (2, 2)
+    );
+    assert_eq!(
+        (world.unread(0, &channel), world.unread_replies(0, &channel)),
+        (0, 0)
+    );
+    world.crash(1);
+    world.start(1);
+    assert_eq!(
+        (world.unread(1, &channel), world.unread_replies(1, &channel)),
+        (2, 2)
+    );
+    assert_eq!(marked(&mut world, 1, channel), 4);
+    assert_eq!(
+        (world.unread(1, &channel), world.unread_replies(1, &channel)),
+        (0, 0)
+    );
+    assert_eq!(marked(&mut world, 1, channel), 0);
+}
+
+#[test]
+fn what_is_deleted_is_not_unread() {
+    let mut world = World::new(3, 22);
+    let channel = world.channel("general");
+    let kept = world.say(1, channel, "stays");
+    let gone = world.say(1, channel, "goes");
+    world.until("all have it", |world| {
+        (0..3).all(|n| world.messages(n, &channel) == 2)
+    });
+    assert_eq!(
+        (world.unread(0, &channel), world.unread(2, &channel)),
+        (2, 2)
+    );
+    // Who is away gets the message and its deletion at once, from somebody else.
+    world.crash(2);
+    let late = world.say(1, channel, "goes, too");
+    world.until("who deletes has it", |world| {
+        world.messages(0, &channel) == 3
+    });
+    for target in [gone, late] {
+        let reason = None;
+        let deleted = world.ask(0, Command::Delete { target, reason });
+        assert!(deleted.is_ok(), "{deleted:?}");
+    }
+    world.start(2);
+    world.until_agreed(&[0, 1, 2], &channel);
+    assert_eq!(
+        (world.unread(0, &channel), world.unread(2, &channel)),
+        (1, 1)
+    );
+    world.crash(2);
+    world.start(2);
+    assert_eq!(world.unread(2, &channel), 1);
+
+    // A member may not delete what others wrote.
+    let refused = world.ask(
+        2,
+        Command::Delete {
+            target: kept,
+            reason: None,
+        },
+    );
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(marked(&mut world, 2, channel), 1);
 }

@@ -6,8 +6,9 @@ use kith_api::channel::{
 };
 use kith_api::event::{Event, Happened};
 use kith_api::id::{AccountId, ChannelId, DeviceId, MessageId};
+use kith_api::invite::{InviteInfo, InviteStanding};
 use kith_api::message::{
-    Delivery, DeliveryState, Message, MessageDetail, MessageKind, ReadBy, Sent, Version,
+    DeletedBy, Delivery, DeliveryState, Message, MessageDetail, MessageKind, ReadBy, Sent, Version,
 };
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::role::Role;
@@ -63,9 +64,12 @@ fn message(byte: u8, name: &str, text: &str) -> Message {
         text: Some(text.into()),
         edited: false,
         deleted: false,
+        deleted_by: None,
+        reason: None,
         reply_to: None,
         thread: None,
         replies: 0,
+        unread_replies: 0,
         reactions: Reactions::default(),
         state: DeliveryState::Delivered,
         read_by: Vec::new(),
@@ -80,6 +84,7 @@ fn busy_message() -> Message {
         edited: true,
         reply_to: Some(id(1)),
         replies: 2,
+        unread_replies: 1,
         reactions: [
             ("👍".to_owned(), reaction(2, true)),
             ("🎉".to_owned(), reaction(1, false)),
@@ -95,6 +100,14 @@ fn busy_message() -> Message {
     }
 }
 
+fn deleted_by(name: &str) -> DeletedBy {
+    DeletedBy {
+        account: account(2),
+        name: name.into(),
+        at: at("09:07:00"),
+    }
+}
+
 fn facts(name: &str, topic: &str) -> ChannelFacts {
     ChannelFacts {
         channel: channel(),
@@ -104,6 +117,7 @@ fn facts(name: &str, topic: &str) -> ChannelFacts {
         role: Some(Role::Owner),
         retention: Retention::Forever,
         unread: 3,
+        unread_replies: 0,
         messages: 1_204,
         last_activity: Some(at("09:05:00")),
         state: ChannelState::Active,
@@ -121,11 +135,13 @@ fn detail(name: &str) -> ChannelDetail {
             devices: 2,
         }],
         sync: SyncState {
-            up_to_date: true,
+            up_to_date: Some(true),
+            as_of: Some(at("11:00:00")),
             with: vec![device(2)],
             missing: 0,
         },
         digest: "q7x2".into(),
+        damaged: 0,
     }
 }
 
@@ -135,6 +151,7 @@ fn status(name: &str) -> Status {
         device: device(1),
         version: "0.1.0".into(),
         uptime_s: 3_720,
+        addresses: vec![format!("/ip4/192.0.2.1/tcp/{}", 4_100)],
         peers: vec![PeerStatus {
             device: Some(device(2)),
             account: Some(account(2)),
@@ -144,6 +161,7 @@ fn status(name: &str) -> Status {
         }],
         channels: 1,
         pending: 0,
+        damaged: 0,
     }
 }
 
@@ -152,6 +170,8 @@ fn a_page_of_messages() {
     let gone = Message {
         text: None,
         deleted: true,
+        deleted_by: Some(deleted_by("Benedikt")),
+        reason: Some("off topic".into()),
         ..message(3, "Ada", "")
     };
     let page = [message(1, "Ada", "hello"), busy_message(), gone];
@@ -161,8 +181,8 @@ fn a_page_of_messages() {
 aeaqcaib  09:05  Ada       hello
 aibaeaqc  09:05  Benedikt  two
                            lines
-                           answers aeaqcaib · 2 in its thread · edited · 👍 2* · 🎉 1 · not on any other device yet · read by 1
-ambqgayd  09:05  Ada       (deleted)
+                           answers aeaqcaib · 2 in its thread, 1 unread · edited · 👍 2* · 🎉 1 · not on any other device yet · read by 1
+ambqgayd  09:05  Ada       (deleted by Benedikt: off topic)
 
 "#]]
     );
@@ -172,6 +192,7 @@ ambqgayd  09:05  Ada       (deleted)
 fn one_message_with_where_it_has_arrived() {
     let delivery = |state, at| Delivery {
         account: account(2),
+        name: "Ben".into(),
         device: device(2),
         state,
         at,
@@ -190,14 +211,15 @@ aeaqcaib  09:05  Ada  hello
 
 id       aeaqcaibaeaqcaib
 channel  beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq
-author   aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
+author   Ada
+account  aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
 device   aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
 written  2026-11-20 09:05:00
 state    delivered
 
-ACCOUNT   DEVICE    STATE    SINCE
-aibaeaqc  aibaeaqc  read     2026-11-20 09:06:00
-aibaeaqc  aibaeaqc  pending  -
+MEMBER  DEVICE    STATE    SINCE
+Ben     aibaeaqc  read     2026-11-20 09:06:00
+Ben     aibaeaqc  pending  -
 
 "#]]
     );
@@ -212,6 +234,7 @@ fn a_list_of_channels() {
         },
         ChannelSummary {
             facts: ChannelFacts {
+                unread_replies: 2,
                 role: None,
                 last_activity: None,
                 state: ChannelState::Joining,
@@ -225,7 +248,7 @@ fn a_list_of_channels() {
         str![[r#"
 CHANNEL   ID        UNREAD  MESSAGES  MEMBERS  ROLE     LAST   TOPIC
 #kitchen  beeqscij       3      1204        3  owner    09:05  who brings what
-#日本語   beeqscij       3      1204       12  joining  -
+#日本語   beeqscij     3+2      1204       12  joining  -
 
 "#]]
     );
@@ -253,17 +276,109 @@ kitchen  aeaqcaib  owner        2  active
 }
 
 #[test]
+fn how_a_channel_stands_is_not_claimed_without_anybody_to_compare_with() {
+    let alone = |as_of| SyncState {
+        up_to_date: None,
+        as_of,
+        with: Vec::new(),
+        missing: 0,
+    };
+    let told = |as_of| super::channel::sync(&alone(as_of), &look());
+    assert_eq!(
+        told(None),
+        "unknown: nobody to compare with since the daemon started"
+    );
+    assert_eq!(
+        told(Some(at("11:00:00"))),
+        "unknown: nobody to compare with now; up to date as of 2026-11-20 11:00:00"
+    );
+}
+
+#[test]
+fn damage_is_one_line_with_its_remedy() {
+    let daemon = Status {
+        damaged: 2,
+        ..status("Ben")
+    };
+    let channel = ChannelDetail {
+        damaged: 1,
+        ..detail("kitchen")
+    };
+    let lines = shown(&daemon) + &shown(&channel);
+    let lines: Vec<&str> = lines
+        .lines()
+        .filter(|line| line.contains("cannot be read"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "damage      2 records on this disk cannot be read and are passed over: check the disk; other members still have what they said",
+            "damage     one record on this disk cannot be read and is passed over: check the disk; other members still have what they said",
+        ]
+    );
+}
+
+#[test]
+fn a_list_of_invites() {
+    let invite = |byte: u8, left, state| InviteInfo {
+        invite: Id(ids::InviteId([byte; 32])),
+        role: Role::Member,
+        uses: 2,
+        left,
+        expires_at: at("13:00:00"),
+        account: account(1),
+        name: "Ada".into(),
+        state,
+    };
+    let list = [
+        invite(1, 1, InviteStanding::Open),
+        invite(2, 0, InviteStanding::UsedUp),
+    ];
+    assert_data_eq!(
+        shown(&list[..]),
+        str![[r#"
+INVITE    ROLE    LEFT  EXPIRES              BY   STATE
+aeaqcaib  member  1/2   2026-11-20 13:00:00  Ada  open
+aibaeaqc  member  0/2   2026-11-20 13:00:00  Ada  used up
+
+"#]]
+    );
+}
+
+#[test]
+fn whoever_follows_several_channels_sees_which() {
+    let events = every_event("two\nlines");
+    let located = super::event::Located {
+        event: &events[0],
+        channel: "#kitchen",
+    };
+    assert_data_eq!(
+        shown(&located),
+        str![[r#"
+#kitchen  aeaqcaib  09:05  two␊lines  two
+                                      lines
+
+"#]]
+    );
+    assert_eq!(
+        serde_json::to_value(&located).unwrap(),
+        serde_json::to_value(&events[0]).unwrap()
+    );
+}
+
+#[test]
 fn the_daemon() {
     assert_data_eq!(
         shown(&status("Ben")),
         str![[r#"
-account   aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
-device    aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
-version   0.1.0
-up for    1h 2m
-channels  1
-pending   0
-peers     1
+account     aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
+device      aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
+version     0.1.0
+up for      1h 2m
+channels    1
+pending     0
+peers       1
+listens on  /ip4/192.0.2.1/tcp/4100
 
 PEER  DEVICE    ADDRESS                  SINCE
 Ben   aibaeaqc  /ip4/192.0.2.7/tcp/4100  08:00
@@ -294,15 +409,32 @@ fn the_versions_of_a_message() {
         version,
         at: at("09:05:00"),
         account: account(1),
+        name: "Ada".into(),
         text: text.map(str::to_owned),
+        deleted_by: None,
+        reason: None,
     };
     let versions = [version(1, None), version(2, Some("now"))];
+    let gone = [Version {
+        deleted_by: Some(deleted_by("Ben")),
+        reason: Some("off topic".into()),
+        ..version(1, None)
+    }];
+    assert_data_eq!(
+        shown(&gone[..]),
+        str![[r#"
+1  2026-11-20 09:05:00  Ada
+   (deleted)
+2026-11-20 09:07:00  deleted by Ben: off topic
+
+"#]]
+    );
     assert_data_eq!(
         shown(&versions[..]),
         str![[r#"
-1  2026-11-20 09:05:00  aeaqcaib
-   (erased)
-2  2026-11-20 09:05:00  aeaqcaib
+1  2026-11-20 09:05:00  Ada
+   (cannot be read here)
+2  2026-11-20 09:05:00  Ada
    now
 
 "#]]
@@ -380,7 +512,8 @@ fn every_event(text: &str) -> Vec<Event> {
         Happened::Sync {
             channel,
             sync: SyncState {
-                up_to_date: false,
+                up_to_date: Some(false),
+                as_of: None,
                 with: Vec::new(),
                 missing: 7,
             },
@@ -425,6 +558,19 @@ proptest! {
         let reactions = [(text.clone(), Reaction { count: 1, mine: false })];
         let reactions = reactions.into_iter().collect();
         out += &shown(&Message { reactions, ..message(1, &text, &text) });
+        let gone = Message {
+            text: None,
+            deleted: true,
+            deleted_by: Some(deleted_by(&text)),
+            reason: Some(text.clone()),
+            ..message(1, &text, "")
+        };
+        let event = Happened::MessageDeleted { channel: channel(), message: Box::new(gone.clone()) };
+        out += &shown(&gone);
+        out += &shown(&super::event::Located {
+            event: &Event { cursor: None, what: event },
+            channel: &text,
+        });
         prop_assert!(!out.replace('\n', "").contains(is_dangerous), "{out:?}");
     }
 }

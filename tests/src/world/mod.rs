@@ -328,6 +328,14 @@ impl World {
             .map_or(0, |view| view.unread)
     }
 
+    /// How many replies in threads are unread at a node.
+    pub fn unread_replies(&self, number: usize, channel: &ChannelId) -> u64 {
+        self.engine(number)
+            .shared()
+            .channel(channel)
+            .map_or(0, |view| view.unread_replies())
+    }
+
     /// Lets time pass until nodes have equal digests.
     ///
     /// # Panics
