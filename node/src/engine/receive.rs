@@ -185,7 +185,7 @@ impl Engine {
         self.stage.batch.delete_fork(&id, &log_id);
         self.stage.logs.remove(&(id, log_id));
         self.stage.touched.insert(id);
-        self.recount(id);
+        self.stage.recount.insert((id, log_id));
     }
 
     /// Appends an envelope that was found to be the next of its log, and applies it.

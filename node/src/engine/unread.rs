@@ -80,6 +80,9 @@ impl Channel {
             Some(log) if !log.threaded.is_empty() => unread.intersect(&log.threaded),
             _ => Ranges::new(),
         };
+        if log.is_none() {
+            self.unread.deleted.remove(log_id);
+        }
         put(&mut self.unread.main, log_id, unread.minus(&threads));
         if !threads.is_empty() || self.unread.threads.contains_key(log_id) {
             put(Arc::make_mut(&mut self.unread.threads), log_id, threads);
@@ -155,7 +158,11 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        channel.log_mut(place.log).deletions.insert(place.seq);
+        // A log that has just been dropped takes what is said about it along.
+        let Some(log) = channel.logs.get_mut(&place.log) else {
+            return;
+        };
+        log.deletions.insert(place.seq);
         channel.weigh(place, &deleters);
         self.stage.logs.insert((id, place.log));
         self.stage.recount.insert((id, place.log));
