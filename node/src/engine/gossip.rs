@@ -169,14 +169,18 @@ impl Engine {
         let Ok(heard) = moment::Moment::verify(&id, signed, now) else {
             return Verdict::Ignore;
         };
-        let account = self
+        let device = heard.writer.device;
+        let known = self
             .channels
             .get(&id)
-            .and_then(|channel| channel.roster.account_of(&heard.writer.device));
-        let Some(account) = account else {
+            .and_then(|channel| channel.roster.devices.get(&device));
+        // Whoever is out may still have the keys of the last epoch.
+        let Some(account) = known
+            .filter(|known| known.active)
+            .map(|known| known.account)
+        else {
             return Verdict::Ignore;
         };
-        let device = heard.writer.device;
         if device != self.writer.device {
             let moment = match heard.kind {
                 MomentKind::Typing => Moment::Typing {
