@@ -87,6 +87,10 @@ pub const LINK_HOSTS_MAX: usize = 8;
 pub const LINK_MAX: usize = 24 * 1024;
 /// Uses of an invite: no more accounts than that fit in a channel anyway.
 pub const INVITE_USES_MAX: u32 = 1_000_000;
+/// Log positions that a removal lists: half a year of days from two devices.
+pub const LAST_SEEN_POSITIONS: usize = 512;
+/// Days of history that a policy may give newcomers; ten years are everything.
+pub const HISTORY_DAYS_MAX: u16 = 3_650;
 /// Epochs that an Epoch op says it replaces.
 pub const EPOCH_REPLACES_MAX: usize = 32;
 /// Epochs asked for in one key request.

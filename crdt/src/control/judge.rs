@@ -3,12 +3,25 @@
 //! An op is held against the roster that its ancestors give, and nothing else. So its judgment is
 //! final: it is the same on every node and whatever arrives later. What arrives later can only
 //! make void, under the rules in `resolve.rs`, what was judged to stand here.
+//!
+//! 1. Its author belongs, and signs with a device of theirs. Only joining is for those outside.
+//! 2. Its author's role includes the right that it takes: the table in `role.rs`, and what the
+//!    channel's policy has changed of it.
+//! 3. Nobody disposes of a role above their own: by inviting, adding, setting a role, or setting
+//!    which role has a right.
+//! 4. To remove, ban, mute or set the role of somebody, its author stands above them (`about.rs`).
+//! 5. What somebody standing higher imposed (a ban, a mute) only they or those above end.
+//! 6. A ban outlasts joins: nobody who is banned joins or is added.
+//! 7. The last owner neither leaves nor steps down.
+
+mod about;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::body::{Body, Policy};
+use super::body::Body;
 use super::op::VerifiedOp;
+use super::policy::Policy;
 use super::role::{Right, Role, Standing};
 use super::roster::{Member, Roster};
 use super::verdict::{Rule, Verdict};
@@ -32,15 +45,30 @@ pub(super) enum Judgment {
 pub(super) struct Grounds {
     /// Where its author stood.
     pub(super) standing: Standing,
-    /// The ops without which it would not have been allowed: its author's own admission, or the
-    /// invite that it joins by.
-    pub(super) rests_on: Option<OpId>,
-    /// The role that a Join grants.
+    /// The ops without which it would not have been allowed: those that gave its author the role
+    /// and made whom it is about stand lower, or the invite that it joins by.
+    pub(super) rests_on: Vec<OpId>,
+    /// The role that it lets somebody in with.
     pub(super) grants: Option<Role>,
-    /// The other owners, and the ops that made them so, if an owner leaves.
-    pub(super) other_owners: Vec<(AccountId, OpId)>,
+    /// Whether it gives somebody a lower role.
+    pub(super) lowers: bool,
+    /// Whoever made the invite of a Join, and the least role in which they could.
+    pub(super) inviter: Option<(AccountId, Role)>,
     /// The joins that the maker of an epoch knew to be expelled.
     pub(super) expelled: Arc<BTreeSet<OpId>>,
+}
+
+impl Grounds {
+    fn new(standing: Standing) -> Self {
+        Self {
+            standing,
+            rests_on: Vec::new(),
+            grants: None,
+            lowers: false,
+            inviter: None,
+            expelled: Arc::default(),
+        }
+    }
 }
 
 impl Judgment {
@@ -84,7 +112,9 @@ fn grounds(op: &VerifiedOp, roster: &Roster) -> Result<Grounds, Rule> {
                 .ok_or(Rule::NotAMember)?;
             // A certificate that lists its device vouches for it: a recovered account has no
             // other device left to bring the news.
-            let vouched = certified.is_some_and(|new| new.devices.contains_key(&op.op().device));
+            let vouched = certified.is_some_and(|new| {
+                new.account == member.account && new.devices.contains_key(&op.op().device)
+            });
             if !vouched && !roster.is_device_of(&op.op().device, member) {
                 return Err(Rule::NotTheirDevice);
             }
@@ -98,11 +128,8 @@ fn founding(op: &VerifiedOp, roster: &Roster) -> Result<Grounds, Rule> {
         return Err(Rule::CreatedBefore);
     }
     Ok(Grounds {
-        standing: Standing::new(Role::Owner, op.order()),
-        rests_on: None,
         grants: Some(Role::Owner),
-        other_owners: Vec::new(),
-        expelled: Arc::default(),
+        ..Grounds::new(Standing::new(Role::Owner, op.order()))
     })
 }
 
@@ -125,6 +152,24 @@ fn joining(
     if state.used >= state.uses {
         return Err(Rule::InviteUsedUp);
     }
+    admission(certified, op, roster)?;
+    if roster
+        .account_of(&op.op().device)
+        .is_some_and(|account| account != certified.account)
+    {
+        return Err(Rule::NotTheirDevice);
+    }
+    let mut grounds = Grounds::new(Standing::new(state.role, op.order()));
+    grounds.rests_on.push(state.op);
+    grounds.rests_on.extend(unbanned_by(certified, roster));
+    grounds.grants = Some(state.role);
+    let least = state.role.max(roster.least_role(Right::Invite));
+    grounds.inviter = Some((state.inviter, least));
+    Ok(grounds)
+}
+
+/// Whether an account with this certificate may be let in by the op.
+fn admission(certified: &Certified, op: &VerifiedOp, roster: &Roster) -> Result<(), Rule> {
     if let Some(known) = roster.members.get(&certified.account) {
         if known.is_active() {
             return Err(Rule::AlreadyAMember);
@@ -133,22 +178,18 @@ fn joining(
             return Err(Rule::OldCertificate);
         }
     }
-    if roster
-        .account_of(&op.op().device)
-        .is_some_and(|account| account != certified.account)
-    {
-        return Err(Rule::NotTheirDevice);
+    if let Some(ban) = roster.ban(&certified.account, op.op().at) {
+        return Err(Rule::Banned { by: ban.op });
     }
     if roster.active().count() >= ACCOUNTS_PER_CHANNEL {
         return Err(Rule::ChannelFull);
     }
-    Ok(Grounds {
-        standing: Standing::new(state.role, op.order()),
-        rests_on: Some(state.op),
-        grants: Some(state.role),
-        other_owners: Vec::new(),
-        expelled: Arc::default(),
-    })
+    Ok(())
+}
+
+/// The op that ended an account's ban.
+fn unbanned_by(certified: &Certified, roster: &Roster) -> Option<OpId> {
+    roster.bans.get(&certified.account)?.lifted
 }
 
 fn acting(
@@ -157,13 +198,8 @@ fn acting(
     certified: Option<&Arc<Certified>>,
     roster: &Roster,
 ) -> Result<Grounds, Rule> {
-    let mut grounds = Grounds {
-        standing: author.standing(),
-        rests_on: Some(author.granted.1),
-        grants: None,
-        other_owners: Vec::new(),
-        expelled: Arc::default(),
-    };
+    let mut grounds = Grounds::new(author.standing());
+    grounds.rests_on.push(author.tenure.basis());
     match &op.op().body {
         Body::Devices { .. } => {
             if !certified.is_some_and(|new| new.supersedes(&author.certified)) {
@@ -171,23 +207,27 @@ fn acting(
             }
         }
         Body::Invite { invite, role, .. } => {
-            require(author, Right::Invite)?;
-            if *role > author.role {
-                return Err(Rule::RoleAboveOwn {
-                    granted: *role,
-                    own: author.role,
-                });
-            }
+            require(roster, author, Right::Invite)?;
+            within_own(*role, author)?;
             if roster.invites.contains_key(invite) {
                 return Err(Rule::MadeBefore);
             }
         }
         Body::RevokeInvite { invite } => may_revoke(author, invite, roster)?,
-        Body::Leave => grounds.other_owners = owners_left_by(author, roster)?,
-        Body::Policy(Policy::Name(_)) => require(author, Right::Rename)?,
-        Body::Policy(Policy::Topic(_)) => require(author, Right::SetTopic)?,
+        Body::Leave => {
+            leaves_an_owner(author, roster)?;
+            // Whoever belongs may leave, whatever their role rests on.
+            grounds.rests_on = vec![author.tenure.admitted()];
+        }
+        Body::Policy(policy) => {
+            require(roster, author, policy.takes())?;
+            if let Policy::Right { right, least } = policy {
+                within_own(roster.least_role(*right), author)?;
+                within_own(*least, author)?;
+            }
+        }
         Body::Epoch(epoch) => {
-            require(author, Right::Rekey)?;
+            require(roster, author, Right::Rekey)?;
             if roster
                 .epochs
                 .get(&epoch.epoch)
@@ -197,19 +237,48 @@ fn acting(
             }
             grounds.expelled = Arc::clone(&roster.expelled);
         }
+        Body::Add { role, .. } => {
+            require(roster, author, Right::Add)?;
+            within_own(*role, author)?;
+            let certified = certified.ok_or(Rule::BadCertificate)?;
+            admission(certified, op, roster)?;
+            grounds.rests_on.extend(unbanned_by(certified, roster));
+            grounds.grants = Some(*role);
+        }
+        Body::SetRole { account, role } => {
+            about::set_role(&mut grounds, author, account, *role, roster)?;
+        }
+        Body::Remove { account, .. } => about::remove(&mut grounds, author, account, roster)?,
+        Body::Ban { account, .. } => about::ban(&mut grounds, author, account, op, roster)?,
+        Body::Unban { account } => about::unban(&mut grounds, author, account, op, roster)?,
+        Body::Mute { account, until } => {
+            about::mute(&mut grounds, author, (account, *until), op, roster)?;
+        }
         // Handled before, or not understood.
         Body::Create { .. } | Body::Join { .. } | Body::Unknown { .. } => {}
     }
     Ok(grounds)
 }
 
-fn require(author: &Member, right: Right) -> Result<(), Rule> {
-    if author.role.has(right) {
+fn require(roster: &Roster, author: &Member, right: Right) -> Result<(), Rule> {
+    if roster.has(author, right) {
         Ok(())
     } else {
         Err(Rule::RoleTooLow {
             right,
+            least: roster.least_role(right),
             role: author.role,
+        })
+    }
+}
+
+fn within_own(role: Role, author: &Member) -> Result<(), Rule> {
+    if role <= author.role {
+        Ok(())
+    } else {
+        Err(Rule::RoleAboveOwn {
+            granted: role,
+            own: author.role,
         })
     }
 }
@@ -224,7 +293,7 @@ fn may_revoke(author: &Member, invite: &InviteId, roster: &Roster) -> Result<(),
     if state.inviter == author.account {
         return Ok(());
     }
-    require(author, Right::RevokeInvites)?;
+    require(roster, author, Right::RevokeInvites)?;
     let stands_above = roster
         .active_member(&state.inviter)
         .is_none_or(|inviter| author.standing() > inviter.standing());
@@ -235,18 +304,12 @@ fn may_revoke(author: &Member, invite: &InviteId, roster: &Roster) -> Result<(),
     }
 }
 
-fn owners_left_by(author: &Member, roster: &Roster) -> Result<Vec<(AccountId, OpId)>, Rule> {
-    if author.role != Role::Owner {
-        return Ok(Vec::new());
-    }
-    let others: Vec<_> = roster
-        .active()
-        .filter(|member| member.role == Role::Owner && member.account != author.account)
-        .map(|member| (member.account, member.granted.1))
-        .collect();
-    if others.is_empty() {
-        Err(Rule::LastOwner)
+/// Whether there is another owner, if the author is one.
+fn leaves_an_owner(author: &Member, roster: &Roster) -> Result<(), Rule> {
+    let is_other = |member: &Member| member.role == Role::Owner && member.account != author.account;
+    if author.role != Role::Owner || roster.active().any(is_other) {
+        Ok(())
     } else {
-        Ok(others)
+        Err(Rule::LastOwner)
     }
 }

@@ -6,16 +6,23 @@
 
 use std::collections::BTreeMap;
 
-use super::body::{Body, Policy};
+use super::body::Body;
 use super::graph::{Graph, Index};
 use super::op::VerifiedOp;
+use super::policy::Policy;
+use super::role::Right;
 use crate::ids::{AccountId, EpochId, InviteId};
 
 /// What an op is about. Of concurrent ops about the same thing one stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
-    /// Whether and as what an account belongs.
+    /// Whether and as what an account belongs, as others say.
     Account(AccountId),
+    /// Whether an account stays, as it says itself. Nobody else has a say in that, so it is a
+    /// thing of its own.
+    Leaving(AccountId),
+    /// That an account was given a lower role: a thing among withdrawals only.
+    Lowering(AccountId),
     /// An invite.
     Invite(InviteId),
     /// The channel's name.
@@ -24,6 +31,12 @@ pub(super) enum Field {
     Topic,
     /// An epoch.
     Epoch(EpochId),
+    /// Until when an account is muted.
+    Mute(AccountId),
+    /// What newcomers may read.
+    History,
+    /// Which role has a right.
+    Right(Right),
 }
 
 impl Field {
@@ -31,12 +44,20 @@ impl Field {
     /// by its own order.
     pub(super) fn of(op: &VerifiedOp) -> Option<Self> {
         match &op.op().body {
-            Body::Leave => Some(Self::Account(op.op().author)),
+            Body::Leave => Some(Self::Leaving(op.op().author)),
+            Body::Add { .. }
+            | Body::SetRole { .. }
+            | Body::Remove { .. }
+            | Body::Ban { .. }
+            | Body::Unban { .. } => op.subject().map(Self::Account),
+            Body::Mute { account, .. } => Some(Self::Mute(*account)),
             Body::Invite { invite, .. } | Body::RevokeInvite { invite } => {
                 Some(Self::Invite(*invite))
             }
             Body::Policy(Policy::Name(_)) => Some(Self::Name),
             Body::Policy(Policy::Topic(_)) => Some(Self::Topic),
+            Body::Policy(Policy::History(_)) => Some(Self::History),
+            Body::Policy(Policy::Right { right, .. }) => Some(Self::Right(*right)),
             Body::Epoch(epoch) => Some(Self::Epoch(epoch.epoch)),
             Body::Create { .. } | Body::Devices { .. } | Body::Join { .. } => None,
             Body::Unknown { .. } => None,
@@ -45,7 +66,7 @@ impl Field {
 
     /// Whether who belongs depends on it, so that it is settled before everything else.
     pub(super) fn decides_membership(self) -> bool {
-        matches!(self, Self::Account(_) | Self::Invite(_))
+        matches!(self, Self::Account(_) | Self::Leaving(_) | Self::Invite(_))
     }
 }
 
@@ -59,13 +80,6 @@ impl Lines {
         let line = self.0.get(&field)?;
         let next = *line.get(Self::ancestors(line, graph, op))?;
         graph.concurrent(next, op).then_some(next)
-    }
-
-    /// The first op of the line that builds on `op`, if there is one.
-    pub(super) fn first_after(&self, graph: &Graph, field: Field, op: Index) -> Option<Index> {
-        let line = self.0.get(&field)?;
-        let next = *line.get(Self::ancestors(line, graph, op))?;
-        graph.is_ancestor(op, next).then_some(next)
     }
 
     /// Adds an op that is not concurrent with any of the line.

@@ -1,7 +1,8 @@
 //! The control log: who belongs to a channel, with which role and devices, and under which
 //! policy, as a signed graph of ops that everybody may hold and nobody owns.
 //!
-//! - `op`, `body`: an op and its bytes, verified as far as it goes by itself.
+//! - `op`, `body`, `policy`, `seen`: an op and its bytes, verified as far as it goes by itself.
+//! - `role`: who may what, and who stands above whom.
 //! - `graph`, `waiting`: which op builds on which, and those whose ancestors are not here.
 //! - `judge`: what an op's author could know. `resolve`, `line`: what was done at the same time.
 //! - `settle`: both of them kept up while the log grows. `roster`: the outcome.
@@ -13,9 +14,11 @@ mod graph;
 mod judge;
 mod line;
 mod op;
+mod policy;
 mod resolve;
 mod role;
 mod roster;
+mod seen;
 mod settle;
 mod verdict;
 mod waiting;
@@ -24,10 +27,15 @@ use std::sync::{Arc, OnceLock};
 
 use rand_core::CryptoRng;
 
-pub use body::{Body, CHANNEL_GROUP, EpochOp, Policy};
+pub use body::{Body, CHANNEL_GROUP, EpochOp};
 pub use op::{ControlOp, OpError, VerifiedOp};
+pub use policy::{History, Policy};
 pub use role::{ParseRoleError, Right, Role, Standing};
-pub use roster::{EpochState, InviteStanding, InviteState, Member, Roster, RosterDevice, Status};
+pub use roster::{
+    Ban, EpochState, InviteStanding, InviteState, Member, Mute, Participation, Roster,
+    RosterDevice, Status,
+};
+pub use seen::LastSeen;
 pub use verdict::{Rule, Verdict};
 
 use graph::{Graph, Index, Misfit};

@@ -5,35 +5,48 @@
 //! nothing but the set of ops, so nodes with the same ops have the same roster.
 //!
 //! 1. **Authority is a strict order**: by role, and within a role the earlier grant stands
-//!    higher. Of concurrent ops about the same thing (a policy field, an epoch, an invite, the
-//!    membership of an account) the one whose author stands higher counts; of one author's the
-//!    later one, by (lamport, op id). The others are void.
-//! 2. **Withdrawals are strong.** What an account did concurrently with its removal is void, for
-//!    it may have been written afterwards with the clock and the parents turned back. Leaving is
-//!    a removal. Likewise a join concurrent with the revocation of its invite is void: otherwise
-//!    a link that leaked could be used for ever by pretending not to have seen the revocation.
-//!    Whoever was caught in between is invited again. (A join concurrent with its inviter's
-//!    *leaving* stands: leaving is no distrust.)
+//!    higher. Of concurrent ops about the same thing (a policy field, an epoch, an invite, a mute
+//!    of an account, whether and as what an account belongs) the one whose author stands higher
+//!    counts; of one author's the later one, by (lamport, op id). The others are void. About
+//!    leaving nobody else has a say: it stands beside what others say of the account's role.
+//! 2. **Withdrawals are strong.** What an account did concurrently with its removal (being
+//!    removed or banned, leaving) is void, for it may have been written afterwards with the clock
+//!    and the parents turned back. So is what it did concurrently with being given a lower role.
+//!    But leaving stands beside both, and stepping down beside leaving: nobody is kept, and less
+//!    is left of somebody either way. Likewise a join is void that is concurrent with the
+//!    revocation of its invite, or with the removal of whoever made the invite, or with the op
+//!    that gave them too low a role for it: otherwise a link that leaked could be used for ever by
+//!    pretending not to have seen it. Whoever was caught in between is invited again. (A join
+//!    concurrent with its inviter's *leaving* stands: leaving is no distrust.)
 //! 3. Withdrawals themselves are settled in the order of authority, the highest author's first,
-//!    so that a withdrawal can only be undone by one from above. Within one author's, leaving
-//!    comes first.
-//! 4. **Nothing stands on what is void**: an op by an account whose admission is void, a join by an
-//!    invite that is void, and coming back after a leaving that is void, are void.
-//! 5. **There is always an owner.** An owner's leaving is void if none of the other owners that its
-//!    author left behind remains: each leaves concurrently and stands higher, or turns out not to
-//!    be one, or leaves later on and, by this same rule, leaves nobody behind.
-//! 6. **Joins are first come, first served**, by (lamport, op id): those beyond the invite's uses
-//!    or the channel's size are void, and so is an account's second concurrent one.
+//!    so that a withdrawal can only be undone by one from above. Before all of them come leavings,
+//!    which need no authority, and among one author's stepping down comes first.
+//! 4. **Nothing stands on what is void**: an op by an account whose admission or promotion is
+//!    void, an op about somebody whose admission is void or who only stood lower by a void op, a
+//!    join by an invite that is void, coming back after a leaving or removal that is void. Nor
+//!    does a promotion of somebody who left at the same time. And what somebody did not know to
+//!    count (a removal, another role) counts against them: an op by an account that by then was
+//!    out or stood lower, and one about somebody who by then stood higher, are void.
+//! 5. **There is always an owner.** If by all this an op takes the last owner away, the lowest in
+//!    the order of rule 3 of the ops that take one away and are concurrent with it (or are it) is
+//!    void, and so on until there is one.
+//! 6. **Who is let in is first come, first served**, by (lamport, op id): joins beyond the
+//!    invite's uses and joins or additions beyond the channel's size are void, and so is an
+//!    account's second concurrent one.
 //! 7. **A certificate is a fact**, not an act: it counts by its signatures and its version,
 //!    whatever becomes of the op that brings it. What a device did concurrently with the op that
 //!    brought the certificate without it is void.
-//! 8. **An epoch may be written in** if every removal that counts (leaving, a revoked device) is
-//!    an ancestor of its op, and its author knew of every expelled join: one that its own
-//!    ancestors allow and these rules do not. Whoever was removed or expelled may have been given
-//!    the keys of any other.
+//! 8. **An epoch may be written in** if every removal that counts (being removed or banned,
+//!    leaving, a revoked device) is an ancestor of its op, and its author knew of everybody
+//!    expelled: let in by an op that its own ancestors allow and these rules do not. Whoever was
+//!    removed or expelled may have been given the keys of any other.
 
+mod epochs;
 mod owners;
 mod seats;
+mod stages;
+mod standings;
+mod withdrawn;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,38 +56,79 @@ use super::body::Body;
 use super::graph::{Graph, Index};
 use super::judge::{Grounds, Judgment};
 use super::line::{Field, Lines};
-use super::op::VerifiedOp;
 use super::role::{Role, Standing};
-use super::roster::{EpochState, Roster};
+use super::roster::Roster;
 use super::verdict::{Rule, Verdict};
 use crate::identity::Certified;
 use crate::ids::{AccountId, DeviceId, InviteId, OpId};
 use seats::Seats;
+pub(super) use stages::stages;
+use standings::Standings;
 
-/// Ops that were resolved together.
-pub(super) struct Resolved {
-    /// The roster behind them.
-    pub(super) roster: Roster,
-    /// What became of each.
-    pub(super) verdicts: Vec<(OpId, Verdict)>,
-}
-
-/// Resolves `ops`, sorted ancestors first, on top of `base`: the roster of their common
-/// ancestors, which all other ops are. `judgments` are by index.
+/// Resolves `ops`, sorted ancestors first, on top of the roster of their common ancestors, which
+/// all other ops are, and says what became of each. `judgments` are by index.
+///
+/// The ops are resolved stage by stage: a stage ends with an op that is concurrent with no other.
+/// So nodes that settled a different part of the log before resolve alike.
 pub(super) fn resolve(
     graph: &Graph,
     judgments: &[Judgment],
-    base: &Roster,
+    roster: &mut Roster,
     ops: &[Index],
-) -> Resolved {
-    let mut contest = Contest::new(graph, judgments, base, ops);
-    contest.settle_membership();
-    contest.settle_policy();
-    contest.finish()
+    mut told: impl FnMut(OpId, Verdict),
+) {
+    for stage in stages(graph, ops) {
+        let outcome = match stage {
+            // Concurrent with none: what its author could know is all there is to it.
+            [alone] => Outcome {
+                verdicts: vec![judgments[*alone as usize].verdict()],
+                removals: None,
+            },
+            _ => contest(graph, judgments, roster, stage),
+        };
+        for (index, verdict) in stage.iter().zip(&outcome.verdicts) {
+            let op = graph.op(*index);
+            if verdict.stands() {
+                roster.apply(op);
+            } else if let Some(grounds) = judgments[*index as usize].grounds() {
+                roster.note_void(op, grounds.grants.unwrap_or(Role::Reader));
+            }
+            told(op.id(), *verdict);
+        }
+        if let Some(removals) = outcome.removals {
+            epochs::judge(graph, judgments, roster, stage, &removals);
+        }
+    }
 }
 
+/// What became of the ops of a stage.
+struct Outcome {
+    verdicts: Vec<Verdict>,
+    /// Where the removals are that count, if there was anything to contest.
+    removals: Option<epochs::Removals>,
+}
+
+fn contest(graph: &Graph, judgments: &[Judgment], base: &Roster, ops: &[Index]) -> Outcome {
+    let mut contest = Contest::new(graph, judgments, base, ops);
+    let mut rounds = 0;
+    loop {
+        contest.settle_membership();
+        rounds += 1;
+        let one_by_one = rounds <= ROUNDS_ONE_BY_ONE;
+        if !contest.drop_what_lost_its_grounds(one_by_one) && !contest.keep_an_owner(one_by_one) {
+            break;
+        }
+    }
+    contest.settle_policy();
+    contest.outcome()
+}
+
+/// Times that a stage is settled anew for one op at a time. Real logs need one or two; after
+/// that all ops in question go at once, so that nobody keeps others busy.
+const ROUNDS_ONE_BY_ONE: u32 = 32;
+
 /// The order in which contested ops are settled, the greatest first.
-type Rank = (Standing, bool, u64, OpId);
+type Rank = (bool, Standing, bool, u64, OpId);
 
 struct Contest<'a> {
     graph: &'a Graph,
@@ -82,7 +136,8 @@ struct Contest<'a> {
     base: &'a Roster,
     /// Everything to be resolved, ancestors first.
     ops: &'a [Index],
-    by_author: BTreeMap<AccountId, Vec<Index>>,
+    /// For each account what its removal can make void.
+    exposed: BTreeMap<AccountId, Vec<Index>>,
     joins_by_invite: BTreeMap<InviteId, Vec<Index>>,
     /// For each revoked device the ops that brought a certificate without it.
     revoked_devices: BTreeMap<DeviceId, Vec<Index>>,
@@ -90,6 +145,12 @@ struct Contest<'a> {
     lines: Lines,
     /// Those of them that withdraw an account or an invite.
     withdrawals: Lines,
+    /// What would have taken the last owner away.
+    kept: BTreeSet<Index>,
+    /// Withdrawals that are settled and have no grounds, by what is settled so far.
+    lost: BTreeMap<Index, Rule>,
+    /// What turned out to have no grounds after it had been settled.
+    dropped: BTreeMap<Index, Rule>,
     /// What the order of authority has settled, for good.
     settled: BTreeMap<Index, Result<(), Rule>>,
     /// What is void by what is settled so far.
@@ -108,18 +169,28 @@ impl<'a> Contest<'a> {
             judgments,
             base,
             ops,
-            by_author: BTreeMap::new(),
+            exposed: BTreeMap::new(),
             joins_by_invite: BTreeMap::new(),
             revoked_devices: BTreeMap::new(),
             lines: Lines::default(),
             withdrawals: Lines::default(),
+            kept: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             settled: BTreeMap::new(),
             void: BTreeMap::new(),
         };
-        for (index, _) in contest.allowed() {
-            let op = graph.op(index).op();
-            contest.by_author.entry(op.author).or_default().push(index);
-            if let Body::Join { invite, .. } = &op.body {
+        for (index, grounds) in contest.allowed() {
+            let op = graph.op(index);
+            let accounts = [
+                Some(op.op().author),
+                op.subject(),
+                grounds.inviter.map(|by| by.0),
+            ];
+            for account in accounts.into_iter().flatten() {
+                contest.exposed.entry(account).or_default().push(index);
+            }
+            if let Body::Join { invite, .. } = &op.op().body {
                 contest
                     .joins_by_invite
                     .entry(*invite)
@@ -174,9 +245,12 @@ impl<'a> Contest<'a> {
         revoked
     }
 
-    /// Rules 1 to 6 for everything that decides who belongs: in the order of authority, each op
-    /// held against what was settled before it.
+    /// Rules 1 to 4 and 6 for everything that decides who belongs: in the order of authority, each
+    /// op held against what was settled before it.
     fn settle_membership(&mut self) {
+        self.lines = Lines::default();
+        self.withdrawals = Lines::default();
+        self.settled.clear();
         let mut stale = true;
         for index in self.by_authority(Field::decides_membership) {
             if std::mem::take(&mut stale) {
@@ -196,11 +270,13 @@ impl<'a> Contest<'a> {
         if let Some(rule) = self.void.get(&index) {
             return Err(*rule);
         }
-        self.outranked(index)?;
-        if self.leaves_no_owner(index) {
+        if self.kept.contains(&index) {
             return Err(Rule::LastOwner);
         }
-        Ok(())
+        if let Some(rule) = self.dropped.get(&index) {
+            return Err(*rule);
+        }
+        self.outranked(index)
     }
 
     /// Enters an op that stands, and says whether it can make others void.
@@ -210,12 +286,14 @@ impl<'a> Contest<'a> {
             return false;
         };
         self.lines.add(self.graph, field, index);
-        let affected = match &op.op().body {
-            Body::Leave => self.by_author.get(&op.op().author),
-            Body::RevokeInvite { invite } => self.joins_by_invite.get(invite),
-            _ => return false,
+        let Some(withdrawn) = self.withdrawal(index) else {
+            return false;
         };
-        self.withdrawals.add(self.graph, field, index);
+        self.withdrawals.add(self.graph, withdrawn, index);
+        let affected = match withdrawn {
+            Field::Invite(invite) => self.joins_by_invite.get(&invite),
+            _ => op.subject().and_then(|account| self.exposed.get(&account)),
+        };
         affected
             .into_iter()
             .flatten()
@@ -226,41 +304,83 @@ impl<'a> Contest<'a> {
     /// authority has settled so far.
     fn apply_settled(&mut self) {
         self.void.clear();
+        self.lost.clear();
         let mut seats = Seats::new(self.base);
-        for (index, _) in self.allowed() {
-            let outcome = match self.settled.get(&index) {
-                Some(Ok(())) if withdraws(self.graph.op(index)) => Ok(()),
-                Some(Err(rule)) => Err(*rule),
-                Some(Ok(())) | None => self.uncontested(index, &seats),
+        let mut standings = Standings::new(self.base);
+        for (index, grounds) in self.allowed() {
+            let op = self.graph.op(index);
+            let settled = self.settled.get(&index).copied();
+            let outcome = match settled {
+                Some(Err(rule)) => Err(rule),
+                _ => self.uncontested(index, &seats, &standings),
             };
             match outcome {
-                Ok(()) => seats.take(index, self.graph.op(index)),
+                Err(rule) if settled == Some(Ok(())) && self.withdrawal(index).is_some() => {
+                    self.lost.insert(index, rule);
+                }
                 Err(rule) => {
                     self.void.insert(index, rule);
+                    continue;
                 }
+                Ok(()) => {}
+            }
+            seats.take(index, op);
+            // What is not settled yet is by somebody standing lower, who has no say in it.
+            let contested = Field::of(op).is_some_and(Field::decides_membership);
+            if settled.is_some() || !contested {
+                standings.take(op, grounds);
             }
         }
     }
 
-    fn uncontested(&self, index: Index, seats: &Seats<'_>) -> Result<(), Rule> {
+    fn uncontested(
+        &self,
+        index: Index,
+        seats: &Seats<'_>,
+        standings: &Standings<'_>,
+    ) -> Result<(), Rule> {
         let op = self.graph.op(index);
         if matches!(op.op().body, Body::Create { .. } | Body::Devices { .. }) {
             return Ok(());
         }
-        if let Some(by) = self.device_revoked(op.op().device, index) {
-            return Err(Rule::DeviceRevoked { by: self.id(by) });
+        self.founded(index)?;
+        if let Some(grounds) = self.grounds_of(index) {
+            standings.allow(op, grounds)?;
         }
-        self.not_withdrawn(Field::Account(op.op().author), index)?;
-        if let Some(on) = self.grounds_of(index).and_then(|grounds| grounds.rests_on)
-            && self.void_base(&on).is_some()
-        {
-            return Err(Rule::Unfounded { on });
+        match &op.op().body {
+            Body::Join { invite, .. } => seats.free(self.graph, index, Some(invite)),
+            Body::Add { .. } => seats.free(self.graph, index, None),
+            _ => Ok(()),
         }
-        if let Body::Join { invite, .. } = &op.op().body {
-            self.not_withdrawn(Field::Invite(*invite), index)?;
-            seats.free(self.graph, index, invite)?;
+    }
+
+    /// Rules 2 and 4: whether what the op needs was neither withdrawn nor is void.
+    fn founded(&self, index: Index) -> Result<(), Rule> {
+        self.still_stands(index)?;
+        let rests_on = self.grounds_of(index).map_or(&[][..], |g| &g.rests_on);
+        match rests_on.iter().find(|on| self.void_base(on).is_some()) {
+            Some(on) => Err(Rule::Unfounded { on: *on }),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// A withdrawal that was settled stays, whatever is settled after it, or it could make void
+    /// what undid it. But one by an author who turns out not to have had the authority goes, and
+    /// all is settled anew without it. Says whether there was one.
+    fn drop_what_lost_its_grounds(&mut self, one_by_one: bool) -> bool {
+        let mut lost: Vec<(Rank, Index, Rule)> = self
+            .lost
+            .iter()
+            .filter_map(|(index, rule)| {
+                Some((self.rank(*index, self.grounds_of(*index)?), *index, *rule))
+            })
+            .collect();
+        lost.sort_unstable_by(|(a, ..), (b, ..)| b.cmp(a));
+        let found = !lost.is_empty();
+        lost.truncate(if one_by_one { 1 } else { lost.len() });
+        let lost = lost.into_iter().map(|(_, index, rule)| (index, rule));
+        self.dropped.extend(lost);
+        found
     }
 
     /// Rule 1 for everything else, among the ops that are not void for another reason.
@@ -277,58 +397,25 @@ impl<'a> Contest<'a> {
         }
     }
 
-    fn finish(self) -> Resolved {
-        let mut roster = self.base.clone();
-        let mut verdicts = Vec::with_capacity(self.ops.len());
-        for &index in self.ops {
-            let op = self.graph.op(index);
-            let judgment = &self.judgments[index as usize];
-            let verdict = match self.void.get(&index) {
-                Some(rule) => Verdict::Void(*rule),
-                None => judgment.verdict(),
-            };
-            if verdict.stands() {
-                roster.apply(op);
-            } else if let Some(grounds) = judgment.grounds() {
-                roster.note_void(op, grounds.grants.unwrap_or(Role::Reader));
-            }
-            verdicts.push((op.id(), verdict));
-        }
-        self.judge_epochs(&mut roster);
-        Resolved { roster, verdicts }
-    }
-
-    /// Rule 8. What lies below all these ops was judged with them as descendants already, and
-    /// stays as it was unless somebody was removed or expelled among them.
-    fn judge_epochs(&self, roster: &mut Roster) {
-        let mut removals: BTreeMap<u32, u32> = BTreeMap::new();
-        let leaves = self.ops.iter().filter(|op| self.is_standing_leave(**op));
-        for removal in leaves.chain(self.revoked_devices.values().flatten()) {
-            let (chain, place) = self.graph.position(*removal);
-            let last = removals.entry(chain).or_insert(place);
-            *last = place.max(*last);
-        }
-        let expelled = Arc::clone(&roster.expelled);
-        let fresh: BTreeSet<Index> = self.ops.iter().copied().collect();
-        let is_usable = |epoch: &EpochState| match self.graph.index(&epoch.op) {
-            Some(index) if fresh.contains(&index) => {
-                let covers = |removal| self.graph.reaches(index, removal);
-                removals
-                    .iter()
-                    .all(|(chain, place)| covers((*chain, *place)))
-                    && self
-                        .grounds_of(index)
-                        .is_some_and(|g| expelled.is_subset(&g.expelled))
-            }
-            _ => epoch.usable && removals.is_empty() && expelled == self.base.expelled,
+    fn outcome(self) -> Outcome {
+        let verdict = |index: &Index| match self.void.get(index) {
+            Some(rule) => Verdict::Void(*rule),
+            None => self.judgments[*index as usize].verdict(),
         };
-        roster.judge_epochs(is_usable);
+        let removed = self.ops.iter().filter(|op| self.is_standing_removal(**op));
+        let removals = removed.chain(self.revoked_devices.values().flatten());
+        Outcome {
+            verdicts: self.ops.iter().map(verdict).collect(),
+            removals: Some(epochs::Removals::new(self.graph, removals)),
+        }
     }
 
-    fn is_standing_leave(&self, index: Index) -> bool {
-        matches!(self.graph.op(index).op().body, Body::Leave)
-            && self.grounds_of(index).is_some()
-            && !self.void.contains_key(&index)
+    fn is_standing_removal(&self, index: Index) -> bool {
+        let removes = matches!(
+            self.graph.op(index).op().body,
+            Body::Leave | Body::Remove { .. } | Body::Ban { .. }
+        );
+        removes && self.grounds_of(index).is_some() && !self.void.contains_key(&index)
     }
 
     /// The allowed ops about fields of one sort, the greatest [`Rank`] first.
@@ -336,15 +423,21 @@ impl<'a> Contest<'a> {
         let mut ranked: Vec<(Rank, Index)> = self
             .allowed()
             .filter(|(index, _)| Field::of(self.graph.op(*index)).is_some_and(&sort))
-            .map(|(index, grounds)| {
-                let op = self.graph.op(index);
-                let (lamport, id) = op.order();
-                let leaves = matches!(op.op().body, Body::Leave);
-                ((grounds.standing, leaves, lamport, id), index)
-            })
+            .map(|(index, grounds)| (self.rank(index, grounds), index))
             .collect();
         ranked.sort_unstable_by(|a, b| b.cmp(a));
         ranked.into_iter().map(|(_, index)| index).collect()
+    }
+
+    fn rank(&self, index: Index, grounds: &Grounds) -> Rank {
+        let op = self.graph.op(index);
+        let (lamport, id) = op.order();
+        let (leaves, steps_down) = match &op.op().body {
+            Body::Leave => (true, true),
+            Body::SetRole { account, .. } => (false, *account == op.op().author),
+            _ => (false, false),
+        };
+        (leaves, grounds.standing, steps_down, lamport, id)
     }
 
     fn outranked(&self, index: Index) -> Result<(), Rule> {
@@ -353,21 +446,6 @@ impl<'a> Contest<'a> {
             Some(by) => Err(Rule::Outranked { by: self.id(by) }),
             None => Ok(()),
         }
-    }
-
-    fn not_withdrawn(&self, field: Field, index: Index) -> Result<(), Rule> {
-        match self.withdrawals.concurrent(self.graph, field, index) {
-            Some(by) => Err(Rule::Withdrawn { by: self.id(by) }),
-            None => Ok(()),
-        }
-    }
-
-    fn device_revoked(&self, device: DeviceId, index: Index) -> Option<Index> {
-        let revocations = self.revoked_devices.get(&device)?;
-        revocations
-            .iter()
-            .copied()
-            .find(|by| self.graph.concurrent(*by, index))
     }
 
     fn void_base(&self, base: &OpId) -> Option<&Rule> {
@@ -381,10 +459,6 @@ impl<'a> Contest<'a> {
     fn id(&self, index: Index) -> OpId {
         self.graph.op(index).id()
     }
-}
-
-fn withdraws(op: &VerifiedOp) -> bool {
-    matches!(op.op().body, Body::Leave | Body::RevokeInvite { .. })
 }
 
 fn older_first(a: &Certified, b: &Certified) -> Ordering {

@@ -16,7 +16,7 @@ pub enum Role {
     Reader = 0,
     /// Writes and invites.
     Member = 1,
-    /// Keeps order: topic, others' messages, others' invites.
+    /// Keeps order: topic, others' messages and invites, who has to go.
     Moderator = 2,
     /// Settles what the channel is.
     Admin = 3,
@@ -44,7 +44,7 @@ impl Role {
         Self::ALL.get(usize::from(number)).copied()
     }
 
-    /// Whether the role includes a right.
+    /// Whether the role includes a right where the channel's policy says nothing else.
     pub fn has(self, right: Right) -> bool {
         self >= right.least_role()
     }
@@ -94,47 +94,121 @@ impl<'b, C> Decode<'b, C> for Role {
     }
 }
 
-/// Something that a role allows or not. The table of who may what is [`Right::least_role`].
+/// Something that a role allows or not. The table of who may what is [`Right::least_role`]; a
+/// channel's policy may say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Right {
+    /// Make a new epoch. Not for the policy to change: whoever may write must be able to.
+    Rekey,
     /// Write messages.
     Write,
-    /// Invite others, up to one's own role.
-    Invite,
-    /// Make a new epoch.
-    Rekey,
-    /// Revoke invites of those one stands above.
-    RevokeInvites,
+    /// React to messages.
+    React,
+    /// Attach files to messages.
+    Attach,
+    /// Mention everybody at once.
+    MentionAll,
+    /// Pin messages.
+    Pin,
     /// Delete others' messages.
     DeleteOthers,
+    /// Invite others, up to one's own role.
+    Invite,
+    /// Revoke invites of those one stands above.
+    RevokeInvites,
+    /// Let in somebody by their certificate, up to one's own role.
+    Add,
+    /// Remove those one stands above.
+    Remove,
+    /// Mute those one stands above.
+    Mute,
+    /// Ban those one stands above and those outside.
+    Ban,
     /// Set the topic.
     SetTopic,
     /// Rename the channel.
     Rename,
+    /// Set what else the channel's policy has.
+    SetPolicy,
+    /// Set the roles of those one stands above, up to one's own.
+    SetRoles,
 }
 
+/// The least role that has each right, its number in a policy op, and what it is called.
+const RIGHTS: [(Right, Role, Option<u8>, &str); 17] = {
+    use Role::{Admin, Member, Moderator};
+    [
+        (Right::Rekey, Member, None, "change the keys"),
+        (Right::Write, Member, Some(1), "write"),
+        (Right::React, Member, Some(2), "react"),
+        (Right::Attach, Member, Some(3), "attach files"),
+        (Right::MentionAll, Member, Some(4), "mention everybody"),
+        (Right::Pin, Member, Some(5), "pin messages"),
+        (
+            Right::DeleteOthers,
+            Moderator,
+            Some(6),
+            "delete others' messages",
+        ),
+        (Right::Invite, Member, Some(7), "invite"),
+        (
+            Right::RevokeInvites,
+            Moderator,
+            Some(8),
+            "revoke others' invites",
+        ),
+        (Right::Add, Moderator, Some(9), "add people"),
+        (Right::Remove, Moderator, Some(10), "remove people"),
+        (Right::Mute, Moderator, Some(11), "mute people"),
+        (Right::Ban, Moderator, Some(12), "ban people"),
+        (Right::SetTopic, Moderator, Some(13), "set the topic"),
+        (Right::Rename, Admin, Some(14), "rename the channel"),
+        (Right::SetPolicy, Admin, Some(15), "set the policy"),
+        (Right::SetRoles, Admin, Some(16), "set roles"),
+    ]
+};
+
 impl Right {
-    /// The lowest role that has the right.
-    pub const fn least_role(self) -> Role {
-        match self {
-            Self::Write | Self::Invite | Self::Rekey => Role::Member,
-            Self::RevokeInvites | Self::DeleteOthers | Self::SetTopic => Role::Moderator,
-            Self::Rename => Role::Admin,
+    /// All rights.
+    pub const ALL: [Self; RIGHTS.len()] = {
+        let mut all = [Self::Rekey; RIGHTS.len()];
+        let mut at = 0;
+        while at < RIGHTS.len() {
+            all[at] = RIGHTS[at].0;
+            at += 1;
         }
+        all
+    };
+
+    /// The lowest role that has the right where the policy says nothing else.
+    pub const fn least_role(self) -> Role {
+        RIGHTS[self as usize].1
+    }
+
+    /// The number of the right in a policy op; none if no policy may change it.
+    pub const fn number(self) -> Option<u8> {
+        RIGHTS[self as usize].2
+    }
+
+    /// The right with this number, if there is one.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|right| right.number() == Some(number))
+    }
+
+    /// Whether a muted account is without it.
+    pub const fn is_silenced(self) -> bool {
+        matches!(
+            self,
+            Self::Write | Self::React | Self::Attach | Self::MentionAll | Self::Pin
+        )
     }
 }
 
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Write => "write",
-            Self::Invite => "invite",
-            Self::Rekey => "change the keys",
-            Self::RevokeInvites => "revoke others' invites",
-            Self::DeleteOthers => "delete others' messages",
-            Self::SetTopic => "set the topic",
-            Self::Rename => "rename the channel",
-        })
+        f.pad(RIGHTS[*self as usize].3)
     }
 }
 
@@ -168,6 +242,16 @@ mod tests {
         let heir = Standing::new(Role::Owner, (7, OpId([0; 32])));
         let admin = Standing::new(Role::Admin, (2, OpId([0; 32])));
         assert!(founder > heir && heir > admin);
+    }
+
+    #[test]
+    fn the_table_of_rights_stands_in_the_order_of_the_rights() {
+        for (at, right) in Right::ALL.into_iter().enumerate() {
+            assert_eq!(right as usize, at);
+        }
+        let numbers = Right::ALL.into_iter().filter_map(Right::number);
+        assert!(numbers.eq(1..=16));
+        assert_eq!(Right::from_number(0), None);
     }
 
     #[test]

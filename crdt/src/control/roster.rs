@@ -5,6 +5,8 @@
 //! one that does is applied, ancestors first.
 
 mod apply;
+mod sanctions;
+mod tenure;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use minicbor::Encode;
 
 use super::body::EpochOp;
+use super::policy::History;
 use super::role::{Right, Role, Standing};
 use super::verdict::Verdict;
 use crate::crypto::hash;
@@ -21,6 +24,10 @@ use crate::ids::{AccountId, ChannelId, DeviceId, EpochId, InviteId, OpId, Transp
 use crate::keys::{EpochKeys, KeyHashes};
 use crate::limits::EPOCH_REPLACES_MAX;
 use crate::time::Millis;
+
+use sanctions::Removal;
+pub use sanctions::{Ban, Mute, Participation};
+use tenure::{Course, Tenure};
 
 /// The outcome of resolving a control log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +40,8 @@ pub struct Roster {
     pub topic: String,
     /// What kind of channel it is.
     pub kind: u8,
+    /// What newcomers may read of what was written before they came.
+    pub history: History,
     /// Everybody who belongs or ever belonged.
     pub members: BTreeMap<AccountId, Member>,
     /// Every device that ever was in a member's certificate. A device never leaves this map, so
@@ -42,6 +51,10 @@ pub struct Roster {
     pub invites: BTreeMap<InviteId, InviteState>,
     /// The epochs that somebody who might has made.
     pub epochs: BTreeMap<EpochId, EpochState>,
+    /// The bans that count, over or not, by whom they keep out; the latest of each.
+    pub bans: BTreeMap<AccountId, Ban>,
+    /// The mutes that count, over or not, oldest first; no two overlap.
+    pub mutes: BTreeMap<AccountId, Vec<Mute>>,
     /// What became of each op of the log.
     pub verdicts: BTreeMap<OpId, Verdict>,
     /// The usable ones of the epochs, by the order of their ops.
@@ -50,6 +63,9 @@ pub struct Roster {
     /// be, the joiner may have been given keys.
     pub(super) expelled: Arc<BTreeSet<OpId>>,
     by_transport: BTreeMap<TransportKey, Vec<DeviceId>>,
+    /// The least roles that the policy has set.
+    rights: BTreeMap<Right, Course<Role>>,
+    removals: BTreeMap<AccountId, Vec<Removal>>,
 }
 
 /// An account on the roster.
@@ -57,7 +73,7 @@ pub struct Roster {
 pub struct Member {
     /// The account.
     pub account: AccountId,
-    /// The role it has, or had when it left.
+    /// The role it has, or had when it last belonged.
     pub role: Role,
     /// Whether it still belongs.
     pub status: Status,
@@ -67,6 +83,8 @@ pub struct Member {
     pub granted: (u64, OpId),
     /// The account's newest certificate.
     pub certified: Arc<Certified>,
+    /// How it came by its role.
+    pub(super) tenure: Tenure,
 }
 
 impl Member {
@@ -88,6 +106,11 @@ pub enum Status {
     Active,
     /// It left.
     Left,
+    /// It was removed.
+    Removed,
+    /// It was removed and banned. Whether the ban is over depends on the time:
+    /// [`Roster::participation`] says.
+    Banned,
     /// It joined, but of what was done at the same time something else counts.
     Expelled,
 }
@@ -129,7 +152,7 @@ pub struct InviteState {
 pub enum InviteStanding {
     /// Yes.
     Open,
-    /// It was revoked, or whoever made it has left.
+    /// It was revoked, or whoever made it may no longer invite.
     Revoked,
     /// Its time is over.
     Expired,
@@ -169,14 +192,19 @@ impl Roster {
             name: String::new(),
             topic: String::new(),
             kind: 0,
+            history: History::default(),
             members: BTreeMap::new(),
             devices: BTreeMap::new(),
             invites: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            bans: BTreeMap::new(),
+            mutes: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             usable: BTreeSet::new(),
             expelled: Arc::default(),
             by_transport: BTreeMap::new(),
+            rights: BTreeMap::new(),
+            removals: BTreeMap::new(),
         }
     }
 
@@ -200,7 +228,7 @@ impl Roster {
         self.members.values().filter(|member| member.is_active())
     }
 
-    /// The role that an account has, or had when it left; none if it never belonged.
+    /// The role that an account has, or had when it last belonged; none if it never belonged.
     pub fn role(&self, account: &AccountId) -> Option<Role> {
         self.members.get(account).map(|member| member.role)
     }
@@ -210,10 +238,17 @@ impl Roster {
         self.members.get(account).is_some_and(Member::is_active)
     }
 
-    /// Whether an account belongs and its role includes a right.
+    /// Whether an account belongs and its role includes a right, by the table and what the policy
+    /// has changed of it. That it may be muted is for [`Self::may`] to say.
     pub fn can(&self, account: &AccountId, right: Right) -> bool {
         self.active_member(account)
-            .is_some_and(|member| member.role.has(right))
+            .is_some_and(|member| self.has(member, right))
+    }
+
+    /// The least role that has a right now.
+    pub fn least_role(&self, right: Right) -> Role {
+        let set = self.rights.get(&right).and_then(Course::latest);
+        set.copied().unwrap_or(right.least_role())
     }
 
     /// The epoch to write in: of those that may be used the one whose op has the largest
@@ -283,7 +318,11 @@ impl Roster {
     /// Whether whoever made the invite belongs and could hand out its role.
     pub(super) fn inviter_still_may(&self, invite: &InviteState) -> bool {
         self.active_member(&invite.inviter)
-            .is_some_and(|member| member.role.has(Right::Invite) && member.role >= invite.role)
+            .is_some_and(|member| self.has(member, Right::Invite) && member.role >= invite.role)
+    }
+
+    pub(super) fn has(&self, member: &Member, right: Right) -> bool {
+        member.role >= self.least_role(right)
     }
 
     /// Whether a device is one of the account's by its newest certificate.

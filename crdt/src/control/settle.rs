@@ -6,14 +6,13 @@
 //! with no other (the **cut**): below it nothing can change any more, unless somebody writes an
 //! op that ignores it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::graph::{Graph, Index};
 use super::judge::{Judgment, judge};
-use super::resolve::resolve;
+use super::resolve::{resolve, stages};
 use super::roster::Roster;
-use super::verdict::Verdict;
-use crate::ids::{ChannelId, OpId};
+use crate::ids::ChannelId;
 
 /// Rosters of other branches that are kept: as many as there are likely to be sides of a
 /// partition that go on writing.
@@ -98,7 +97,9 @@ impl Settled {
             return view.roster;
         }
         let ops: Vec<Index> = graph.after(self.cut).filter(|op| below(*op)).collect();
-        resolve(graph, &self.judgments, &self.base, &ops).roster
+        let mut roster = self.base.clone();
+        resolve(graph, &self.judgments, &mut roster, &ops, |_, _| {});
+        roster
     }
 
     fn builds_on_everything(&self, graph: &Graph) -> bool {
@@ -166,61 +167,22 @@ impl Settled {
 
     fn resolve_from_cut(&mut self, graph: &Graph) {
         let mut verdicts = std::mem::take(&mut self.roster.verdicts);
-        let mut ops: Vec<Index> = graph.after(self.cut).collect();
-        if let Some(at) = last_cut(graph, &ops) {
-            let above = ops.split_off(at + 1);
-            self.cut = ops.last().copied();
-            self.base = self.resolve_onto(graph, &ops, &mut verdicts);
-            ops = above;
-        }
-        self.roster = self.resolve_onto(graph, &ops, &mut verdicts);
+        let mut told = |op, verdict| {
+            verdicts.insert(op, verdict);
+        };
+        let ops: Vec<Index> = graph.after(self.cut).collect();
+        let stages = stages(graph, &ops);
+        let above_cut = stages.last().filter(|stage| stage.len() > 1);
+        let (below, above) = ops.split_at(ops.len() - above_cut.map_or(0, |stage| stage.len()));
+        resolve(graph, &self.judgments, &mut self.base, below, &mut told);
+        self.cut = below.last().copied().or(self.cut);
+        self.roster = self.base.clone();
+        resolve(graph, &self.judgments, &mut self.roster, above, &mut told);
         self.roster.verdicts = verdicts;
         self.current = true;
-    }
-
-    fn resolve_onto(
-        &self,
-        graph: &Graph,
-        ops: &[Index],
-        verdicts: &mut BTreeMap<OpId, Verdict>,
-    ) -> Roster {
-        let resolved = resolve(graph, &self.judgments, &self.base, ops);
-        verdicts.extend(resolved.verdicts);
-        resolved.roster
     }
 }
 
 fn index(position: usize) -> Index {
     Index::try_from(position).expect("the bound on ops fits 32 bits")
-}
-
-/// Where in `ops`, sorted ancestors first, the last one is that is concurrent with no other: it
-/// is the only head of what precedes it, and no op behind it builds on one before it but through
-/// it.
-fn last_cut(graph: &Graph, ops: &[Index]) -> Option<usize> {
-    let places: BTreeMap<Index, usize> = ops
-        .iter()
-        .enumerate()
-        .map(|(place, op)| (*op, place))
-        .collect();
-    let mut heads: BTreeSet<Index> = BTreeSet::new();
-    let mut only_head = Vec::with_capacity(ops.len());
-    for &op in ops {
-        for parent in graph.parents(op) {
-            heads.remove(parent);
-        }
-        heads.insert(op);
-        only_head.push(heads.len() == 1);
-    }
-    // Parents that are not among the ops lie before all of them.
-    let mut deepest: Option<usize> = Some(ops.len());
-    for place in (0..ops.len()).rev() {
-        if only_head[place] && deepest >= Some(place) {
-            return Some(place);
-        }
-        for parent in graph.parents(ops[place]) {
-            deepest = deepest.min(places.get(parent).copied());
-        }
-    }
-    None
 }

@@ -16,6 +16,25 @@ pub enum Verdict {
     NotUnderstood,
 }
 
+impl Rule {
+    /// The other op that the rule is about.
+    pub const fn other(&self) -> Option<OpId> {
+        match self {
+            Self::Banned { by }
+            | Self::ImposedFromAbove { by }
+            | Self::Withdrawn { by }
+            | Self::Lowered { by }
+            | Self::StoodLower { by }
+            | Self::InviterWithdrawn { by }
+            | Self::SubjectLeft { by }
+            | Self::DeviceRevoked { by }
+            | Self::Outranked { by }
+            | Self::Unfounded { on: by } => Some(*by),
+            _ => None,
+        }
+    }
+}
+
 impl Verdict {
     /// Whether the op counts.
     pub fn stands(&self) -> bool {
@@ -40,17 +59,19 @@ pub enum Rule {
     #[error("the certificate in it is not newer than the one known")]
     OldCertificate,
     /// Its author's role does not include the right.
-    #[error("to {right} takes the role {} or above, its author was {role}", right.least_role())]
+    #[error("to {right} takes the role {least} or above, its author was {role}")]
     RoleTooLow {
         /// What the op needs.
         right: Right,
+        /// The least role that had it.
+        least: Role,
         /// What its author was.
         role: Role,
     },
-    /// It hands out a role above its author's own.
-    #[error("nobody hands out a role above their own: {granted} by {own}")]
+    /// It hands out a role above its author's own, or takes a right to or from such a role.
+    #[error("nobody disposes of a role above their own: {granted} by {own}")]
     RoleAboveOwn {
-        /// The role handed out.
+        /// The role in question.
         granted: Role,
         /// The role of its author.
         own: Role,
@@ -58,6 +79,33 @@ pub enum Rule {
     /// The invite or epoch that it makes was made before.
     #[error("what it makes was there before")]
     MadeBefore,
+    /// Whom it is about does not belong.
+    #[error("whom it is about is not a member of the channel")]
+    NoSuchMember,
+    /// Its author does not stand above whom it is about.
+    #[error(
+        "its author does not stand above whom it is about: by role, and within a role by who was \
+         granted it earlier"
+    )]
+    NotAbove,
+    /// The account is banned.
+    #[error("the account was banned: end the ban first")]
+    Banned {
+        /// The op that banned it.
+        by: OpId,
+    },
+    /// There is no ban to end.
+    #[error("the account was not banned")]
+    NotBanned,
+    /// It would end or shorten what somebody standing above its author has imposed.
+    #[error("somebody standing above its author imposed that: only they or those above end it")]
+    ImposedFromAbove {
+        /// The op that did.
+        by: OpId,
+    },
+    /// Everything is as it says already.
+    #[error("it changes nothing")]
+    NoChange,
     /// There is no such invite.
     #[error("there is no such invite")]
     NoSuchInvite,
@@ -79,23 +127,48 @@ pub enum Rule {
     /// The invite had been used as often as it may be.
     #[error("the invite was used up")]
     InviteUsedUp,
-    /// Its author is a member already, or joined twice at the same time.
-    #[error("its author was a member already")]
+    /// Whom it lets in is a member already, or was let in twice at the same time.
+    #[error("whom it lets in was a member already")]
     AlreadyAMember,
     /// The channel has as many accounts as it may have.
     #[error("the channel is full: {ACCOUNTS_PER_CHANNEL} accounts")]
     ChannelFull,
     /// Nobody would be left to answer for the channel.
-    #[error("the last owner cannot leave: make somebody else an owner first")]
+    #[error("the last owner cannot leave or step down: make somebody else an owner first")]
     LastOwner,
     /// There is one Create, and it is the first op.
     #[error("a channel is created once")]
     CreatedBefore,
 
-    /// Its author left, or the invite in it was revoked, at the same time.
+    /// Its author left or was removed, or the invite in it was revoked, at the same time.
     #[error("at the same time its author left or was removed, or its invite was revoked")]
     Withdrawn {
         /// The op that did so.
+        by: OpId,
+    },
+    /// Its author was given a lower role at the same time.
+    #[error("at the same time its author was given a lower role")]
+    Lowered {
+        /// The op that did so.
+        by: OpId,
+    },
+    /// Before it its author was removed or given a lower role, by an op that its author had reason
+    /// to think void.
+    #[error("its author had been removed or given a lower role by an op that counts after all")]
+    StoodLower {
+        /// The op that did so.
+        by: OpId,
+    },
+    /// Whoever made its invite was removed or given a lower role at the same time.
+    #[error("at the same time whoever made its invite was removed or given a lower role")]
+    InviterWithdrawn {
+        /// The op that did so.
+        by: OpId,
+    },
+    /// Whom it is about left at the same time.
+    #[error("whom it is about left at the same time")]
+    SubjectLeft {
+        /// The op by which they left.
         by: OpId,
     },
     /// The device that signed it was revoked at the same time.
@@ -111,7 +184,8 @@ pub enum Rule {
         /// The op that stands instead.
         by: OpId,
     },
-    /// An op that it rests on (its author's own admission, or the invite) is void.
+    /// An op that it rests on (its author's admission or promotion, that of whom it is about,
+    /// the invite) is void.
     #[error("it rests on an op that is void itself")]
     Unfounded {
         /// The op that it rests on.

@@ -1,13 +1,15 @@
 //! The bytes of control ops (`docs/protocol.md` section 4).
 
 use kith_crdt::control::{
-    Body, CHANNEL_GROUP, ControlLog, ControlOp, EpochOp, Inserted, Policy, Role, VerifiedOp,
+    Body, CHANNEL_GROUP, ControlLog, ControlOp, EpochOp, History, Inserted, LastSeen, Policy,
+    Right, Role, VerifiedOp,
 };
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::SecretKey;
 use kith_crdt::identity::{AccountEpoch, Certificate, DeviceList, DeviceRecord};
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, EpochId, InviteId, OpId, TransportKey, Window,
+    AccountId, ChannelId, DeviceId, EpochId, InviteId, LogId, OpId, SegmentId, TransportKey,
+    Window, Writer,
 };
 use kith_crdt::keys::KeyHashes;
 use kith_crdt::link::InviteLink;
@@ -86,6 +88,101 @@ fn epoch() -> Body {
     })
 }
 
+/// The bodies about somebody else, and the policies that came with them.
+fn about() -> Vec<(&'static str, u16, Body)> {
+    let account = AccountId([6; 32]);
+    let log = |index, device| LogId {
+        segment: SegmentId {
+            window: Window(499_992),
+            index,
+        },
+        writer: Writer {
+            device: DeviceId([device; 32]),
+            incarnation: 1,
+        },
+    };
+    let last_seen = || LastSeen::new([(log(0, 7), 300), (log(1, 7), 2)]);
+    let policy = |policy| (7, Body::Policy(policy));
+    let bodies = [
+        ("policy-history", policy(Policy::History(History::Days(30)))),
+        (
+            "policy-history-all",
+            policy(Policy::History(History::Everything)),
+        ),
+        (
+            "policy-right",
+            policy(Policy::Right {
+                right: Right::Pin,
+                least: Role::Moderator,
+            }),
+        ),
+        (
+            "add",
+            (
+                9,
+                Body::Add {
+                    role: Role::Member,
+                    certificate: certificate(11),
+                },
+            ),
+        ),
+        (
+            "set-role",
+            (
+                10,
+                Body::SetRole {
+                    account,
+                    role: Role::Admin,
+                },
+            ),
+        ),
+        (
+            "remove",
+            (
+                11,
+                Body::Remove {
+                    account,
+                    last_seen: last_seen(),
+                },
+            ),
+        ),
+        (
+            "ban",
+            (
+                12,
+                Body::Ban {
+                    account,
+                    last_seen: LastSeen::new([]),
+                    until: None,
+                },
+            ),
+        ),
+        (
+            "ban-until",
+            (
+                12,
+                Body::Ban {
+                    account,
+                    last_seen: last_seen(),
+                    until: Some(NOW),
+                },
+            ),
+        ),
+        ("unban", (13, Body::Unban { account })),
+        (
+            "mute",
+            (
+                14,
+                Body::Mute {
+                    account,
+                    until: NOW,
+                },
+            ),
+        ),
+    ];
+    bodies.map(|(name, (kind, body))| (name, kind, body)).into()
+}
+
 fn sign(
     first: u8,
     channel: Option<ChannelId>,
@@ -130,7 +227,7 @@ fn the_control_log_is_as_recorded() {
     let [created, invited, joined] = story();
     let invite = InviteId([4; 32]);
     let body = |body: Body| body.to_bytes();
-    let made = [
+    let mut made = vec![
         ("create", body(create())),
         (
             "devices",
@@ -166,6 +263,8 @@ fn the_control_log_is_as_recorded() {
         ("join-op-id", joined.id().0.to_vec()),
         ("roster-hash", log().roster().hash().to_vec()),
     ];
+    let about = about().into_iter();
+    made.extend(about.map(|(name, _, body)| (name, body.to_bytes())));
     assert_recorded(RECORDS, &made);
 }
 
@@ -182,7 +281,11 @@ fn what_was_recorded_is_read() {
         (7, "policy-topic"),
         (8, "epoch"),
     ];
-    for (kind, name) in kinds {
+    let about: Vec<_> = about()
+        .into_iter()
+        .map(|(name, kind, _)| (kind, name))
+        .collect();
+    for (kind, name) in kinds.into_iter().chain(about) {
         let bytes = recorded(RECORDS, name);
         let body = Body::read(kind, &bytes);
         assert!(!matches!(body, Body::Unknown { .. }), "{name}");

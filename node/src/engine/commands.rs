@@ -196,11 +196,7 @@ impl Engine {
         id: ChannelId,
         policy: Policy,
     ) -> Result<Outcome, Refusal> {
-        let right = match policy {
-            Policy::Name(_) => Right::Rename,
-            Policy::Topic(_) => Right::SetTopic,
-        };
-        self.check_right(id, right)?;
+        self.check_right(id, policy.takes())?;
         self.author_op(now, id, Body::Policy(policy))?;
         Ok(Outcome::Done)
     }

@@ -42,6 +42,6 @@ pub(super) const fn invite_standing(standing: InviteStanding) -> invite::InviteS
 pub(super) const fn status(status: Status) -> MemberStatus {
     match status {
         Status::Active => MemberStatus::Active,
-        Status::Left | Status::Expelled => MemberStatus::Left,
+        Status::Left | Status::Removed | Status::Banned | Status::Expelled => MemberStatus::Left,
     }
 }

@@ -1,43 +1,82 @@
-//! There is always an owner (rule 5): whether anybody remains whom a leaving owner left behind.
+//! There is always an owner (rule 5).
+//!
+//! The ops that count are gone through ancestors first. Where one of them takes the last owner
+//! away, it or one that was done at the same time must not count.
 
 use std::collections::BTreeSet;
 
 use super::Contest;
+use crate::control::body::Body;
 use crate::control::graph::Index;
-use crate::control::line::Field;
-use crate::ids::{AccountId, OpId};
+use crate::control::role::Role;
+use crate::ids::AccountId;
 
 impl Contest<'_> {
-    /// Whether an owner's leaving leaves nobody, by what is settled so far. An heir that left
-    /// later on relied on heirs of its own, so these are followed in turn: were it enough that it
-    /// left, a leaving long known to everybody would become void.
-    pub(super) fn leaves_no_owner(&self, leaving: Index) -> bool {
-        if self.heirs(leaving).is_empty() {
-            return false;
+    /// Where there is no owner any more, has the op not count that was settled last of those
+    /// because of which there is none (all of them, if not one by one), and says so.
+    pub(super) fn keep_an_owner(&mut self, one_by_one: bool) -> bool {
+        let mut takers = self.last_owner_taken();
+        let taken = !takers.is_empty();
+        takers.truncate(if one_by_one { 1 } else { takers.len() });
+        self.kept.extend(takers);
+        if taken {
+            self.dropped.clear();
         }
-        let mut followed = BTreeSet::new();
-        let mut open = vec![leaving];
-        while let Some(leaving) = open.pop() {
-            for (account, grant) in self.heirs(leaving) {
-                let heir = Field::Account(*account);
-                let leaves_too = self.withdrawals.concurrent(self.graph, heir, leaving);
-                if leaves_too.is_some() || self.void_base(grant).is_some() {
-                    continue;
-                }
-                match self.withdrawals.first_after(self.graph, heir, leaving) {
-                    Some(later) if followed.insert(later) => open.push(later),
-                    Some(_) => {}
-                    None => return false,
+        taken
+    }
+
+    /// The ops because of which there is no owner at some place, the first such, the lowest
+    /// author's first.
+    fn last_owner_taken(&self) -> Vec<Index> {
+        let mut owners: BTreeSet<AccountId> = self
+            .base
+            .active()
+            .filter(|member| member.role == Role::Owner)
+            .map(|member| member.account)
+            .collect();
+        let mut takers: Vec<Index> = Vec::new();
+        for (index, _) in self.allowed() {
+            if self.void.contains_key(&index) {
+                continue;
+            }
+            if let Some(owner) = self.makes_owner(index) {
+                owners.insert(owner);
+            } else if self
+                .takes_away(index)
+                .is_some_and(|account| owners.remove(&account))
+            {
+                takers.push(index);
+                if owners.is_empty() {
+                    return self.lowest_first(index, &takers);
                 }
             }
         }
-        true
+        Vec::new()
     }
 
-    /// The other owners as the author of a Leave saw them, and what made them so; nobody for any
-    /// other op.
-    fn heirs(&self, leaving: Index) -> &[(AccountId, OpId)] {
-        self.grounds_of(leaving)
-            .map_or(&[], |grounds| &grounds.other_owners)
+    fn makes_owner(&self, index: Index) -> Option<AccountId> {
+        let op = self.graph.op(index);
+        let role = match &op.op().body {
+            Body::SetRole { role, .. } => *role,
+            _ => self.grounds_of(index)?.grants?,
+        };
+        if role == Role::Owner {
+            op.subject()
+        } else {
+            None
+        }
+    }
+
+    /// Of the ops that took an owner away those that are concurrent with the one that took the
+    /// last, and it.
+    fn lowest_first(&self, last: Index, takers: &[Index]) -> Vec<Index> {
+        let concurrent = |taker: &Index| *taker == last || self.graph.concurrent(*taker, last);
+        let mut takers: Vec<Index> = takers.iter().copied().filter(concurrent).collect();
+        takers.sort_by_key(|taker| {
+            let grounds = self.grounds_of(*taker)?;
+            let (_, standing, _, lamport, id) = self.rank(*taker, grounds);
+            Some((standing, lamport, id))
+        });
+        takers
     }
 }

@@ -32,15 +32,22 @@ impl<'a> Seats<'a> {
         }
     }
 
-    /// Whether a join may take one of the invite's uses and a seat in the channel.
-    pub(super) fn free(&self, graph: &Graph, join: Index, invite: &InviteId) -> Result<(), Rule> {
-        let author = &graph.op(join).op().author;
-        let before = self.joined.get(author);
-        // Whoever comes back is still here if the leaving turned out to be void.
-        if self.is_present(author) || before.is_some_and(|before| graph.concurrent(*before, join)) {
+    /// Whether an op that lets somebody in may take a seat in the channel, and one of the
+    /// invite's uses if it is a join.
+    pub(super) fn free(
+        &self,
+        graph: &Graph,
+        entry: Index,
+        invite: Option<&InviteId>,
+    ) -> Result<(), Rule> {
+        let account = &graph.op(entry).subject().ok_or(Rule::BadCertificate)?;
+        let before = self.joined.get(account);
+        // Whoever comes back is still here if the leaving or removal turned out to be void.
+        if self.is_present(account) || before.is_some_and(|before| graph.concurrent(*before, entry))
+        {
             return Err(Rule::AlreadyAMember);
         }
-        if self.uses_left(invite) == 0 {
+        if invite.is_some_and(|invite| self.uses_left(invite) == 0) {
             return Err(Rule::InviteUsedUp);
         }
         if self.active >= ACCOUNTS_PER_CHANNEL {
@@ -52,25 +59,30 @@ impl<'a> Seats<'a> {
     /// Takes note of an op that is not void.
     pub(super) fn take(&mut self, index: Index, op: &VerifiedOp) {
         match &op.op().body {
-            Body::Create { .. } => {
-                self.present.insert(op.op().author, true);
-                self.active += 1;
-            }
             Body::Invite { invite, uses, .. } => {
                 self.uses_left.insert(*invite, *uses);
             }
             Body::Join { invite, .. } => {
                 let left = self.uses_left(invite).saturating_sub(1);
                 self.uses_left.insert(*invite, left);
-                self.joined.insert(op.op().author, index);
-                self.present.insert(op.op().author, true);
-                self.active += 1;
+                self.enter(index, op);
             }
-            Body::Leave => {
-                self.present.insert(op.op().author, false);
-                self.active = self.active.saturating_sub(1);
+            Body::Create { .. } | Body::Add { .. } => self.enter(index, op),
+            Body::Leave | Body::Remove { .. } | Body::Ban { .. } => {
+                if let Some(account) = op.subject().filter(|account| self.is_present(account)) {
+                    self.present.insert(account, false);
+                    self.active = self.active.saturating_sub(1);
+                }
             }
             _ => {}
+        }
+    }
+
+    fn enter(&mut self, index: Index, op: &VerifiedOp) {
+        if let Some(account) = op.subject() {
+            self.joined.insert(account, index);
+            self.present.insert(account, true);
+            self.active += 1;
         }
     }
 

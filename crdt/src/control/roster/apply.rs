@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{EpochState, InviteState, Member, Roster, RosterDevice, Status};
-use crate::control::body::{Body, EpochOp, Policy};
+use super::{EpochState, InviteState, Member, Roster, RosterDevice, Status, Tenure};
+use crate::control::body::{Body, EpochOp};
 use crate::control::op::VerifiedOp;
+use crate::control::policy::Policy;
 use crate::control::role::Role;
 use crate::identity::Certified;
 use crate::ids::AccountId;
+use crate::time::Millis;
 
 impl Roster {
     /// Applies an op that stands.
@@ -49,9 +51,25 @@ impl Roster {
                     self.admit(op, role, Status::Active);
                 }
             }
-            Body::Leave => self.withdraw(&author),
-            Body::Policy(Policy::Name(name)) => self.name.clone_from(name),
-            Body::Policy(Policy::Topic(topic)) => self.topic.clone_from(topic),
+            Body::Leave => self.withdraw(op, &author, Status::Left),
+            Body::Policy(policy) => self.set_policy(policy, op.op().at),
+            Body::Add { role, .. } => self.admit(op, *role, Status::Active),
+            Body::SetRole { account, role } => self.set_role(op, account, *role),
+            Body::Remove { account, last_seen } => {
+                self.withdraw(op, account, Status::Removed);
+                self.hide(op, *account, last_seen);
+            }
+            Body::Ban {
+                account,
+                last_seen,
+                until,
+            } => {
+                self.withdraw(op, account, Status::Banned);
+                self.hide(op, *account, last_seen);
+                self.impose_ban(op, *account, *until);
+            }
+            Body::Unban { account } => self.lift_ban(op.id(), account),
+            Body::Mute { account, until } => self.impose_mute(op, *account, *until),
             Body::Epoch(epoch) => self.add_epoch(op, epoch, true),
             Body::Unknown { .. } => {}
         }
@@ -62,9 +80,10 @@ impl Roster {
     pub(in crate::control) fn note_void(&mut self, op: &VerifiedOp, role_of_joiner: Role) {
         match &op.op().body {
             Body::Devices { .. } => self.learn(op),
-            Body::Join { .. } => {
+            Body::Join { .. } | Body::Add { .. } => {
                 Arc::make_mut(&mut self.expelled).insert(op.id());
-                if self.members.contains_key(&op.op().author) {
+                let account = op.subject();
+                if account.is_some_and(|account| self.members.contains_key(&account)) {
                     self.learn(op);
                 } else {
                     self.admit(op, role_of_joiner, Status::Expelled);
@@ -92,9 +111,16 @@ impl Roster {
         };
         let account = certified.account;
         self.learn(op);
-        let newest = match self.members.get(&account) {
-            Some(member) => Arc::clone(&member.certified),
-            None => Arc::clone(certified),
+        let known = self.members.get(&account);
+        let newest = Arc::clone(known.map_or(certified, |member| &member.certified));
+        let at = op.op().at;
+        let tenure = match known {
+            Some(member) => {
+                let mut tenure = member.tenure.clone();
+                tenure.readmit(op.id(), role, at);
+                tenure
+            }
+            None => Tenure::new(op.id(), role, at),
         };
         let member = Member {
             account,
@@ -103,9 +129,33 @@ impl Roster {
             name: newest.name.clone(),
             granted: op.order(),
             certified: Arc::clone(&newest),
+            tenure,
         };
         self.members.insert(account, member);
         self.list_devices(&newest, Some(status == Status::Active));
+        if status == Status::Active {
+            self.readmitted(&account);
+        }
+    }
+
+    fn set_role(&mut self, op: &VerifiedOp, account: &AccountId, role: Role) {
+        if let Some(member) = self.members.get_mut(account).filter(|m| m.is_active()) {
+            let before = member.standing();
+            member.tenure.change(before, role, op.id(), op.op().at);
+            member.role = role;
+            member.granted = op.order();
+        }
+    }
+
+    fn set_policy(&mut self, policy: &Policy, at: Millis) {
+        match policy {
+            Policy::Name(name) => self.name.clone_from(name),
+            Policy::Topic(topic) => self.topic.clone_from(topic),
+            Policy::History(history) => self.history = *history,
+            Policy::Right { right, least } => {
+                self.rights.entry(*right).or_default().set(at, *least);
+            }
+        }
     }
 
     /// Takes over the certificate in an op if it counts instead of the one known.
@@ -134,14 +184,19 @@ impl Roster {
         }
     }
 
-    fn withdraw(&mut self, account: &AccountId) {
+    fn withdraw(&mut self, op: &VerifiedOp, account: &AccountId, status: Status) {
+        self.retire_epochs();
         let Some(member) = self.members.get_mut(account) else {
             return;
         };
-        member.status = Status::Left;
+        // Whoever was banned at the same time has not just been removed, and so on.
+        member.status = match member.status {
+            Status::Expelled => Status::Expelled,
+            before => before.max(status),
+        };
+        member.tenure.end(op.id());
         let certified = Arc::clone(&member.certified);
         self.list_devices(&certified, Some(false));
-        self.retire_epochs();
     }
 
     /// Enters the devices of a certificate. Of the account's newest certificate it is said

@@ -5,8 +5,12 @@ mod bounds;
 mod devices;
 mod epochs;
 mod graph;
+mod history;
 mod joining;
+mod mutes;
 mod orders;
+mod removal;
+mod roles;
 
 use std::sync::LazyLock;
 
@@ -31,7 +35,7 @@ struct Person {
     phrase: Phrase,
 }
 
-static PEOPLE: LazyLock<Vec<Person>> = LazyLock::new(|| (0..6).map(person).collect());
+static PEOPLE: LazyLock<Vec<Person>> = LazyLock::new(|| (0..8).map(person).collect());
 
 fn person(number: u64) -> Person {
     let mut rng = ChaCha20Rng::seed_from_u64(number);
@@ -111,6 +115,52 @@ fn join(log: &mut ControlLog, who: &DeviceSecrets, link: &InviteLink) -> Verifie
 fn admit(log: &mut ControlLog, number: u8, role: Role, who: &Person) -> VerifiedOp {
     let link = invite(log, &alice().phone, number, role, 1);
     join(log, &who.phone, &link)
+}
+
+fn role(who: &Person, role: Role) -> Body {
+    Body::SetRole {
+        account: who.account(),
+        role,
+    }
+}
+
+fn remove(who: &Person) -> Body {
+    Body::Remove {
+        account: who.account(),
+        last_seen: LastSeen::new([]),
+    }
+}
+
+fn ban(who: &Person) -> Body {
+    ban_until(who, None)
+}
+
+fn ban_until(who: &Person, until: Option<Millis>) -> Body {
+    Body::Ban {
+        account: who.account(),
+        last_seen: LastSeen::new([]),
+        until,
+    }
+}
+
+fn unban(who: &Person) -> Body {
+    Body::Unban {
+        account: who.account(),
+    }
+}
+
+fn mute(who: &Person, until: Millis) -> Body {
+    Body::Mute {
+        account: who.account(),
+        until,
+    }
+}
+
+fn add(who: &Person, role: Role) -> Body {
+    Body::Add {
+        role,
+        certificate: who.phone.certificate.clone(),
+    }
 }
 
 fn name(text: &str) -> Body {

@@ -1,0 +1,198 @@
+//! What was imposed on accounts: bans, mutes, and what their removals hide.
+//!
+//! 1. **A ban outlasts joins**: while it is in force nobody lets the account in. Its end is held
+//!    against the clock of whoever lets in, so a node that takes a Join from a stranger holds the
+//!    time in it against its own clock.
+//! 2. **A mute** takes away writing and all that goes with it from the time at which it was
+//!    imposed until its end. It is about times, not about places in the log: a message is not
+//!    shown if its HLC lies in a mute of its author. A later mute replaces what is left of an
+//!    earlier one; leaving and coming back ends none.
+//! 3. **A removal hides** what its author had not seen of the account: messages above `last_seen`.
+//!    They are hidden, not refused, because some nodes have merged them already.
+//! 4. … except what was written after the account was let in again: those messages are sealed in
+//!    an epoch that was made after the removal, which nobody had keys of who was outside.
+
+use super::Roster;
+use crate::control::op::VerifiedOp;
+use crate::control::role::{Right, Role};
+use crate::control::seen::LastSeen;
+use crate::ids::{AccountId, EpochId, OpId, Place};
+use crate::time::Millis;
+
+/// A ban that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ban {
+    /// The op that imposed it.
+    pub op: OpId,
+    /// Who did.
+    pub author: AccountId,
+    /// When it ends; never without.
+    pub until: Option<Millis>,
+    /// The op that ended it, if one did.
+    pub lifted: Option<OpId>,
+}
+
+impl Ban {
+    /// Whether the ban keeps the account out at a time.
+    pub fn in_force(&self, at: Millis) -> bool {
+        self.lifted.is_none() && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// A mute that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mute {
+    /// The op that imposed it.
+    pub op: OpId,
+    /// Who did.
+    pub author: AccountId,
+    /// The first millisecond of it.
+    pub from: Millis,
+    /// The first millisecond after it.
+    pub until: Millis,
+}
+
+/// What a removal that counts hides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Removal {
+    /// The op, as (lamport, op id).
+    order: (u64, OpId),
+    last_seen: LastSeen,
+    /// Whether the account was let in again.
+    readmitted: bool,
+}
+
+/// What an account is to a channel at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Participation {
+    /// It belongs.
+    Active,
+    /// It belongs, and may not write yet.
+    Muted {
+        /// Until when.
+        until: Millis,
+    },
+    /// It left.
+    Left,
+    /// It was removed, or a ban of it is over.
+    Removed,
+    /// It was banned and may not come back yet.
+    Banned {
+        /// Until when; for good without.
+        until: Option<Millis>,
+    },
+    /// It joined, but of what was done at the same time something else counts.
+    Expelled,
+}
+
+impl Roster {
+    /// What an account is to the channel at a time; nothing if it never had to do with it.
+    pub fn participation(&self, account: &AccountId, at: Millis) -> Option<Participation> {
+        if let Some(ban) = self.ban(account, at) {
+            return Some(Participation::Banned { until: ban.until });
+        }
+        use super::Status;
+        Some(match self.members.get(account)?.status {
+            Status::Active => match self.mute(account, at) {
+                Some(mute) => Participation::Muted { until: mute.until },
+                None => Participation::Active,
+            },
+            Status::Left => Participation::Left,
+            Status::Removed | Status::Banned => Participation::Removed,
+            Status::Expelled => Participation::Expelled,
+        })
+    }
+
+    /// The ban that keeps an account out at a time.
+    pub fn ban(&self, account: &AccountId, at: Millis) -> Option<&Ban> {
+        self.bans.get(account).filter(|ban| ban.in_force(at))
+    }
+
+    /// The mute that an account is under at a time.
+    pub fn mute(&self, account: &AccountId, at: Millis) -> Option<&Mute> {
+        let mutes = self.mutes.get(account)?;
+        mutes
+            .iter()
+            .rev()
+            .find(|mute| mute.from <= at && at < mute.until)
+    }
+
+    /// Whether what an account wrote at a time (the HLC's) counts: its role then included the
+    /// right, and it was not muted. Whether it belonged then is not asked: what was written
+    /// before somebody left stays, and what was written afterwards has no keys.
+    pub fn may(&self, account: &AccountId, right: Right, at: Millis) -> bool {
+        let role = self.members.get(account).and_then(|m| m.tenure.role_at(at));
+        let muted = right.is_silenced() && self.mute(account, at).is_some();
+        role.is_some_and(|role| role >= self.least_role_at(right, at)) && !muted
+    }
+
+    /// The removal that hides what an account wrote at a place, sealed in an epoch; nothing if it
+    /// is shown.
+    pub fn hidden_by(&self, account: &AccountId, place: &Place, epoch: &EpochId) -> Option<OpId> {
+        let made = self
+            .epochs
+            .get(epoch)
+            .map(|epoch| (epoch.lamport, epoch.op));
+        let hides = |removal: &&Removal| {
+            let afterwards = removal.readmitted && made > Some(removal.order);
+            !removal.last_seen.covers(place) && !afterwards
+        };
+        let removals = self.removals.get(account)?;
+        removals.iter().find(hides).map(|removal| removal.order.1)
+    }
+
+    fn least_role_at(&self, right: Right, at: Millis) -> Role {
+        let set = self.rights.get(&right).and_then(|course| course.at(at));
+        set.copied().unwrap_or(right.least_role())
+    }
+
+    pub(super) fn impose_ban(
+        &mut self,
+        op: &VerifiedOp,
+        account: AccountId,
+        until: Option<Millis>,
+    ) {
+        let ban = Ban {
+            op: op.id(),
+            author: op.op().author,
+            until,
+            lifted: None,
+        };
+        self.bans.insert(account, ban);
+    }
+
+    pub(super) fn lift_ban(&mut self, op: OpId, account: &AccountId) {
+        if let Some(ban) = self.bans.get_mut(account) {
+            ban.lifted.get_or_insert(op);
+        }
+    }
+
+    pub(super) fn impose_mute(&mut self, op: &VerifiedOp, account: AccountId, until: Millis) {
+        let from = op.op().at;
+        let mutes = self.mutes.entry(account).or_default();
+        for mute in mutes.iter_mut() {
+            mute.until = mute.until.min(from);
+        }
+        mutes.push(Mute {
+            op: op.id(),
+            author: op.op().author,
+            from,
+            until,
+        });
+        mutes.retain(|mute| mute.from < mute.until);
+    }
+
+    pub(super) fn hide(&mut self, op: &VerifiedOp, account: AccountId, last_seen: &LastSeen) {
+        self.removals.entry(account).or_default().push(Removal {
+            order: op.order(),
+            last_seen: last_seen.clone(),
+            readmitted: false,
+        });
+    }
+
+    pub(super) fn readmitted(&mut self, account: &AccountId) {
+        for removal in self.removals.get_mut(account).into_iter().flatten() {
+            removal.readmitted = true;
+        }
+    }
+}
