@@ -11,6 +11,7 @@ mod mutes;
 mod orders;
 mod removal;
 mod roles;
+mod stories;
 
 use std::sync::LazyLock;
 
