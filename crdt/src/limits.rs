@@ -35,6 +35,8 @@ pub const CONTROL_BYTES_PER_CHANNEL: usize = 128 * 1024 * 1024;
 /// Entries in the ancestor clocks of a channel's log, 8 bytes each: honest logs need a few per
 /// op, only ops written to be concurrent with everything need many.
 pub const CLOCK_ENTRIES_PER_CHANNEL: usize = 4_000_000;
+/// Ops that an explanation names: more than one screen is read by nobody.
+pub const EXPLANATION_STEPS: usize = 64;
 /// Control ops of one channel waiting for ancestors, whoever sent them.
 pub const ORPHANS_PER_CHANNEL: usize = 1_000;
 /// Bytes of control ops of one channel waiting for ancestors.

@@ -5,11 +5,12 @@
 //! - `role`: who may what, and who stands above whom.
 //! - `graph`, `waiting`: which op builds on which, and those whose ancestors are not here.
 //! - `judge`: what an op's author could know. `resolve`, `line`: what was done at the same time.
-//! - `settle`: both of them kept up while the log grows. `roster`: the outcome.
+//! - `settle`: both of them kept up while the log grows. `roster`: the outcome. `explain`: why.
 //!
 //! The log decides nothing about messages and holds no keys.
 
 mod body;
+mod explain;
 mod graph;
 mod judge;
 mod line;
@@ -28,6 +29,7 @@ use std::sync::{Arc, OnceLock};
 use rand_core::CryptoRng;
 
 pub use body::{Body, CHANNEL_GROUP, EpochOp};
+pub use explain::{Deed, Step};
 pub use op::{ControlOp, OpError, VerifiedOp};
 pub use policy::{History, Policy};
 pub use role::{ParseRoleError, Right, Role, Standing};

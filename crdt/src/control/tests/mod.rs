@@ -4,6 +4,7 @@ mod authority;
 mod bounds;
 mod devices;
 mod epochs;
+mod explain;
 mod graph;
 mod history;
 mod joining;

@@ -1,0 +1,175 @@
+//! Why somebody is what they are in a channel, and why an op counts or not: the ops that led to
+//! it and the rule by which each counts or does not. `kith why` prints these.
+//!
+//! An explanation is read from the resolved log and decides nothing.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::body::Body;
+use super::op::VerifiedOp;
+use super::verdict::{Rule, Verdict};
+use super::{ControlLog, Role};
+use crate::ids::{AccountId, OpId};
+use crate::limits::EXPLANATION_STEPS;
+use crate::time::Millis;
+
+/// One op in an explanation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The op.
+    pub op: OpId,
+    /// Who wrote it.
+    pub author: AccountId,
+    /// When, by their clock.
+    pub at: Millis,
+    /// Whom it is about; nobody if it is about the channel, an invite or keys.
+    pub subject: Option<AccountId>,
+    /// What it does.
+    pub deed: Deed,
+    /// Whether it counts, and otherwise by which rule not.
+    pub verdict: Verdict,
+}
+
+/// What an op does, as far as an explanation says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Founds the channel.
+    Found,
+    /// Brings a certificate.
+    List,
+    /// Opens an invite for this role.
+    Invite(Role),
+    /// Closes an invite.
+    RevokeInvite,
+    /// Joins by an invite, with this role if the invite is known.
+    Join(Option<Role>),
+    /// Lets somebody in with this role.
+    Add(Role),
+    /// Gives this role.
+    SetRole(Role),
+    /// Leaves.
+    Leave,
+    /// Removes.
+    Remove,
+    /// Bans, until this time or for good.
+    Ban(Option<Millis>),
+    /// Ends a ban.
+    Unban,
+    /// Mutes until this time.
+    Mute(Millis),
+    /// Sets the policy.
+    SetPolicy,
+    /// Names an epoch.
+    Rekey,
+    /// Something that this program does not know.
+    Unknown,
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found => f.write_str("founded the channel"),
+            Self::List => f.write_str("brought a certificate"),
+            Self::Invite(role) => write!(f, "opened an invite as {role}"),
+            Self::RevokeInvite => f.write_str("revoked an invite"),
+            Self::Join(Some(role)) => write!(f, "joined as {role}"),
+            Self::Join(None) => f.write_str("joined"),
+            Self::Add(role) => write!(f, "added as {role}"),
+            Self::SetRole(role) => write!(f, "set the role to {role}"),
+            Self::Leave => f.write_str("left"),
+            Self::Remove => f.write_str("removed"),
+            Self::Ban(None) => f.write_str("banned"),
+            Self::Ban(Some(_)) => f.write_str("banned for a time"),
+            Self::Unban => f.write_str("ended a ban"),
+            Self::Mute(_) => f.write_str("muted for a time"),
+            Self::SetPolicy => f.write_str("set the policy"),
+            Self::Rekey => f.write_str("changed the keys"),
+            Self::Unknown => f.write_str("did something that this version does not know"),
+        }
+    }
+}
+
+impl ControlLog {
+    /// Why an op counts or not: the op itself, then the op that its rule names, then the one that
+    /// that one's rule names, and so on; nothing if it is not in the log. At most
+    /// [`EXPLANATION_STEPS`].
+    pub fn why_op(&self, op: &OpId) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut told = BTreeSet::new();
+        let mut next = Some(*op);
+        while let Some(op) = next.filter(|op| told.insert(*op))
+            && let Some(step) = self.step(&op)
+            && steps.len() < EXPLANATION_STEPS
+        {
+            next = match &step.verdict {
+                Verdict::Void(rule) => rule.other(),
+                Verdict::Stands | Verdict::NotUnderstood => None,
+            };
+            steps.push(step);
+        }
+        steps
+    }
+
+    /// Why an account is what it is: everything that was done about it, latest first, whether it
+    /// counts or not, each but what is void behind the op that its rule names. The first that
+    /// counts is what it comes down to. At most [`EXPLANATION_STEPS`].
+    pub fn why_account(&self, account: &AccountId) -> Vec<Step> {
+        let about = |op: &&VerifiedOp| {
+            let is_certificate = matches!(op.op().body, Body::Devices { .. });
+            op.subject() == Some(*account) && !is_certificate
+        };
+        let ops: Vec<&VerifiedOp> = self.iter().filter(about).collect();
+        let mut told = BTreeSet::new();
+        let mut steps = Vec::new();
+        for op in ops.into_iter().rev() {
+            for step in self.why_op(&op.id()) {
+                if steps.len() < EXPLANATION_STEPS && told.insert(step.op) {
+                    steps.push(step);
+                }
+            }
+        }
+        steps
+    }
+
+    fn step(&self, op: &OpId) -> Option<Step> {
+        let roster = self.roster();
+        let verdict = *roster.verdicts.get(op)?;
+        let op = self.get(op)?;
+        let deed = match &op.op().body {
+            Body::Create { .. } => Deed::Found,
+            Body::Devices { .. } => Deed::List,
+            Body::Invite { role, .. } => Deed::Invite(*role),
+            Body::RevokeInvite { .. } => Deed::RevokeInvite,
+            Body::Join { invite, .. } => Deed::Join(roster.invites.get(invite).map(|i| i.role)),
+            Body::Add { role, .. } => Deed::Add(*role),
+            Body::SetRole { role, .. } => Deed::SetRole(*role),
+            Body::Leave => Deed::Leave,
+            Body::Remove { .. } => Deed::Remove,
+            Body::Ban { until, .. } => Deed::Ban(*until),
+            Body::Unban { .. } => Deed::Unban,
+            Body::Mute { until, .. } => Deed::Mute(*until),
+            Body::Policy(_) => Deed::SetPolicy,
+            Body::Epoch(_) => Deed::Rekey,
+            Body::Unknown { .. } => Deed::Unknown,
+        };
+        Some(Step {
+            op: op.id(),
+            author: op.op().author,
+            at: op.op().at,
+            subject: op.subject(),
+            deed,
+            verdict,
+        })
+    }
+}
+
+impl Step {
+    /// The rule by which the op does not count, if one does so; its text says it to people.
+    pub const fn rule(&self) -> Option<&Rule> {
+        match &self.verdict {
+            Verdict::Void(rule) => Some(rule),
+            Verdict::Stands | Verdict::NotUnderstood => None,
+        }
+    }
+}
