@@ -401,3 +401,21 @@ fn what_is_deleted_is_not_unread() {
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(marked(&mut world, 2, channel), 1);
 }
+
+#[test]
+fn who_goes_without_a_word_is_told_of_once() {
+    let mut world = World::new(2, 23);
+    let channel = world.channel("general");
+    world.until_agreed(&[0, 1], &channel);
+    world.pass(3 * 60_000);
+    let before = world.told_of(0, 1);
+    assert!(
+        !before.is_empty() && before.iter().all(|present| *present),
+        "{before:?}"
+    );
+
+    world.crash(1);
+    world.pass(10 * 60_000);
+
+    assert_eq!(world.told_of(0, 1), [false]);
+}

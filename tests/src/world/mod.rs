@@ -10,10 +10,10 @@ use kith_crdt::control::Role;
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::identity::{DeviceSecrets, create_account};
-use kith_crdt::ids::{ChannelId, MessageId, TransportKey};
+use kith_crdt::ids::{ChannelId, DeviceId, MessageId, TransportKey};
 use kith_crdt::link::InviteLink;
 use kith_crdt::time::Millis;
-use kith_node::engine::{Command, Effects, Engine, Event, Outcome, Refusal, Residence};
+use kith_node::engine::{Command, Effects, Engine, Event, Moment, Outcome, Refusal, Residence};
 use kith_store::{Medium, MemoryEnv, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -41,6 +41,7 @@ pub struct World {
     nodes: Vec<Node>,
     wire: Wire,
     answers: BTreeMap<u64, Result<Outcome, Refusal>>,
+    presence: Vec<(usize, DeviceId, bool)>,
     next_token: u64,
 }
 
@@ -53,6 +54,7 @@ impl World {
             nodes: Vec::new(),
             wire: Wire::default(),
             answers: BTreeMap::new(),
+            presence: Vec::new(),
             next_token: 1,
         };
         for number in 0..people {
@@ -336,6 +338,15 @@ impl World {
             .map_or(0, |view| view.unread_replies())
     }
 
+    /// What a node was told of another's presence since this was asked last.
+    pub fn told_of(&mut self, number: usize, other: usize) -> Vec<bool> {
+        let other = self.nodes[other].secrets.device();
+        let is_asked =
+            |(at, device, _): &mut (usize, DeviceId, bool)| (*at, *device) == (number, other);
+        let told = self.presence.extract_if(.., is_asked);
+        told.map(|(_, _, present)| present).collect()
+    }
+
     /// Lets time pass until nodes have equal digests.
     ///
     /// # Panics
@@ -461,14 +472,14 @@ impl World {
     /// Lets the next thing happen. Returns whether there was any.
     pub fn step(&mut self) -> bool {
         let Some(at) = self.next() else { return false };
+        let due: Vec<usize> = (0..self.nodes.len())
+            .filter(|number| self.deadline(*number).is_some_and(|due| due <= at))
+            .collect();
         self.now = self.now.max(at);
         if let Some((number, event)) = self.wire.deliver(self.now) {
             self.turn(number, event);
             return true;
         }
-        let due: Vec<usize> = (0..self.nodes.len())
-            .filter(|number| self.deadline(*number).is_some_and(|at| at <= self.now))
-            .collect();
         for number in due {
             self.turn(number, Event::Tick);
         }
@@ -494,9 +505,19 @@ impl World {
             return;
         };
         let Effects {
-            network, answers, ..
+            network,
+            answers,
+            moments,
+            ..
         } = engine.handle(self.now, event);
         self.answers.extend(answers);
+        self.presence
+            .extend(moments.iter().filter_map(|moment| match moment {
+                Moment::Presence {
+                    device, present, ..
+                } => Some((number, *device, *present)),
+                _ => None,
+            }));
         for command in network {
             self.wire.carry(self.now, number, command, &mut self.rng);
         }
