@@ -50,9 +50,9 @@ pub const SEGMENT_ENVELOPES: u32 = 4_096;
 pub const LOG_ENVELOPES: u32 = 8_192;
 /// The largest index of a segment in its window: four million messages a day.
 pub const SEGMENT_INDEX_MAX: u16 = 1_023;
-/// Logs of one device in a segment, one for each incarnation: restores of one device in a day. Of
-/// more, those of the smallest incarnations count, so that every node keeps the same.
-pub const LOGS_PER_DEVICE: usize = 64;
+/// Logs of one device in a segment, one for each incarnation: crashes and restores of one device
+/// in a day. Of more, those of the smallest incarnations count, so that every node keeps the same.
+pub const LOGS_PER_DEVICE: usize = 1_024;
 /// Milliseconds that an author's clock may be ahead of ours before the entry has to wait.
 pub const CLOCK_SKEW_MAX_MS: u64 = 5 * 60_000;
 /// Milliseconds that a moment (typing, presence) may be off our clock.

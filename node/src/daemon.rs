@@ -18,10 +18,10 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::control::{Control, ControlConfig, ControlError};
-use crate::engine::{Engine, Event, META_PORT};
+use crate::engine::{Engine, Event, META_PORT, Run, Runs};
 use crate::handle::Node;
+use crate::handover;
 use crate::network::{self, Network, NetworkConfig, NetworkError, NetworkEvent};
-use crate::residence::residence;
 use crate::shell;
 
 /// Events that may wait for the engine.
@@ -125,6 +125,13 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     let store = Store::open(&config.home, &opened.master, Medium::Disk)?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| DaemonError::System(error.to_string()))?;
+    let mut run = [0; 32];
+    getrandom::fill(&mut run).map_err(|error| DaemonError::System(error.to_string()))?;
+    let runs = Runs {
+        this: Run(run),
+        before: handover::take(&config.home)
+            .map_err(|error| DaemonError::System(error.to_string()))?,
+    };
     let (account, device) = (secrets.account, secrets.device());
     let peer_id = network::peer_id_text(&secrets.transport_key());
     let network_config = NetworkConfig {
@@ -135,7 +142,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     let last_port = last_port(&store);
     let engine = Engine::new(
         secrets,
-        residence(&config.home),
+        runs,
         store,
         ChaCha20Rng::from_seed(seed),
         config.bootstrap,
@@ -195,11 +202,17 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     let _ = stop_control.send(());
     let _ = tokio::time::timeout(STOP_WAIT, serving).await;
     let _ = events.send(Event::Stop).await;
-    let _ = tokio::task::spawn_blocking(move || engine_thread.join()).await;
+    let ended = tokio::task::spawn_blocking(move || engine_thread.join()).await;
     feeder.abort();
     drop(network.commands);
     if !network.task.is_finished() {
         let _ = tokio::time::timeout(STOP_WAIT, network.task).await;
+    }
+    if stopped.is_ok()
+        && ended.is_ok_and(|engine| engine.is_ok())
+        && let Err(error) = handover::leave(&config.home, &runs.this)
+    {
+        tracing::warn!("the next start will take this stop for a crash: {error}");
     }
     drop(lock);
     stopped

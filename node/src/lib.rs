@@ -10,10 +10,10 @@ pub mod daemon;
 pub mod dialer;
 pub mod engine;
 pub mod handle;
+mod handover;
 pub mod network;
 mod read;
 pub mod record;
-mod residence;
 mod shell;
 
 pub use handle::Node;

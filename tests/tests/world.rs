@@ -256,7 +256,7 @@ fn any_seed_ends_with_everybody_agreed() {
 }
 
 #[test]
-fn a_copied_home_writes_as_another_and_nothing_forks() {
+fn after_a_crash_a_node_writes_as_another_and_nothing_forks() {
     let mut world = World::new(2, 31);
     let channel = world.channel("general");
     world.say(0, channel, "before");
@@ -264,7 +264,6 @@ fn a_copied_home_writes_as_another_and_nothing_forks() {
     assert_eq!(world.engine(0).shared().began_anew(), None);
     for copies in 1..=3 {
         world.crash(0);
-        world.copy_home(0);
         world.start(0);
         assert!(world.engine(0).shared().began_anew().is_some());
         world.say(0, channel, "after");

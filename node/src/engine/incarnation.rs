@@ -7,11 +7,12 @@
 //! lost; the logs of before come back from the other members as anybody's do.
 //!
 //! It begins anew
-//! 1. at a start in another place than the last one: a home that was copied, or restored from a
-//!    backup, is another directory, made at another time or on another machine;
-//! 2. at a start where the store does not know who wrote, though there are channels;
-//! 3. when a member has more of a log of this incarnation than there is here, or a proof that it
-//!    forks: the home was set back in a way that the place does not show.
+//! 1. at a start that does not follow a stop in order of the run that wrote last: after a crash,
+//!    which may have cost the end of the write-ahead log, and in a home that was copied or
+//!    restored;
+//! 2. when a member has more of a log of this incarnation than there is here, or a proof that it
+//!    forks: the home was set back without leaving a trace;
+//! 3. when its own last entry cannot be read back.
 //!
 //! An incarnation is drawn, not counted: two copies of one home must not come to the same.
 
@@ -29,10 +30,18 @@ const META_WRITER: &str = "writer";
 /// Bytes of that record at most.
 const RECORD_MAX: usize = 128;
 
-/// Where a home is: equal from start to start, and different for a copy. Which facts tell that is
-/// the shell's business.
+/// Names one run of a daemon; drawn at random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Residence(pub [u8; 32]);
+pub struct Run(pub [u8; 32]);
+
+/// A run, and the one before it if that stopped in order and nothing has happened since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runs {
+    /// The run that begins.
+    pub this: Run,
+    /// The run that ended.
+    pub before: Option<Run>,
+}
 
 /// Who writes, as stored.
 #[derive(Debug, Clone, Encode, Decode)]
@@ -40,8 +49,9 @@ pub struct Residence(pub [u8; 32]);
 struct WriterRecord {
     #[n(0)]
     incarnation: u32,
+    /// The run that wrote it.
     #[n(1)]
-    residence: ByteArray<32>,
+    run: ByteArray<32>,
     /// When it began anew, if it ever did.
     #[n(2)]
     since: Option<Millis>,
@@ -60,18 +70,25 @@ impl Engine {
         let stored = view.meta(META_WRITER)?;
         let known = stored
             .and_then(|bytes| kith_crdt::encoding::decode::<WriterRecord>(&bytes, RECORD_MAX).ok());
+        let follows = |record: &WriterRecord| {
+            let run = Run(*record.run);
+            run == self.runs.this || Some(run) == self.runs.before
+        };
         match known {
-            Some(record) => {
+            Some(record) if follows(&record) => {
                 self.writer.incarnation = record.incarnation;
                 self.shared.put_began_anew(record.since);
-                if *record.residence != self.residence.0 {
-                    self.begin_anew(
-                        now,
-                        "the home is not where it was: a copy or a restored backup",
-                    );
-                }
+                self.keep_writer(record.since);
             }
-            None if view.channels().is_empty() => self.keep_writer(None),
+            // Nothing has been written that could be written twice.
+            _ if view.channels().is_empty() => self.keep_writer(None),
+            Some(record) => {
+                self.writer.incarnation = record.incarnation;
+                self.begin_anew(
+                    now,
+                    "the last run did not stop in order here: a crash, a copy or a restored backup",
+                );
+            }
             None => self.begin_anew(now, "the store does not know who wrote"),
         }
         Ok(())
@@ -94,7 +111,7 @@ impl Engine {
     fn keep_writer(&mut self, since: Option<Millis>) {
         let record = WriterRecord {
             incarnation: self.writer.incarnation,
-            residence: self.residence.0.into(),
+            run: self.runs.this.0.into(),
             since,
         };
         let bytes = kith_crdt::encoding::encode(&record);

@@ -23,6 +23,7 @@ mod incarnation;
 mod joining;
 mod keys;
 mod load;
+mod members;
 mod outstanding;
 mod peers;
 mod receive;
@@ -56,7 +57,8 @@ pub use channel::Standing;
 pub use effect::{Effects, Moment, Outcome, Refusal};
 pub use event::{Command, Event};
 pub use holds::{Holds, Reach};
-pub use incarnation::Residence;
+pub use incarnation::{Run, Runs};
+pub use members::{MemberAct, MemberState, Stands};
 pub use peers::Connected;
 pub use shared::{ChannelView, Shared};
 pub use unread::Places;
@@ -76,7 +78,7 @@ pub struct Engine {
     secrets: DeviceSecrets,
     me: AccountId,
     writer: Writer,
-    residence: Residence,
+    runs: Runs,
     store: Store,
     rng: ChaCha20Rng,
     now: Millis,
@@ -96,14 +98,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine on what the store holds, in a home at `residence`. `bootstrap` are
-    /// addresses to dial where nobody is connected.
+    /// Starts an engine on what the store holds. `bootstrap` are addresses to dial where nobody is
+    /// connected.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn new(
         secrets: DeviceSecrets,
-        residence: Residence,
+        runs: Runs,
         store: Store,
         rng: ChaCha20Rng,
         bootstrap: Vec<String>,
@@ -114,7 +116,7 @@ impl Engine {
             me: secrets.account,
             writer: secrets.writer(),
             secrets,
-            residence,
+            runs,
             store,
             rng,
             now,

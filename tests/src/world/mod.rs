@@ -13,7 +13,7 @@ use kith_crdt::identity::{DeviceSecrets, create_account};
 use kith_crdt::ids::{ChannelId, DeviceId, MessageId, TransportKey};
 use kith_crdt::link::InviteLink;
 use kith_crdt::time::Millis;
-use kith_node::engine::{Command, Effects, Engine, Event, Moment, Outcome, Refusal, Residence};
+use kith_node::engine::{Command, Effects, Engine, Event, Moment, Outcome, Refusal, Run, Runs};
 use kith_store::{Medium, MemoryEnv, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -30,7 +30,6 @@ struct Node {
     secrets: DeviceSecrets,
     master: Secret,
     disk: MemoryEnv,
-    residence: Residence,
     engine: Option<Engine>,
 }
 
@@ -72,13 +71,10 @@ impl World {
             .expect("names of the world are short");
         let master = Secret::random(&mut self.rng);
         let disk = MemoryEnv::new().expect("memory can be had");
-        let mut residence = Residence([0; 32]);
-        self.rng.fill_bytes(&mut residence.0);
         self.nodes.push(Node {
             secrets,
             master,
             disk,
-            residence,
             engine: None,
         });
     }
@@ -98,15 +94,11 @@ impl World {
         )
         .expect("a store in memory opens");
         let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
-        let engine = Engine::new(
-            node.secrets.clone(),
-            node.residence,
-            store,
-            rng,
-            Vec::new(),
-            self.now,
-        )
-        .expect("a store in memory can be read");
+        let mut this = Run([0; 32]);
+        self.rng.fill_bytes(&mut this.0);
+        let runs = Runs { this, before: None };
+        let engine = Engine::new(node.secrets.clone(), runs, store, rng, Vec::new(), self.now)
+            .expect("a store in memory can be read");
         node.engine = Some(engine);
         self.wire.up(number, node.secrets.transport_key());
         self.connect_all();
@@ -127,11 +119,6 @@ impl World {
             self.turn(at, event);
         }
         self.connect_all();
-    }
-
-    /// Makes a node's home a copy of itself: from its next start on it is in another place.
-    pub fn copy_home(&mut self, number: usize) {
-        self.rng.fill_bytes(&mut self.nodes[number].residence.0);
     }
 
     /// How many entries a page of a node's main timeline has, at most `limit`.
