@@ -42,8 +42,27 @@ pub enum ChannelState {
 pub enum MemberStatus {
     /// A member.
     Active,
+    /// A member who may not write for a while.
+    Muted,
     /// Was a member and left.
     Left,
+    /// Was taken out, and may come back by an invite.
+    Removed,
+    /// Was taken out and may not come back yet.
+    Banned,
+}
+
+impl MemberStatus {
+    /// The status as people read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Muted => "muted",
+            Self::Left => "left",
+            Self::Removed => "removed",
+            Self::Banned => "banned",
+        }
+    }
 }
 
 /// A channel by id and name: the answer to what makes, joins or leaves one.
@@ -122,6 +141,9 @@ pub struct MemberInfo {
     pub role: Role,
     /// How it stands to the channel.
     pub status: MemberStatus,
+    /// When its mute or ban ends; absent where there is none or no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// How many devices it has here.
     pub devices: u64,
 }

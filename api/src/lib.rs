@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod invite;
+pub mod member;
 pub mod message;
 pub mod reaction;
 pub mod role;

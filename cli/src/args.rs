@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::builder::Styles;
 use clap::{Args, Parser, Subcommand};
 
-use crate::verbs::{channel, completions, daemon, init, invite, man, message, read, send, tail};
+use crate::verbs::{
+    channel, completions, daemon, init, invite, man, member, message, read, send, tail,
+};
 
 /// Serverless, end-to-end encrypted chat.
 #[derive(Debug, Parser)]
@@ -82,6 +84,11 @@ pub(crate) enum Verb {
     Invite(invite::InviteArgs),
     /// Join a channel by an invite's link
     Join(invite::JoinArgs),
+    /// List the members of a channel, let people in, take them out, or silence them
+    #[command(subcommand)]
+    Member(member::MemberVerb),
+    /// Give somebody another role in a channel
+    Role(member::RoleArgs),
     /// Write a message
     Send(send::SendArgs),
     /// Read a channel, oldest message first, the newest page if nothing else is said

@@ -19,10 +19,12 @@ pub use self::events::EventStream;
 use self::path::{Query, route};
 use crate::ApiError;
 use crate::channel::{
-    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, UpdateChannel,
+    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, MemberInfo,
+    UpdateChannel,
 };
 use crate::event::EventsQuery;
 use crate::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
+use crate::member::{MemberOutcome, MemberRequest};
 use crate::message::{
     DeleteQuery, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent, Version,
 };
@@ -101,6 +103,22 @@ impl Client {
     pub async fn leave(&self, channel: &str) -> Answer<ChannelName> {
         let path = route!("/v1/channels/{}/leave", channel);
         self.ask(Call::new(Method::POST, path)).await
+    }
+
+    /// Everyone who is or was a member of a channel.
+    pub async fn members(&self, channel: &str) -> Answer<Vec<MemberInfo>> {
+        self.get(route!("/v1/channels/{}/members", channel)).await
+    }
+
+    /// Does something about a member, or says what would become of them.
+    pub async fn act_on_member(
+        &self,
+        channel: &str,
+        account: &str,
+        request: &MemberRequest,
+    ) -> Answer<MemberOutcome> {
+        let path = route!("/v1/channels/{}/members/{}", channel, account);
+        self.post(path, request).await
     }
 
     /// Makes an invite.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelName, ChannelState, ChannelSummary, Marked, MemberInfo,
-    MemberStatus, Retention, SyncState,
+    Retention, SyncState,
 };
 
 use super::Show;
@@ -117,7 +117,7 @@ fn write_members(members: &[MemberInfo], look: &Look, out: &mut String) {
             Cell::new(Paint::Handle, &short(&member.account)),
             Cell::new(Paint::Plain, member.role.name()),
             Cell::number(member.devices),
-            Cell::new(Paint::Plain, status(member.status)),
+            Cell::new(Paint::Plain, member.status.name()),
         ]);
     }
     table.write(look, out);
@@ -165,14 +165,6 @@ pub(crate) fn damage(records: u64) -> String {
 pub(crate) const fn retention(retention: Retention) -> &'static str {
     match retention {
         Retention::Forever => "forever",
-    }
-}
-
-/// How an account stands to a channel, in words.
-pub(crate) const fn status(status: MemberStatus) -> &'static str {
-    match status {
-        MemberStatus::Active => "active",
-        MemberStatus::Left => "left",
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Show;
-use super::channel::{retention, status, sync};
+use super::channel::{retention, sync};
 use super::clean::clean;
 use super::look::{Look, Paint};
 use super::message::{Occasion, deleted, short, state_paint, write_message};
@@ -101,7 +101,7 @@ fn around(what: &Happened, look: &Look) -> String {
             role,
             status: now,
             ..
-        } => format!("{} is {role}, {}", person(name), status(*now)),
+        } => format!("{} is {role}, {}", person(name), now.name()),
         Happened::Policy {
             name,
             topic,

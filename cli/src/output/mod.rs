@@ -6,6 +6,7 @@ pub(crate) mod event;
 mod invite;
 mod json;
 pub(crate) mod look;
+mod member;
 mod message;
 pub(crate) mod progress;
 mod status;

@@ -132,6 +132,7 @@ fn detail(name: &str) -> ChannelDetail {
             name: name.into(),
             role: Role::Owner,
             status: MemberStatus::Active,
+            until: None,
             devices: 2,
         }],
         sync: SyncState {

@@ -6,6 +6,7 @@ pub(crate) mod daemon;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod man;
+pub(crate) mod member;
 pub(crate) mod message;
 pub(crate) mod read;
 pub(crate) mod send;
@@ -64,6 +65,8 @@ impl Session {
             Verb::Channel(verb) => self.channel(verb).await,
             Verb::Invite(args) => self.invite(args).await,
             Verb::Join(args) => self.join(args).await,
+            Verb::Member(verb) => self.member(verb).await,
+            Verb::Role(args) => self.role(args).await,
             Verb::Send(args) => self.send(args).await,
             Verb::Read(args) => self.read(args).await,
             Verb::Mark(args) => self.mark(args).await,

@@ -148,6 +148,17 @@ pub struct EpochOp {
 }
 
 impl Body {
+    /// The certificate that the op brings, if it brings one.
+    pub const fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::Create { certificate, .. }
+            | Self::Devices { certificate }
+            | Self::Join { certificate, .. }
+            | Self::Add { certificate, .. } => Some(certificate),
+            _ => None,
+        }
+    }
+
     /// The account that the op is about, other than by a certificate in it.
     pub const fn subject(&self) -> Option<AccountId> {
         match self {

@@ -178,7 +178,10 @@ impl VerifiedOp {
 
     /// The verified certificate that the op carries, if it carries one, or why what it carries
     /// is not believed.
-    pub(super) fn credentials(&self) -> Result<Option<&Arc<Certified>>, Rule> {
+    ///
+    /// # Errors
+    /// [`Rule::BadCertificate`] or [`Rule::BadCountersignature`], whatever the log around it.
+    pub fn credentials(&self) -> Result<Option<&Arc<Certified>>, Rule> {
         self.credentials
             .as_ref()
             .map(Option::as_ref)
@@ -274,12 +277,8 @@ fn version_of(payload: &[u8]) -> Result<u64, DecodeError> {
 /// Checks the certificate and countersignature in an op, which are good or bad whatever the log
 /// around it.
 fn credentials(op: &ControlOp) -> Result<Option<Arc<Certified>>, Rule> {
-    let certificate = match &op.body {
-        Body::Create { certificate, .. }
-        | Body::Devices { certificate }
-        | Body::Join { certificate, .. }
-        | Body::Add { certificate, .. } => certificate,
-        _ => return Ok(None),
+    let Some(certificate) = op.body.certificate() else {
+        return Ok(None);
     };
     let certified = certificate.verify().map_err(|_| Rule::BadCertificate)?;
     let of_another = matches!(op.body, Body::Add { .. });

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::routes::{channels, events, invites, messages, node};
+use super::routes::{channels, events, invites, members, messages, node};
 
 /// What `docs/openapi.json` holds.
 #[derive(OpenApi)]
@@ -34,6 +34,8 @@ use super::routes::{channels, events, invites, messages, node};
         invites::list,
         invites::revoke,
         invites::join,
+        members::list,
+        members::act,
         messages::send,
         messages::page,
         messages::show,

@@ -124,6 +124,12 @@ impl Engine {
                 uses,
                 expires_at,
             } => self.invite(now, channel, role, uses, expires_at),
+            Command::Member {
+                channel,
+                account,
+                act,
+                dry_run,
+            } => self.act_on_member(now, channel, account, act, dry_run),
             Command::RevokeInvite { channel, invite } => self.revoke_invite(now, channel, invite),
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
             Command::Send {

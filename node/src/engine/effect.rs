@@ -5,6 +5,7 @@ use kith_crdt::ids::{AccountId, ChannelId, DeviceId, InviteId, MessageId};
 use kith_crdt::time::Millis;
 use minicbor::{Decode, Encode};
 
+use super::members::Stands;
 use crate::network;
 
 /// What one turn of the engine wants done, in order.
@@ -62,6 +63,9 @@ pub enum Outcome {
     /// How many messages were newly marked as read.
     #[n(4)]
     Marked(#[n(0)] u64),
+    /// How an account stands to a channel after something was done about it, or would.
+    #[n(5)]
+    Stands(#[n(0)] Stands),
 }
 
 /// Why a command was not carried out. The text names the remedy.

@@ -1,10 +1,11 @@
 //! What reaches the engine, as plain data: commands of the local API, news of the network, time.
 
 use kith_crdt::control::Role;
-use kith_crdt::ids::{ChannelId, InviteId, MessageId};
+use kith_crdt::ids::{AccountId, ChannelId, InviteId, MessageId};
 use kith_crdt::link::InviteLink;
 use kith_crdt::time::Millis;
 
+use super::members::MemberAct;
 use crate::network::NetworkEvent;
 
 /// One thing that happened.
@@ -67,6 +68,17 @@ pub enum Command {
         uses: u32,
         /// Until when.
         expires_at: Millis,
+    },
+    /// Does something about an account, or tries whether it might be done.
+    Member {
+        /// Which channel.
+        channel: ChannelId,
+        /// Which account.
+        account: AccountId,
+        /// What.
+        act: MemberAct,
+        /// Whether only to try.
+        dry_run: bool,
     },
     /// Ends an invite.
     RevokeInvite {

@@ -1,6 +1,6 @@
 //! Writing: an entry of this device's, from the wish to the sealed envelope in the log.
 
-use kith_crdt::control::Right;
+use kith_crdt::control::{Right, Role};
 use kith_crdt::envelope::{self, Envelope, Position};
 use kith_crdt::ids::{ChannelId, LogId, MessageId, Place};
 use kith_crdt::limits::TEXT_MAX_CHARS;
@@ -158,6 +158,30 @@ impl Engine {
     /// [`Refusal::Denied`] naming what would be needed, [`Refusal::Unreachable`] while a join is
     /// under way.
     pub(super) fn check_right(&self, id: ChannelId, right: Right) -> Result<(), Refusal> {
+        let role = self.check_belongs(id)?;
+        let roster = &self.channels[&id].roster;
+        if right.is_silenced()
+            && let Some(mute) = roster.mute(&self.me, self.now)
+        {
+            return Err(Refusal::Denied(format!(
+                "you are muted here for another {} min: wait, or ask whoever did it",
+                mute.until.since(self.now).div_ceil(60_000)
+            )));
+        }
+        if roster.can(&self.me, right) {
+            Ok(())
+        } else {
+            Err(Refusal::Denied(format!(
+                "as {role} you may not {right} here: ask an admin of the channel"
+            )))
+        }
+    }
+
+    /// Checks that this account belongs to a channel, and returns its role.
+    ///
+    /// # Errors
+    /// As [`Self::check_right`].
+    pub(super) fn check_belongs(&self, id: ChannelId) -> Result<Role, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
         if channel.joining.is_some() {
             return Err(Refusal::Unreachable(
@@ -173,13 +197,7 @@ impl Engine {
                 "you are not a member of this channel: ask for an invite".into(),
             ));
         };
-        if channel.roster.can(&self.me, right) {
-            Ok(())
-        } else {
-            Err(Refusal::Denied(format!(
-                "as {role} you may not {right} here: ask an admin of the channel"
-            )))
-        }
+        Ok(role)
     }
 
     fn check_target_in(&self, channel: ChannelId, target: &MessageId) -> Result<(), Refusal> {

@@ -14,7 +14,8 @@ use kith_crdt::time::Millis;
 
 use super::messages::name_in;
 use super::{Reading, roles};
-use crate::engine::{ChannelView, Connected, Standing};
+use crate::clock;
+use crate::engine::{ChannelView, Connected, Standing, Stands};
 
 impl Reading<'_> {
     /// All channels, in the order of their names.
@@ -41,16 +42,17 @@ impl Reading<'_> {
     pub(crate) fn detail(&self, channel: &ChannelView, damaged: u64) -> ChannelDetail {
         ChannelDetail {
             facts: self.facts(channel),
-            members: channel
-                .roster
-                .members
-                .values()
-                .map(|member| member_info(channel, member))
-                .collect(),
+            members: self.members(channel),
             sync: self.sync_state(channel),
             digest: kith_crdt::ids::base32(&channel.digest),
             damaged,
         }
+    }
+
+    /// Everyone who is or was a member.
+    pub(crate) fn members(&self, channel: &ChannelView) -> Vec<MemberInfo> {
+        let members = channel.roster.members.values();
+        members.map(|member| member_info(channel, member)).collect()
     }
 
     /// Whether this node has everything that the others have, as far as those who are connected
@@ -164,11 +166,13 @@ fn member_info(channel: &ChannelView, member: &Member) -> MemberInfo {
         .values()
         .filter(|known| known.active && known.account == member.account)
         .count();
+    let stands = Stands::of(&channel.roster, &member.account, clock::now());
     MemberInfo {
         account: member.account.into(),
         name: member.name.clone(),
         role: roles::shown(member.role),
-        status: roles::status(member.status),
+        status: roles::status(stands.state),
+        until: stands.until.map(Into::into),
         devices: devices as u64,
     }
 }

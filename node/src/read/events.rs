@@ -10,7 +10,8 @@ use kith_crdt::projection::{Claim, ClaimKind};
 
 use super::messages::CLAIM_MAX;
 use super::{Reading, roles};
-use crate::engine::{ChannelView, Moment};
+use crate::clock;
+use crate::engine::{ChannelView, Moment, Stands};
 use crate::record::{Arrival, Happening, What};
 
 impl Reading<'_> {
@@ -114,7 +115,7 @@ impl Reading<'_> {
                     account: (*account).into(),
                     name: member.name.clone(),
                     role: roles::shown(member.role),
-                    status: roles::status(member.status),
+                    status: roles::status(Stands::of(&channel.roster, account, clock::now()).state),
                 }
             }
             What::Policy => Happened::Policy {

@@ -26,6 +26,7 @@ struct Found {
     id: MessageId,
     place: Place,
     hlc: Hlc,
+    epoch: EpochId,
     author: AccountId,
     said: Said,
     /// None where it is no text within bounds, or erased.
@@ -216,7 +217,14 @@ impl Reading<'_> {
         lookups: &mut Lookups,
     ) -> Option<Message> {
         let member = channel.roster.members.get(&found.author)?;
-        if !member.role.has(Right::Write) {
+        if !counts(
+            channel,
+            &found.author,
+            Right::Write,
+            found.hlc,
+            &found.place,
+            &found.epoch,
+        ) {
             return None;
         }
         let rendered = rendered(channel, found, &around.claims);
@@ -337,6 +345,19 @@ impl Reading<'_> {
     }
 }
 
+/// Whether what an account wrote counts: it then had the right, and no removal hides it.
+fn counts(
+    channel: &ChannelView,
+    account: &AccountId,
+    right: Right,
+    hlc: Hlc,
+    place: &Place,
+    epoch: &EpochId,
+) -> bool {
+    let roster = &channel.roster;
+    roster.may(account, right, hlc.millis()) && roster.hidden_by(account, place, epoch).is_none()
+}
+
 /// The name that an account of the channel goes by; empty if it is none.
 pub(super) fn name_in(channel: &ChannelView, account: &AccountId) -> String {
     let member = channel.roster.members.get(account);
@@ -357,6 +378,7 @@ fn open(opener: &mut Opener<'_>, place: Place, stored: &[u8]) -> Option<Found> {
         id: place.message_id(&channel.id),
         place,
         hlc: envelope.header.hlc,
+        epoch: envelope.header.epoch,
         author,
         said,
         text: opened.body.and_then(text_within_bounds),

@@ -1,9 +1,10 @@
 //! What people type to name a channel or a message, and what they mean by it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kith_api::{ApiError, ErrorCode};
-use kith_crdt::ids::{ChannelId, InviteId, MessageId, Place};
+use kith_crdt::ids::{AccountId, ChannelId, InviteId, MessageId, Place};
 use kith_crdt::link::{InviteLink, LinkError};
 
 use super::Reading;
@@ -119,6 +120,63 @@ impl Reading<'_> {
             several => Err(ApiError::ambiguous(
                 reference,
                 several.iter().take(CANDIDATES_MAX),
+            )),
+        }
+    }
+
+    /// The account that a name or id prefix means: of those who are or were members, else of those
+    /// whom other channels know.
+    ///
+    /// # Errors
+    /// [`ApiError`]: not found, or ambiguous with the candidates.
+    pub(crate) fn find_account(
+        &self,
+        channel: &ChannelView,
+        reference: &str,
+    ) -> Result<(AccountId, String), ApiError> {
+        let others = self.shared.channels();
+        let rosters = std::iter::once(&channel.roster).chain(others.iter().map(|c| &c.roster));
+        let everybody: Vec<BTreeMap<AccountId, String>> = rosters
+            .map(|roster| {
+                let members = roster.members.values();
+                members
+                    .map(|member| (member.account, member.name.clone()))
+                    .collect()
+            })
+            .collect();
+        let prefix = reference.to_ascii_lowercase();
+        let here = everybody.first().into_iter().flatten();
+        let anywhere = || everybody.iter().flatten();
+        let called = |(_, name): &(&AccountId, &String)| *name == reference;
+        let begins = |(account, _): &(&AccountId, &String)| {
+            !prefix.is_empty() && account.to_string().starts_with(&prefix)
+        };
+        let mut found: BTreeMap<&AccountId, &String> = here.clone().filter(called).collect();
+        if found.is_empty() {
+            found = here.filter(begins).collect();
+        }
+        if found.is_empty() {
+            found = anywhere().filter(called).collect();
+        }
+        if found.is_empty() {
+            found = anywhere().filter(begins).collect();
+        }
+        let mut all = found.into_iter();
+        match (all.next(), all.next()) {
+            (None, _) => Err(ApiError::not_found(format_args!(
+                "nobody here is {reference:?}: `kith member list {}` shows who is in #{0}",
+                channel.name
+            ))),
+            (Some((account, name)), None) => Ok((*account, name.clone())),
+            (Some(first), Some(second)) => Err(ApiError::ambiguous(
+                reference,
+                [first, second]
+                    .into_iter()
+                    .chain(all)
+                    .take(CANDIDATES_MAX)
+                    .map(|(account, name)| {
+                        format!("{} ({name})", &account.to_string()[..SHORT_ID])
+                    }),
             )),
         }
     }

@@ -3,7 +3,9 @@
 use kith_api::channel::MemberStatus;
 use kith_api::invite;
 use kith_api::role::Role as Shown;
-use kith_crdt::control::{InviteStanding, Role, Status};
+use kith_crdt::control::{InviteStanding, Role};
+
+use crate::engine::MemberState;
 
 /// A role as the API names it.
 pub(crate) const fn shown(role: Role) -> Shown {
@@ -38,10 +40,13 @@ pub(super) const fn invite_standing(standing: InviteStanding) -> invite::InviteS
     }
 }
 
-/// Whether somebody belongs, as the API says it. Whose join does not count is as one who left.
-pub(super) const fn status(status: Status) -> MemberStatus {
-    match status {
-        Status::Active => MemberStatus::Active,
-        Status::Left | Status::Removed | Status::Banned | Status::Expelled => MemberStatus::Left,
+/// How an account stands to a channel, as the API says it.
+pub(crate) const fn status(state: MemberState) -> MemberStatus {
+    match state {
+        MemberState::Active => MemberStatus::Active,
+        MemberState::Muted => MemberStatus::Muted,
+        MemberState::Left => MemberStatus::Left,
+        MemberState::Removed => MemberStatus::Removed,
+        MemberState::Banned => MemberStatus::Banned,
     }
 }

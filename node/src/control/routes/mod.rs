@@ -3,6 +3,7 @@
 pub(super) mod channels;
 pub(super) mod events;
 pub(super) mod invites;
+pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod node;
 
@@ -33,6 +34,11 @@ pub(super) fn router(node: Node) -> Router {
         .route(
             "/v1/channels/{channel}/invites/revoke",
             post(invites::revoke),
+        )
+        .route("/v1/channels/{channel}/members", get(members::list))
+        .route(
+            "/v1/channels/{channel}/members/{account}",
+            post(members::act),
         )
         .route("/v1/join", post(invites::join))
         .route(
