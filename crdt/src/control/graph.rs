@@ -13,8 +13,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::op::VerifiedOp;
-use crate::ids::OpId;
-use crate::limits::{CLOCK_ENTRIES_PER_CHANNEL, CONTROL_BYTES_PER_CHANNEL, OPS_PER_CHANNEL};
+use super::quota::Quotas;
+use crate::ids::{AccountId, OpId};
+use crate::limits::{
+    CLOCK_ENTRIES_PER_CHANNEL, CONTROL_BYTES_PER_CHANNEL, OPS_PER_ACCOUNT, OPS_PER_CHANNEL,
+};
 
 /// An op's number in the order in which this node came by it: ancestors have smaller ones.
 pub(super) type Index = u32;
@@ -43,6 +46,8 @@ pub(super) enum Misfit {
     Lamport,
     /// The log has as many ops as it may have.
     Full,
+    /// The log has as many ops of its author as it may have.
+    AuthorFull,
 }
 
 /// The ops of a log with their ancestry, grown parents first.
@@ -56,6 +61,7 @@ pub(super) struct Graph {
     tails: Vec<u32>,
     clock_entries: usize,
     bytes: usize,
+    quotas: Quotas,
 }
 
 impl Graph {
@@ -119,11 +125,16 @@ impl Graph {
             .map(|(_, index)| *index)
     }
 
-    /// Puts an op in whose parents are all here.
+    /// Puts an op in whose parents are all here. One that is `wanted`, because somebody else's op
+    /// builds on it, is taken although its author has as many ops here as an account may have.
     ///
     /// # Errors
     /// [`Misfit`]; the graph is as it was.
-    pub(super) fn add(&mut self, op: Arc<VerifiedOp>) -> Result<Index, Misfit> {
+    pub(super) fn add(
+        &mut self,
+        op: Arc<VerifiedOp>,
+        wanted: impl FnOnce() -> bool,
+    ) -> Result<Index, Misfit> {
         let parents = self.known_parents(&op)?;
         let lamport = parents
             .iter()
@@ -133,6 +144,12 @@ impl Graph {
             + 1;
         if op.order().0 != lamport {
             return Err(Misfit::Lamport);
+        }
+        let author = op.op().author;
+        if self.quotas.count(&author) >= OPS_PER_ACCOUNT
+            && (self.ancestors_by(&author, &parents) >= OPS_PER_ACCOUNT || !wanted())
+        {
+            return Err(Misfit::AuthorFull);
         }
         let size = op.signed().payload.len();
         let parents = self.without_redundant(parents);
@@ -153,6 +170,7 @@ impl Graph {
         self.by_order.insert(op.order(), index);
         self.clock_entries += fresh_entries;
         self.bytes += size;
+        self.quotas.add(author, (chain, place));
         self.nodes.push(Node {
             op,
             parents,
@@ -244,17 +262,27 @@ impl Graph {
                 return (Arc::clone(&parent.past), 0);
             }
         }
+        let merged = self.reached(parents);
+        let entries = merged.len();
+        (Arc::new(merged.into_iter().collect()), entries)
+    }
+
+    /// How far up each chain these ops and their ancestors reach.
+    fn reached(&self, ops: &[Index]) -> BTreeMap<u32, u32> {
         let mut merged: BTreeMap<u32, u32> = BTreeMap::new();
-        for parent in parents {
-            let node = self.node(*parent);
+        for op in ops {
+            let node = self.node(*op);
             let own = (node.chain, node.place);
             for (chain, place) in node.past.iter().copied().chain([own]) {
                 let reached = merged.entry(chain).or_insert(place);
                 *reached = place.max(*reached);
             }
         }
-        let entries = merged.len();
-        (Arc::new(merged.into_iter().collect()), entries)
+        merged
+    }
+
+    fn ancestors_by(&self, author: &AccountId, parents: &[Index]) -> usize {
+        self.quotas.count_below(author, &self.reached(parents))
     }
 
     /// Finds the chain that the op goes on: one whose last op is an ancestor, or a new one.

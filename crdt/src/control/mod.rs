@@ -4,6 +4,7 @@
 //! - `op`, `body`, `policy`, `seen`: an op and its bytes, verified as far as it goes by itself.
 //! - `role`: who may what, and who stands above whom.
 //! - `graph`, `waiting`: which op builds on which, and those whose ancestors are not here.
+//! - `quota`: how many ops an account may have.
 //! - `judge`: what an op's author could know. `resolve`, `line`: what was done at the same time.
 //! - `settle`: both of them kept up while the log grows. `roster`: the outcome. `explain`: why.
 //!
@@ -16,6 +17,7 @@ mod judge;
 mod line;
 mod op;
 mod policy;
+mod quota;
 mod resolve;
 mod role;
 mod roster;
@@ -48,7 +50,7 @@ use waiting::Waiting;
 use crate::encoding::DecodeError;
 use crate::identity::DeviceSecrets;
 use crate::ids::{ChannelId, OpId};
-use crate::limits::PARENTS_MAX;
+use crate::limits::{OPS_PER_ACCOUNT, PARENTS_MAX};
 use crate::time::Millis;
 
 /// What became of an op that was handed to a log.
@@ -76,6 +78,17 @@ pub enum Refusal {
     /// The log has as many ops or bytes as it may have.
     #[error("the control log is full")]
     Full,
+    /// The log has as many ops of its author as it may have.
+    #[error("the account has written as much to the control log as one may: {OPS_PER_ACCOUNT} ops")]
+    AuthorFull,
+}
+
+impl Refusal {
+    /// Whether whoever handed the op over should have known better. That a log is full is not
+    /// their doing: they may have had room for it.
+    pub const fn is_offence(&self) -> bool {
+        matches!(self, Self::OtherChannel | Self::Lamport)
+    }
 }
 
 /// Why an op is not written here.
@@ -305,7 +318,9 @@ impl ControlLog {
 
     fn add(&mut self, op: Arc<VerifiedOp>) -> Result<Vec<OpId>, Inserted> {
         let id = op.id();
-        match self.graph.add(Arc::clone(&op)) {
+        let (waiting, settled) = (&self.waiting, &self.settled);
+        let wanted = || waiting.wanted_by_others(&op, |other| settled.knows(other));
+        match self.graph.add(Arc::clone(&op), wanted) {
             Ok(_) => Ok(vec![id]),
             Err(Misfit::Missing(parent)) => {
                 self.waiting.park(op, parent);
@@ -313,6 +328,7 @@ impl ControlLog {
             }
             Err(Misfit::Lamport) => Err(Inserted::Refused(Refusal::Lamport)),
             Err(Misfit::Full) => Err(Inserted::Refused(Refusal::Full)),
+            Err(Misfit::AuthorFull) => Err(Inserted::Refused(Refusal::AuthorFull)),
         }
     }
 

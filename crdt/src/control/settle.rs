@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::graph::{Graph, Index};
 use super::judge::{Judgment, judge};
+use super::op::VerifiedOp;
 use super::resolve::{resolve, stages};
 use super::roster::Roster;
 use crate::ids::ChannelId;
@@ -57,6 +58,15 @@ impl Settled {
     /// The roster, if everything in the log is settled.
     pub(super) fn roster(&self, graph: &Graph) -> Option<&Roster> {
         (self.current && self.judgments.len() == graph.len()).then_some(&self.roster)
+    }
+
+    /// Whether an op is by somebody who belongs or belonged, on a device of theirs, as far as the
+    /// log has been gone through.
+    pub(super) fn knows(&self, op: &VerifiedOp) -> bool {
+        let rosters = self.views.iter().map(|view| &view.roster);
+        let signer = (op.op().device, op.op().author);
+        let mut rosters = rosters.chain([&self.roster, &self.base]);
+        rosters.any(|roster| roster.account_of(&signer.0) == Some(signer.1))
     }
 
     /// Goes on through the log as long as that is cheap.

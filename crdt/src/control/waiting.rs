@@ -47,6 +47,19 @@ impl Waiting {
         }
     }
 
+    /// Whether an op by another account waits for this one, and it is one of those that count.
+    pub(super) fn wanted_by_others(
+        &self,
+        op: &VerifiedOp,
+        counts: impl Fn(&VerifiedOp) -> bool,
+    ) -> bool {
+        let waiting = self.by_missing.get(&op.id()).into_iter().flatten();
+        let mut others = waiting
+            .filter_map(|id| Some(&self.ops.get(id)?.0))
+            .filter(|other| other.op().author != op.op().author);
+        others.any(|other| counts(other))
+    }
+
     /// Takes out what waited for an op that is here now.
     pub(super) fn release(&mut self, arrived: &OpId) -> Vec<Arc<VerifiedOp>> {
         let waiting = self.by_missing.remove(arrived).unwrap_or_default();

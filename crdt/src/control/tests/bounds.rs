@@ -7,7 +7,7 @@ use rand_chacha::rand_core::Rng;
 use super::*;
 use crate::crypto::sign::{SecretKey, Signed};
 use crate::encoding;
-use crate::limits::{OP_MAX, ORPHANS_PER_CHANNEL};
+use crate::limits::{OP_MAX, OPS_PER_ACCOUNT, ORPHANS_PER_CHANNEL};
 
 fn orphan(log: &ControlLog, parent: u64) -> VerifiedOp {
     let mut id = [0xaa; 32];
@@ -183,16 +183,18 @@ fn a_channel_has_no_second_beginning() {
 #[test]
 fn a_log_that_everybody_follows_is_never_resolved_anew() {
     let mut log = founded();
+    admit(&mut log, 1, Role::Admin, bob());
+    admit(&mut log, 2, Role::Admin, carol());
     let mut copy = log.clone();
+    let before = log.len();
     for n in 0..10_000 {
-        let op = log
-            .author(&alice().phone, topic(&n.to_string()), NOW)
-            .unwrap();
+        let who = [alice(), bob(), carol()][n % 3];
+        let op = log.author(&who.phone, topic(&n.to_string()), NOW).unwrap();
         copy.insert(op);
         assert!(copy.settled.roster(&copy.graph).is_some());
     }
     assert_eq!(copy.roster().topic, "9999");
-    assert_eq!(copy.roster().verdicts.len(), 10_001);
+    assert_eq!(copy.roster().verdicts.len(), before + 10_000);
 }
 
 #[test]
@@ -331,4 +333,69 @@ fn what_is_missing_is_right_for_any_have() {
             .collect();
         assert_eq!(missing, expected);
     }
+}
+
+/// An op without signature, as nobody checks one here.
+fn unsigned(by: &DeviceSecrets, parents: &[&VerifiedOp], body: Body) -> VerifiedOp {
+    let mut ids: Vec<OpId> = parents.iter().map(|parent| parent.id()).collect();
+    ids.sort_unstable();
+    let highest = parents.iter().map(|parent| parent.op().lamport).max();
+    let op = ControlOp {
+        channel: Some(parents[0].channel()),
+        author: by.account,
+        device: by.device(),
+        parents: ids,
+        lamport: 1 + highest.unwrap(),
+        at: NOW,
+        body,
+    };
+    VerifiedOp::unsigned(op, None)
+}
+
+#[test]
+fn an_account_has_so_many_ops_in_a_row_on_every_node_alike() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Admin, bob());
+    let mut tip = head(&log);
+    let mut chain = Vec::new();
+    // Bob's Join is one.
+    for n in 1..OPS_PER_ACCOUNT {
+        tip = unsigned(&bob().phone, &[&tip], topic(&n.to_string()));
+        assert!(matches!(log.insert(tip.clone()), Inserted::Added(_)));
+        chain.push(tip.clone());
+    }
+    let beyond = unsigned(&bob().phone, &[&tip], topic("one too many"));
+    let refusal = Refusal::AuthorFull;
+    assert_eq!(log.insert(beyond.clone()), Inserted::Refused(refusal));
+    assert!(!refusal.is_offence());
+    // Not even because somebody else builds on it.
+    let upon = unsigned(&alice().phone, &[&beyond], topic("upon it"));
+    assert_eq!(log.insert(upon), Inserted::Waiting);
+    assert_eq!(log.insert(beyond), Inserted::Refused(refusal));
+    let denied = log.author(&bob().phone, name("x"), NOW);
+    assert_eq!(denied, Err(Denied::Refused(refusal)));
+    log.author(&alice().phone, remove(bob()), NOW).unwrap();
+}
+
+#[test]
+fn of_what_an_account_writes_at_once_a_node_takes_so_many_and_what_others_build_on() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Admin, bob());
+    let base = head(&log);
+    let flood = |n: usize| unsigned(&bob().phone, &[&base], topic(&n.to_string()));
+    for n in 1..OPS_PER_ACCOUNT {
+        assert!(matches!(log.insert(flood(n)), Inserted::Added(_)));
+    }
+    let beyond = flood(OPS_PER_ACCOUNT);
+    let refused = Inserted::Refused(Refusal::AuthorFull);
+    assert_eq!(log.insert(beyond.clone()), refused);
+    // Nor if a stranger or Bob himself builds on it.
+    for device in [&dave().phone, &bob().laptop] {
+        log.insert(unsigned(device, &[&beyond], topic("upon it")));
+        assert_eq!(log.insert(beyond.clone()), refused);
+    }
+    let upon = unsigned(&alice().laptop, &[&beyond], topic("upon it"));
+    assert_eq!(log.insert(upon.clone()), Inserted::Waiting);
+    assert!(matches!(log.insert(beyond), Inserted::Added(_)));
+    assert!(log.contains(&upon.id()));
 }
