@@ -185,6 +185,22 @@ fn when_all_owners_leave_at_once_the_one_standing_lowest_stays() {
 }
 
 #[test]
+fn the_last_owner_who_leaves_twice_at_once_stays() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Owner, bob());
+    let (mut bobs, mut laptops) = (log.clone(), log.clone());
+    log.author(&alice().phone, Body::Leave, NOW).unwrap();
+    let leavings = [
+        bobs.author(&bob().phone, Body::Leave, NOW).unwrap(),
+        laptops.author(&bob().laptop, Body::Leave, NOW).unwrap(),
+    ];
+    meet(&mut log, &mut bobs);
+    meet(&mut log, &mut laptops);
+    assert!(leavings.iter().all(|leaving| !stands(&log, leaving)));
+    assert_eq!(active(&laptops), [bob().account()]);
+}
+
+#[test]
 fn an_owner_stays_whose_only_heir_turns_out_to_be_none() {
     // Bob leaves while Alice makes him an owner, so that she can leave.
     let mut log = founded();
