@@ -41,6 +41,7 @@
 //!    expelled: let in by an op that its own ancestors allow and these rules do not. Whoever was
 //!    removed or expelled may have been given the keys of any other.
 
+mod devices;
 mod epochs;
 mod owners;
 mod seats;
@@ -48,9 +49,7 @@ mod stages;
 mod standings;
 mod withdrawn;
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::body::Body;
 use super::graph::{Graph, Index};
@@ -59,7 +58,6 @@ use super::line::{Field, Lines};
 use super::role::{Role, Standing};
 use super::roster::Roster;
 use super::verdict::{Rule, Verdict};
-use crate::identity::Certified;
 use crate::ids::{AccountId, DeviceId, InviteId, OpId};
 use seats::Seats;
 pub(super) use stages::stages;
@@ -208,41 +206,6 @@ impl<'a> Contest<'a> {
         self.ops
             .iter()
             .filter_map(|&op| Some((op, judgments[op as usize].grounds()?)))
-    }
-
-    /// Rule 7: goes through each account's certificates from the oldest to the newest; each
-    /// revokes the devices of the one before that it does not list.
-    fn revocations(&self) -> BTreeMap<DeviceId, Vec<Index>> {
-        let mut brought: BTreeMap<AccountId, Vec<(Index, &Arc<Certified>)>> = BTreeMap::new();
-        for (index, _) in self.allowed() {
-            if let Ok(Some(certified)) = self.graph.op(index).credentials() {
-                brought
-                    .entry(certified.account)
-                    .or_default()
-                    .push((index, certified));
-            }
-        }
-        let mut revoked: BTreeMap<DeviceId, Vec<Index>> = BTreeMap::new();
-        for (account, mut certificates) in brought {
-            // A stable sort: of equal ones the first to be brought counts.
-            certificates.sort_by(|(_, a), (_, b)| older_first(a, b));
-            let mut known = self
-                .base
-                .members
-                .get(&account)
-                .map(|member| &member.certified);
-            for (index, certified) in certificates {
-                if known.is_some_and(|known| !certified.supersedes(known)) {
-                    continue;
-                }
-                let dropped = known.iter().flat_map(|known| known.devices.keys());
-                for device in dropped.filter(|id| !certified.devices.contains_key(id)) {
-                    revoked.entry(*device).or_default().push(index);
-                }
-                known = Some(certified);
-            }
-        }
-        revoked
     }
 
     /// Rules 1 to 4 and 6 for everything that decides who belongs: in the order of authority, each
@@ -458,13 +421,5 @@ impl<'a> Contest<'a> {
 
     fn id(&self, index: Index) -> OpId {
         self.graph.op(index).id()
-    }
-}
-
-fn older_first(a: &Certified, b: &Certified) -> Ordering {
-    match (a.supersedes(b), b.supersedes(a)) {
-        (true, _) => Ordering::Greater,
-        (_, true) => Ordering::Less,
-        _ => Ordering::Equal,
     }
 }
