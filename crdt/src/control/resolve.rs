@@ -24,7 +24,8 @@
 //! 4. **Nothing stands on what is void**: an op by an account whose admission or promotion is
 //!    void, an op about somebody whose admission is void or who only stood lower by a void op, a
 //!    join by an invite that is void, coming back after a leaving or removal that is void. Nor
-//!    does a promotion of somebody who left at the same time. And what somebody did not know to
+//!    does a promotion of somebody who left at the same time; a lower role does, or leaving would
+//!    bring back what that made void. And what somebody did not know to
 //!    count (a removal, another role) counts against them: an op by an account that by then was
 //!    out or stood lower, and one about somebody who by then stood higher, are void.
 //! 5. **There is always an owner.** If by all this an op takes the last owner away, the lowest in

@@ -52,7 +52,7 @@ impl Contest<'_> {
                     None => Ok(()),
                 }
             }
-            Body::SetRole { account, .. } => {
+            Body::SetRole { account, .. } if self.withdrawal(index).is_none() => {
                 match self.withdrawn(Field::Leaving(*account), index) {
                     Some(by) => Err(Rule::SubjectLeft { by }),
                     None => Ok(()),

@@ -347,3 +347,25 @@ fn an_addition_that_is_void_needs_a_new_epoch() {
     assert_eq!(status(&log, dave()), Status::Expelled);
     assert_eq!(log.roster().usable_epoch(), None);
 }
+
+#[test]
+fn a_removal_that_counts_after_all_counts_against_whoever_took_it_to_be_void() {
+    // Bob's laptop leaves, so his removal of Carol is void; but the laptop was dismissed.
+    let mut log = founded();
+    admit(&mut log, 1, Role::Moderator, bob());
+    admit(&mut log, 2, Role::Member, carol());
+    let mut laptop = log.clone();
+    let removed = log.author(&bob().phone, remove(carol()), NOW).unwrap();
+    laptop.author(&bob().laptop, Body::Leave, NOW).unwrap();
+    let mut carols = log.clone();
+    pull(&mut carols, &laptop);
+    let body = link(&log, 7).opening(Role::Member, 1);
+    let invited = carols.author(&carol().phone, body, NOW).unwrap();
+    let certificate = bob().phone.dismiss(&bob().laptop.device()).unwrap();
+    log.author(&bob().phone, Body::Devices { certificate }, NOW)
+        .unwrap();
+    meet(&mut log, &mut carols);
+    let rule = Rule::StoodLower { by: removed.id() };
+    assert_eq!(verdict(&log, &invited), Verdict::Void(rule));
+    assert!(stands(&carols, &removed) && !is_active(&carols, carol()));
+}

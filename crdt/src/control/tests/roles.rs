@@ -267,3 +267,20 @@ fn a_right_counts_as_it_was_when_somebody_wrote() {
     assert_eq!([50, 150, 250, 350].map(may), [true, false, true, false]);
     assert!(!log.roster().may(&carol().account(), Right::Write, NOW));
 }
+
+#[test]
+fn leaving_brings_nothing_back_that_a_lower_role_made_void() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Admin, bob());
+    admit(&mut log, 2, Role::Member, carol());
+    let mut bobs = log.clone();
+    let lowered = log
+        .author(&alice().phone, role(bob(), Role::Reader), NOW)
+        .unwrap();
+    let removed = bobs.author(&bob().phone, remove(carol()), NOW).unwrap();
+    bobs.author(&bob().phone, Body::Leave, NOW).unwrap();
+    meet(&mut log, &mut bobs);
+    let rule = Rule::Lowered { by: lowered.id() };
+    assert_eq!(verdict(&log, &removed), Verdict::Void(rule));
+    assert!(is_active(&bobs, carol()) && !is_active(&log, bob()));
+}

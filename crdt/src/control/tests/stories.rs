@@ -380,7 +380,7 @@ fn keeps_the_rules(log: &ControlLog) -> Result<(), String> {
 }
 
 fn check(seed: u64) -> Result<(), String> {
-    let steps = 5 + seed as usize % 36;
+    let steps = 5 + seed as usize % 30;
     let log = Story::new(seed).tell(steps);
     let ops: Vec<VerifiedOp> = log.iter().cloned().collect();
     let mut rng = ChaCha20Rng::seed_from_u64(!seed);
