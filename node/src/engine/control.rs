@@ -68,7 +68,7 @@ impl Engine {
                 }
                 Inserted::Waiting => taken.incomplete = true,
                 Inserted::Known => {}
-                Inserted::Refused(_) => taken.foul = true,
+                Inserted::Refused(refusal) => taken.foul |= refusal.is_offence(),
             }
         }
         if taken.new > 0 {

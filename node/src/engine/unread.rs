@@ -215,7 +215,7 @@ fn may_delete(roster: &Roster, device: &DeviceId, author: &DeviceId) -> bool {
     };
     let moderates = roster.role(&account);
     roster.account_of(author) == Some(account)
-        || moderates.is_some_and(|role| role.has(Right::DeleteOthers))
+        || moderates.is_some_and(|role| role >= roster.least_role(Right::DeleteOthers))
 }
 
 fn stored_deleters(view: &View<'_>, id: &ChannelId, place: Place) -> Vec<DeviceId> {

@@ -9,7 +9,7 @@ use kith_crdt::encoding;
 use kith_crdt::envelope::{Envelope, Opened};
 use kith_crdt::ids::{AccountId, EpochId, MessageId, Place, Window};
 use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS, TOPIC_MAX_CHARS};
-use kith_crdt::projection::{self, Claim, Original, Rendered};
+use kith_crdt::projection::{self, Claim, ClaimKind, Original, Rendered};
 use kith_crdt::segment::{Entry, Message as Said, read_change};
 use kith_crdt::time::Hlc;
 use kith_store::Line;
@@ -146,7 +146,7 @@ impl Reading<'_> {
     pub(crate) fn history(&self, channel: &ChannelView, place: Place) -> Option<Vec<Version>> {
         let found = self.find(channel, place)?;
         let claims = self.view.claims(&channel.id, &found.id);
-        let rendered = rendered(channel, &found, &claims);
+        let rendered = self.rendered(channel, &found, &claims);
         let (deleted_by, reason) = self.deletion(channel, &rendered);
         let versions = rendered
             .versions
@@ -227,7 +227,7 @@ impl Reading<'_> {
         ) {
             return None;
         }
-        let rendered = rendered(channel, found, &around.claims);
+        let rendered = self.rendered(channel, found, &around.claims);
         let deleted = rendered.deleted.is_some();
         let (deleted_by, reason) = self.deletion(channel, &rendered);
         let text = if deleted {
@@ -385,25 +385,51 @@ fn open(opener: &mut Opener<'_>, place: Place, stored: &[u8]) -> Option<Found> {
     })
 }
 
-/// What the claims that count make of a message.
-fn rendered(channel: &ChannelView, found: &Found, claims: &[Vec<u8>]) -> Rendered {
-    let claims: Vec<Claim> = claims
-        .iter()
-        .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
-        .collect();
-    projection::render(
-        &Original {
-            author: found.author,
-            place: found.place,
-        },
-        &claims,
-        |device| channel.roster.account_of(device),
-        |account| {
-            // What a moderator deleted stays deleted when they leave.
-            let role = channel.roster.role(account);
-            role.is_some_and(|role| role.has(Right::DeleteOthers))
-        },
-    )
+impl Reading<'_> {
+    /// What the claims that count make of a message.
+    fn rendered(&self, channel: &ChannelView, found: &Found, claims: &[Vec<u8>]) -> Rendered {
+        let claims: Vec<Claim> = claims
+            .iter()
+            .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
+            .filter(|claim| self.claim_counts(channel, found, claim))
+            .collect();
+        projection::render(
+            &Original {
+                author: found.author,
+                place: found.place,
+            },
+            &claims,
+            |device| channel.roster.account_of(device),
+            // Only deletions by those who might are left.
+            |_| true,
+        )
+    }
+
+    /// Whether whoever claims something had the right to when they did, and no removal hides it.
+    fn claim_counts(&self, channel: &ChannelView, found: &Found, claim: &Claim) -> bool {
+        let roster = &channel.roster;
+        let Some(account) = roster.account_of(&claim.at.log.writer.device) else {
+            return false;
+        };
+        let right = match claim.kind {
+            ClaimKind::Edit => Right::Write,
+            ClaimKind::Reaction { .. } => Right::React,
+            // What is one's own one may always take back.
+            ClaimKind::Deletion if account == found.author => return true,
+            ClaimKind::Deletion => Right::DeleteOthers,
+        };
+        if !roster.may(&account, right, claim.hlc.millis()) {
+            return false;
+        }
+        // The epoch is looked up only of those who were removed at some time.
+        roster
+            .hidden_by(&account, &claim.at, &EpochId([0; 16]))
+            .is_none()
+            || self.envelope(channel, claim.at).is_some_and(|envelope| {
+                let epoch = &envelope.header.epoch;
+                roster.hidden_by(&account, &claim.at, epoch).is_none()
+            })
+    }
 }
 
 /// The text in an envelope's body; none where it cannot be opened or is no text within bounds.
