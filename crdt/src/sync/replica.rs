@@ -3,6 +3,8 @@
 //! Reading only: what a session receives is applied by its host, through the same doors as
 //! everything else. A node implements it over its store, the tests in memory.
 
+use std::collections::BTreeSet;
+
 use super::digest::{Digest, SegmentDigests};
 use super::message::BeaconTime;
 use crate::control::ControlLog;
@@ -36,10 +38,10 @@ pub trait Replica {
     /// The newest beacon of a device as received.
     fn beacon(&self, device: &DeviceId) -> Option<Signed>;
 
-    /// Whether something written here is not known to have reached every member, so that what
-    /// others were heard to hold is worth asking for even of a peer who holds the same.
-    fn awaits_word(&self) -> bool {
-        false
+    /// The devices that are not known to hold all that was written here, so that word of them is
+    /// worth asking for even of a peer who holds the same.
+    fn awaited(&self) -> BTreeSet<DeviceId> {
+        BTreeSet::new()
     }
 
     /// The digest of the whole channel.

@@ -25,9 +25,10 @@ use super::targets::{Brought, Targets};
 use crate::beacon::Beacon;
 use crate::control::VerifiedOp;
 use crate::crypto::sign::Signed;
-use crate::ids::{ChannelId, LogId, SegmentId};
+use crate::ids::{ChannelId, DeviceId, LogId, SegmentId};
 use crate::limits::{SUMMARY_HEADS, SYNC_BEACONS, VECTOR_SEGMENTS};
 use crate::log::Fork;
+use crate::time::Hlc;
 
 /// One pull of one channel from one peer.
 #[derive(Debug)]
@@ -339,10 +340,7 @@ impl Session {
 
     fn plan(&mut self, replica: &impl Replica) -> Option<Request> {
         if self.same {
-            return replica
-                .awaits_word()
-                .then(|| self.ask_beacons(replica))
-                .flatten();
+            return self.ask_word(replica);
         }
         self.ask_control(replica)
             .or_else(|| self.ask_pull(replica))
@@ -416,11 +414,38 @@ impl Session {
     }
 
     fn ask_beacons(&mut self, replica: &impl Replica) -> Option<Request> {
-        if !self.beacons_open {
+        let have = replica.beacon_times();
+        self.ask_beacons_after(have.clone(), have)
+    }
+
+    /// Asks for newer beacons of those devices alone that the replica waits for word of. Of the
+    /// others it says that it has the last there will ever be.
+    fn ask_word(&mut self, replica: &impl Replica) -> Option<Request> {
+        let awaited = replica.awaited();
+        if awaited.is_empty() {
             return None;
         }
         let have = replica.beacon_times();
-        let mut newest = have.clone();
+        let mut known: BTreeMap<DeviceId, Hlc> =
+            have.iter().map(|held| (held.device, LAST_EVER)).collect();
+        for device in &awaited {
+            let newest = have.iter().find(|held| held.device == *device);
+            known.insert(*device, newest.map_or(Hlc(0), |held| held.hlc));
+        }
+        let known = known
+            .into_iter()
+            .map(|(device, hlc)| BeaconTime { device, hlc });
+        self.ask_beacons_after(have, known.collect())
+    }
+
+    fn ask_beacons_after(
+        &mut self,
+        have: Vec<BeaconTime>,
+        mut newest: Vec<BeaconTime>,
+    ) -> Option<Request> {
+        if !self.beacons_open {
+            return None;
+        }
         newest.sort_unstable_by_key(|held| std::cmp::Reverse(held.hlc));
         newest.truncate(SYNC_BEACONS);
         self.asked = Asked::Beacons { have };
@@ -430,6 +455,9 @@ impl Session {
         })
     }
 }
+
+/// Later than any beacon.
+const LAST_EVER: Hlc = Hlc(u64::MAX);
 
 fn heads(replica: &impl Replica, wants: &[LogWant]) -> Vec<Option<Head>> {
     wants

@@ -1,5 +1,7 @@
 //! A channel as sync sees it: what is in memory, and the store behind it.
 
+use std::collections::BTreeSet;
+
 use kith_crdt::control::ControlLog;
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::envelope::Envelope;
@@ -61,11 +63,21 @@ impl Replica for Served<'_> {
         self.view.fork(&self.channel.id, log)
     }
 
-    fn awaits_word(&self) -> bool {
-        self.channel.reaches.iter().any(|(log_id, reach)| {
-            let log = self.channel.logs.get(log_id);
-            log.is_some_and(|log| log.messages.above(reach.delivered) > 0)
-        })
+    fn awaited(&self) -> BTreeSet<DeviceId> {
+        let written = self.channel.reaches.iter().filter_map(|(log_id, reach)| {
+            let last = self.channel.logs.get(log_id)?.messages.last()?;
+            (reach.delivered < last).then_some((log_id, last))
+        });
+        let mut awaited = BTreeSet::new();
+        for (log_id, last) in written {
+            let devices = self.channel.others(&log_id.writer.device);
+            awaited.extend(
+                devices
+                    .map(|(device, _)| device)
+                    .filter(|device| self.channel.holds.of(device, log_id) < last),
+            );
+        }
+        awaited
     }
 
     fn beacon_times(&self) -> Vec<BeaconTime> {
