@@ -22,7 +22,7 @@ const WRITE_BUFFERS_BYTES: usize = 16 << 20;
 /// Bytes of recent writes kept in memory for one table.
 const WRITE_BUFFER_BYTES: usize = 8 << 20;
 /// Bytes of write-ahead log, and so of what a start has to replay.
-const WAL_BYTES: u64 = 16 << 20;
+const WAL_BYTES: u64 = 12 << 20;
 /// Files open at a time.
 const OPEN_FILES: i32 = 256;
 /// Seconds before a file of the last level is rewritten for no other reason than its age.

@@ -184,15 +184,17 @@ impl Channel {
             .map(|index| SegmentId { window, index })
             .find(|segment| {
                 let size = self.sizes.get(segment).copied().unwrap_or(0);
+                if size >= SEGMENT_ENVELOPES {
+                    return false;
+                }
                 let id = LogId {
                     segment: *segment,
                     writer: *writer,
                 };
-                let open = match self.logs.get(&id) {
+                match self.logs.get(&id) {
                     Some(log) => log.head < LOG_ENVELOPES && log.fork.is_none(),
                     None => !lost(&id),
-                };
-                size < SEGMENT_ENVELOPES && open
+                }
             })
     }
 

@@ -22,7 +22,7 @@ const BEACON_GAP_MS: u64 = 250;
 const BEACON_DELAY_MS: u64 = 20;
 /// Positions that every beacon has, changed or not: who hears it may have missed the last ones.
 /// What is older, equal digests settle.
-const NEWEST_POSITIONS: usize = 32;
+const NEWEST_POSITIONS: usize = 4;
 /// Delivery events of one log and turn: the newest, where history arrives in bulk.
 const ARRIVALS_MAX: usize = 256;
 

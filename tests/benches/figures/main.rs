@@ -161,6 +161,9 @@ async fn latencies(
     let (a, b) = (Stage::client(&stage.ana), Stage::client(&stage.ben));
     load::fill(&a, first..at.max(first)).await?;
     load::until_held(&b, at.max(first)).await?;
+    let others = stage.b.as_ref().map(Daemon::pid);
+    let pids: Vec<u32> = std::iter::once(stage.a.pid()).chain(others).collect();
+    probe::until_idle(&pids).await?;
     stage.report.probe(stage.ana.path());
     let acknowledged = load::acknowledged(&a, sizes.sends).await?;
     stage.report.latency(

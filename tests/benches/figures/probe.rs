@@ -1,5 +1,6 @@
 //! What the machine says of itself: its disk, and a process's memory.
 
+use anyhow::Context as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -71,4 +72,43 @@ fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
     let kilobytes: u64 = kilobytes.unwrap_or_default().trim().parse()?;
     Ok(kilobytes * 1024)
+}
+
+/// Waits until processes have used no time to speak of for a second, so that what a fill has left
+/// to do in the background is not measured as what comes after it.
+///
+/// # Errors
+/// If there is no such process.
+pub(crate) async fn until_idle(pids: &[u32]) -> anyhow::Result<()> {
+    /// Hundredths of a second that an idle node uses in a second.
+    const IDLE_TICKS: u64 = 5;
+    let mut pause = tokio::time::interval(Duration::from_secs(1));
+    let mut before = None;
+    loop {
+        pause.tick().await;
+        let used = pids
+            .iter()
+            .map(|pid| used_ticks(*pid))
+            .sum::<anyhow::Result<u64>>()?;
+        if before.is_some_and(|before| used - before <= IDLE_TICKS) {
+            return Ok(());
+        }
+        before = Some(used);
+    }
+}
+
+/// User and system time of a process, in hundredths of a second: fields 14 and 15 of proc(5).
+fn used_ticks(pid: u32) -> anyhow::Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat
+        .rsplit_once(')')
+        .context("proc(5) has the name in parentheses")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let field = |number: usize| -> anyhow::Result<u64> {
+        Ok(fields
+            .get(number - 3)
+            .context("proc(5) has more fields")?
+            .parse()?)
+    };
+    Ok(field(14)? + field(15)?)
 }
