@@ -79,7 +79,7 @@ impl Output {
     }
 }
 
-/// What [`print`] says where nobody reads any more.
+/// What [`print()`] says where nobody reads any more.
 const READER_LEFT: &str = "nobody reads the output any more";
 
 /// Prints text that is clean. A reader who has seen enough and left ends the command, and
