@@ -171,7 +171,7 @@ pub struct Writer {
     /// The device that signs.
     #[n(0)]
     pub device: DeviceId,
-    /// Which life of the device: 0 is the first, the others are drawn at random.
+    /// Which life of the device; drawn at random.
     #[n(1)]
     pub incarnation: u32,
 }

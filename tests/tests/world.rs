@@ -418,3 +418,15 @@ fn who_goes_without_a_word_is_told_of_once() {
 
     assert_eq!(world.told_of(0, 1), [false]);
 }
+
+#[test]
+fn the_first_incarnation_is_drawn_like_any_other() {
+    let mut world = World::new(2, 43);
+    let channel = world.channel("general");
+    world.say(0, channel, "hello");
+    let reader = world.engine(0).reader();
+    let logs = reader.view().logs(&channel);
+    let log: kith_crdt::log::Log = kith_crdt::encoding::decode(&logs[0].1, 1 << 16).unwrap();
+    assert_ne!(log.id.writer, world.secrets(0).writer());
+    assert_eq!(world.engine(0).shared().began_anew(), None);
+}

@@ -14,7 +14,7 @@
 //!    forks: the home was set back without leaving a trace;
 //! 3. when its own last entry cannot be read back.
 //!
-//! An incarnation is drawn, not counted: two copies of one home must not come to the same.
+//! An incarnation is drawn, not counted, and the first one as well: two copies of one home must not come to the same.
 
 use kith_crdt::ids::Writer;
 use kith_crdt::time::Millis;
@@ -80,8 +80,12 @@ impl Engine {
                 self.shared.put_began_anew(record.since);
                 self.keep_writer(record.since);
             }
-            // Nothing has been written that could be written twice.
-            _ if view.channels().is_empty() => self.keep_writer(None),
+            // Nothing was written here. But this may be a backup of the day on which the home was
+            // made, so the first incarnation is drawn as well; there is nothing to tell of that.
+            _ if view.channels().is_empty() => {
+                self.writer.incarnation = self.rng.next_u32();
+                self.keep_writer(None);
+            }
             Some(record) => {
                 self.writer.incarnation = record.incarnation;
                 self.begin_anew(
