@@ -145,6 +145,9 @@ impl Reading<'_> {
     /// The texts a message has had, the first one first.
     pub(crate) fn history(&self, channel: &ChannelView, place: Place) -> Option<Vec<Version>> {
         let found = self.find(channel, place)?;
+        if !is_shown(channel, &found) {
+            return None;
+        }
         let claims = self.view.claims(&channel.id, &found.id);
         let rendered = self.rendered(channel, &found, &claims);
         let (deleted_by, reason) = self.deletion(channel, &rendered);
@@ -217,14 +220,7 @@ impl Reading<'_> {
         lookups: &mut Lookups,
     ) -> Option<Message> {
         let member = channel.roster.members.get(&found.author)?;
-        if !counts(
-            channel,
-            &found.author,
-            Right::Write,
-            found.hlc,
-            &found.place,
-            &found.epoch,
-        ) {
+        if !is_shown(channel, found) {
             return None;
         }
         let rendered = self.rendered(channel, found, &around.claims);
@@ -345,17 +341,13 @@ impl Reading<'_> {
     }
 }
 
-/// Whether what an account wrote counts: it then had the right, and no removal hides it.
-fn counts(
-    channel: &ChannelView,
-    account: &AccountId,
-    right: Right,
-    hlc: Hlc,
-    place: &Place,
-    epoch: &EpochId,
-) -> bool {
-    let roster = &channel.roster;
-    roster.may(account, right, hlc.millis()) && roster.hidden_by(account, place, epoch).is_none()
+/// Whether a message is shown: its author then had the right to write, and no removal hides it.
+fn is_shown(channel: &ChannelView, found: &Found) -> bool {
+    let (roster, author) = (&channel.roster, &found.author);
+    roster.may(author, Right::Write, found.hlc.millis())
+        && roster
+            .hidden_by(author, &found.place, &found.epoch)
+            .is_none()
 }
 
 /// The name that an account of the channel goes by; empty if it is none.
