@@ -38,6 +38,16 @@ pub(crate) enum Change {
     },
 }
 
+impl Change {
+    pub(crate) const fn table(&self) -> Table {
+        match self {
+            Self::Put { table, .. }
+            | Self::Delete { table, .. }
+            | Self::DeleteRange { table, .. } => *table,
+        }
+    }
+}
+
 /// A set of changes that become durable together or not at all.
 pub struct Batch {
     shared: Arc<Shared>,

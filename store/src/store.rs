@@ -31,7 +31,7 @@ use crate::salvage;
 use crate::seal::{self, Nonces, OVERHEAD, Site, TABLE_KEY};
 use crate::shared::{Shared, TableKeys};
 use crate::table::Table;
-use crate::timeline::{self, Rewrite};
+use crate::timeline::{self, NewestBlocks, Rewrite};
 use crate::vault::{FORMAT, Vault};
 use crate::view::Reader;
 use crate::window_keys::{Lookup, WindowKey};
@@ -54,6 +54,7 @@ pub struct Store {
     key_db: KeyDb,
     nonces: Nonces,
     events: EventCursors,
+    newest_blocks: NewestBlocks,
     sweep: SweepPosition,
 }
 
@@ -113,6 +114,7 @@ impl Store {
             key_db,
             nonces: Nonces::new()?,
             events,
+            newest_blocks: NewestBlocks::default(),
             sweep: SweepPosition::default(),
         };
         store.finish_shredding()?;
@@ -149,9 +151,20 @@ impl Store {
         for change in &batch.changes {
             self.write_change(&mut writes, &seals, change);
         }
+        if batch
+            .changes
+            .iter()
+            .any(|change| change.table() == Table::Timeline)
+        {
+            self.newest_blocks.clear();
+        }
+        let mut newest_blocks = BTreeMap::new();
         for (shelf, changes) in &batch.timeline {
             let seal = seals.get(&(*shelf.channel(), shelf.window()));
-            for Rewrite { key, plain } in timeline::rewrite(&self.shared, shelf, changes) {
+            let newest = self.newest_blocks.take(shelf);
+            let rewritten = timeline::rewrite(&self.shared, shelf, newest, changes);
+            newest_blocks.extend(rewritten.newest.map(|block| (*shelf, block)));
+            for Rewrite { key, plain } in rewritten.blocks {
                 self.write(
                     &mut writes,
                     Site {
@@ -180,6 +193,7 @@ impl Store {
             cursors.trim(&self.shared, &mut writes);
         }
         self.write_synced(writes)?;
+        self.newest_blocks.keep(newest_blocks);
         self.events = cursors;
         Ok(CommitInfo {
             first,

@@ -83,12 +83,25 @@ fn any_entry() -> impl Strategy<Value = TimelineEntry> {
         .prop_map(|(window, ms, device, seq)| entry(window, hlc(window, ms), device, seq))
 }
 
+/// Bulk, as a peer's history comes, and one message at a time, as people write.
+fn any_commits() -> impl Strategy<Value = Vec<Vec<(TimelineEntry, bool)>>> {
+    let changes = |size| prop::collection::vec((any_entry(), prop::bool::weighted(0.8)), size);
+    prop_oneof![
+        prop::collection::vec(changes(1..300), 1..8),
+        (
+            changes(200..400),
+            prop::collection::vec(changes(1..4), 1..60)
+        )
+            .prop_map(|(first, rest)| [vec![first], rest].concat()),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn pages_are_those_of_a_sorted_set(
-        commits in prop::collection::vec(prop::collection::vec((any_entry(), prop::bool::weighted(0.8)), 1..300), 1..8),
+        commits in any_commits(),
         limit in 1_usize..200,
         cursor in any_entry(),
     ) {
@@ -183,4 +196,22 @@ fn the_lengths_of_many_lines_are_those_of_each() {
         view.lengths(&lines),
         lines.map(|line| view.count(line, None))
     );
+}
+
+#[test]
+fn what_is_written_after_a_shredding_does_not_bring_back_what_was_there() {
+    let mut store = in_memory();
+    let lines = [
+        Line::main(&CHANNEL),
+        Line::thread(&CHANNEL, &MessageId([1; 10])),
+    ];
+    let (old, new) = (entry(DAY, hlc(DAY, 1), 1, 1), entry(DAY, hlc(DAY, 2), 1, 2));
+    for line in lines {
+        commit(&mut store, line, &[(old, true)]);
+    }
+    store.shred(&CHANNEL, Window(DAY)).unwrap();
+    for line in lines {
+        commit(&mut store, line, &[(new, true)]);
+        assert_eq!(read_all(&store, line, 9), [new]);
+    }
 }

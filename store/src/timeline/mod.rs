@@ -10,6 +10,7 @@
 //! a page is the merge of two runs.
 
 mod block;
+mod newest;
 mod read;
 mod write;
 
@@ -20,6 +21,7 @@ use kith_crdt::time::Hlc;
 
 use crate::keys::{RecordKeys, Tag};
 
+pub(crate) use newest::NewestBlocks;
 pub(crate) use read::{count, lengths, page};
 pub(crate) use write::{Changes, Rewrite, rewrite};
 
@@ -27,7 +29,7 @@ pub(crate) use write::{Changes, Rewrite, rewrite};
 const BLOCK_MAX: usize = 128;
 
 /// A line of conversation: a channel's main timeline, or one thread of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line {
     channel: ChannelId,
     thread: Option<MessageId>,
@@ -96,7 +98,7 @@ impl PartialOrd for TimelineEntry {
 }
 
 /// One of the two sorted runs of blocks that make up a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Run {
     /// Windows that start at midnight.
     Days,
@@ -117,7 +119,7 @@ impl Run {
 }
 
 /// Where entries of one window of one line are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Shelf {
     line: Line,
     run: Run,

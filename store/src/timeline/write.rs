@@ -1,11 +1,12 @@
 //! Changing the index: which blocks a set of insertions and removals touches, and what they hold
-//! afterwards. Each touched block is read once and written once.
+//! afterwards. Each touched block is read at most once and written once.
 
 use std::collections::BTreeMap;
 
 use kith_crdt::time::Hlc;
 use rocksdb::ReadOptions;
 
+use super::newest::NewestBlock;
 use super::read::read_block;
 use super::{BLOCK_MAX, BlockKey, Shelf, TimelineEntry, block};
 use crate::keys::after_prefix;
@@ -25,14 +26,36 @@ pub(crate) struct Rewrite {
     pub(crate) plain: Option<Vec<u8>>,
 }
 
-/// Works out what changes on one shelf. Reads the newest state; there is one writer.
-pub(crate) fn rewrite(shared: &Shared, shelf: &Shelf, changes: &Changes) -> Vec<Rewrite> {
-    let mut blocks = ShelfBlocks::new(shared, shelf);
+/// What a set of changes does to one shelf.
+pub(crate) struct Rewritten {
+    pub(crate) blocks: Vec<Rewrite>,
+    /// The shelf's newest block afterwards, if it is known.
+    pub(crate) newest: Option<NewestBlock>,
+}
+
+/// Works out what changes on one shelf. Reads the newest state, and not even that where all falls
+/// into the block that is remembered; there is one writer.
+pub(crate) fn rewrite(
+    shared: &Shared,
+    shelf: &Shelf,
+    newest: Option<NewestBlock>,
+    changes: &Changes,
+) -> Rewritten {
+    let mut blocks = ShelfBlocks::new(shared, shelf, newest);
     let touched = blocks.touched_by(changes);
-    touched
-        .into_iter()
-        .flat_map(|(key, touched)| touched.rewrite(key))
-        .collect()
+    let mut whole = Rewritten {
+        blocks: Vec::new(),
+        newest: blocks.newest,
+    };
+    for (key, block) in touched {
+        let is_newest = block.next.is_none();
+        let part = block.rewrite(key);
+        whole.blocks.extend(part.blocks);
+        if is_newest {
+            whole.newest = part.newest;
+        }
+    }
+    whole
 }
 
 /// A block that changes fall into.
@@ -47,26 +70,36 @@ struct Touched {
 /// The blocks of one shelf, as they are before the commit.
 struct ShelfBlocks<'a> {
     shared: &'a Shared,
-    rows: Cursor<'a>,
+    /// Over the shelf's records; made when the first has to be read.
+    rows: Option<Cursor<'a>>,
     first: BlockKey,
+    /// The last block, until it is touched.
+    newest: Option<NewestBlock>,
 }
 
 impl<'a> ShelfBlocks<'a> {
-    fn new(shared: &'a Shared, shelf: &Shelf) -> Self {
-        let tag = shelf.line.tag(&shared.keys, shelf.run);
-        let prefix = [tag.as_slice(), &shelf.window.0.to_be_bytes()].concat();
-        let upper = after_prefix(&prefix);
-        let rows = shared.cursor(Table::Timeline, prefix, upper, ReadOptions::default);
+    fn new(shared: &'a Shared, shelf: &Shelf, newest: Option<NewestBlock>) -> Self {
         Self {
             shared,
-            rows,
+            rows: None,
             first: BlockKey {
-                tag,
+                tag: shelf.line.tag(&shared.keys, shelf.run),
                 window: shelf.window,
                 start: Hlc(0),
                 part: 0,
             },
+            newest,
         }
+    }
+
+    fn rows(&mut self) -> &mut Cursor<'a> {
+        let BlockKey { tag, window, .. } = self.first;
+        let shared = self.shared;
+        self.rows.get_or_insert_with(|| {
+            let prefix = [tag.as_slice(), &window.0.to_be_bytes()].concat();
+            let upper = after_prefix(&prefix);
+            shared.cursor(Table::Timeline, prefix, upper, ReadOptions::default)
+        })
     }
 
     fn touched_by(&mut self, changes: &Changes) -> BTreeMap<BlockKey, Touched> {
@@ -77,8 +110,7 @@ impl<'a> ShelfBlocks<'a> {
                 .and_then(|key| touched.get(&key))
                 .is_some_and(|block| block.next.is_none_or(|next| entry.hlc < next.start));
             if !stays {
-                let (key, entries) = self.find(&entry);
-                let next = self.after(&key);
+                let (key, entries, next) = self.find(&entry);
                 touched.entry(key).or_insert(Touched {
                     entries,
                     next,
@@ -94,41 +126,58 @@ impl<'a> ShelfBlocks<'a> {
         touched
     }
 
-    /// The block that an entry belongs to, and what it holds; the shelf's first block if the
-    /// entry comes before all that exist.
-    fn find(&mut self, entry: &TimelineEntry) -> (BlockKey, Option<Vec<TimelineEntry>>) {
-        self.rows.seek_back(
+    /// The block that an entry belongs to, what it holds, and the block after it; the shelf's
+    /// first block if the entry comes before all that exist.
+    fn find(
+        &mut self,
+        entry: &TimelineEntry,
+    ) -> (BlockKey, Option<Vec<TimelineEntry>>, Option<BlockKey>) {
+        if let Some(newest) = self.newest.take_if(|newest| newest.takes(entry)) {
+            return (newest.key, Some(newest.entries), None);
+        }
+        let (key, entries) = self.read(entry);
+        let next = self.after(&key);
+        (key, entries, next)
+    }
+
+    fn read(&mut self, entry: &TimelineEntry) -> (BlockKey, Option<Vec<TimelineEntry>>) {
+        let (shared, first) = (self.shared, self.first);
+        let rows = self.rows();
+        rows.seek_back(
             &BlockKey {
                 start: entry.hlc,
                 part: u32::MAX,
-                ..self.first
+                ..first
             }
             .to_bytes(),
         );
-        while let Some((row, record)) = self.rows.row() {
+        while let Some((row, record)) = rows.row() {
             if let Some(key) = BlockKey::parse(row) {
-                let entries = read_block(self.shared, row, record);
+                let entries = read_block(shared, row, record);
                 let starts_later =
                     key.part > 0 && entries.first().is_some_and(|first| entry < first);
                 if !starts_later {
                     return (key, Some(entries));
                 }
             }
-            self.rows.prev();
+            rows.prev();
         }
-        (self.first, None)
+        (first, None)
     }
 
     fn after(&mut self, key: &BlockKey) -> Option<BlockKey> {
         let mut beyond = key.to_bytes().to_vec();
         beyond.push(0);
-        self.rows.seek(&beyond);
-        self.rows.row().and_then(|(row, _)| BlockKey::parse(row))
+        let rows = self.rows();
+        rows.seek(&beyond);
+        rows.row().and_then(|(row, _)| BlockKey::parse(row))
     }
 }
 
 impl Touched {
-    fn rewrite(self, key: BlockKey) -> Vec<Rewrite> {
+    /// The block with its changes, in as many pieces as it needs. The newest block is the last of
+    /// them, if anything is left.
+    fn rewrite(self, key: BlockKey) -> Rewritten {
         let existed = self.entries.is_some();
         let mut entries = self.entries.unwrap_or_default();
         let appended = entries.last().copied();
@@ -141,27 +190,40 @@ impl Touched {
             }
             changed = true;
         }
-        if !changed {
-            return Vec::new();
-        }
         if entries.is_empty() {
             let gone = Rewrite {
                 key: key.to_bytes().to_vec(),
                 plain: None,
             };
-            return existed.then_some(gone).into_iter().collect();
+            return Rewritten {
+                blocks: (changed && existed).then_some(gone).into_iter().collect(),
+                newest: None,
+            };
+        }
+        if !changed {
+            return Rewritten {
+                blocks: Vec::new(),
+                newest: Some(NewestBlock { key, entries }),
+            };
         }
         let appends_only = self
             .changes
             .iter()
             .all(|(entry, wanted)| *wanted && appended.is_none_or(|last| *entry > last));
-        pieces(&entries, appends_only, key, self.next)
-            .into_iter()
-            .map(|(key, piece)| Rewrite {
-                key: key.to_bytes().to_vec(),
-                plain: Some(block::encode(key.window, piece)),
-            })
-            .collect()
+        let pieces = pieces(&entries, appends_only, key, self.next);
+        Rewritten {
+            blocks: pieces
+                .iter()
+                .map(|(key, piece)| Rewrite {
+                    key: key.to_bytes().to_vec(),
+                    plain: Some(block::encode(key.window, piece)),
+                })
+                .collect(),
+            newest: pieces.last().map(|&(key, piece)| NewestBlock {
+                key,
+                entries: piece.to_vec(),
+            }),
+        }
     }
 }
 
