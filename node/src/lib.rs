@@ -12,7 +12,7 @@ pub mod engine;
 pub mod handle;
 mod handover;
 pub mod network;
-mod read;
+pub mod read;
 pub mod record;
 mod shell;
 

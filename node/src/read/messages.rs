@@ -71,11 +71,7 @@ impl Reading<'_> {
     ///
     /// # Errors
     /// [`ApiError`] if the query or a reference in it makes no sense.
-    pub(crate) fn page(
-        &self,
-        channel: &ChannelView,
-        query: &PageQuery,
-    ) -> Result<Vec<Message>, ApiError> {
+    pub fn page(&self, channel: &ChannelView, query: &PageQuery) -> Result<Vec<Message>, ApiError> {
         let limit = query.limit.unwrap_or(PageQuery::LIMIT) as usize;
         if limit == 0 {
             return Err(ApiError::usage("a page needs a limit of at least 1"));

@@ -14,7 +14,7 @@ use kith_store::{Reader, View};
 use crate::engine::Shared;
 
 /// A consistent view of the node for one call.
-pub(crate) struct Reading<'a> {
+pub struct Reading<'a> {
     view: View<'a>,
     shared: &'a Shared,
     me: AccountId,
@@ -23,12 +23,7 @@ pub(crate) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// A view as of now.
-    pub(crate) fn new(
-        reader: &'a Reader,
-        shared: &'a Shared,
-        me: AccountId,
-        device: DeviceId,
-    ) -> Self {
+    pub fn new(reader: &'a Reader, shared: &'a Shared, me: AccountId, device: DeviceId) -> Self {
         Self {
             view: reader.view(),
             shared,

@@ -6,6 +6,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 
+use kith_api::message::PageQuery;
 use kith_crdt::control::Role;
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
@@ -13,7 +14,11 @@ use kith_crdt::identity::{DeviceSecrets, create_account};
 use kith_crdt::ids::{ChannelId, DeviceId, MessageId, TransportKey};
 use kith_crdt::link::InviteLink;
 use kith_crdt::time::Millis;
-use kith_node::engine::{Command, Effects, Engine, Event, Moment, Outcome, Refusal, Run, Runs};
+use kith_node::engine::{
+    Command, Effects, Engine, Event, MemberAct, Moment, Outcome, Refusal, Run, Runs,
+};
+use kith_node::network::NetworkEvent;
+use kith_node::read::Reading;
 use kith_store::{Medium, MemoryEnv, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -31,6 +36,20 @@ struct Node {
     master: Secret,
     disk: MemoryEnv,
     engine: Option<Engine>,
+    /// How far its clock is ahead of the world's.
+    skew_ms: i64,
+}
+
+impl Node {
+    /// What its clock says at a time of the world.
+    const fn clock(&self, now: Millis) -> Millis {
+        Millis(now.0.saturating_add_signed(self.skew_ms))
+    }
+
+    /// When the world has the time that its clock is to have.
+    const fn when(&self, clock: Millis) -> Millis {
+        Millis(clock.0.saturating_sub_signed(self.skew_ms))
+    }
 }
 
 /// Engines and the network between them.
@@ -76,6 +95,7 @@ impl World {
             master,
             disk,
             engine: None,
+            skew_ms: 0,
         });
     }
 
@@ -97,7 +117,8 @@ impl World {
         let mut this = Run([0; 32]);
         self.rng.fill_bytes(&mut this.0);
         let runs = Runs { this, before: None };
-        let engine = Engine::new(node.secrets.clone(), runs, store, rng, Vec::new(), self.now)
+        let now = node.clock(self.now);
+        let engine = Engine::new(node.secrets.clone(), runs, store, rng, Vec::new(), now)
             .expect("a store in memory can be read");
         node.engine = Some(engine);
         self.wire.up(number, node.secrets.transport_key());
@@ -126,6 +147,66 @@ impl World {
         let reader = self.engine(number).reader();
         let line = kith_store::Line::main(channel);
         reader.view().page(line, None, limit).len()
+    }
+
+    /// The texts that a node shows of a channel's newest messages, as its API does, at most 500.
+    pub fn shown(&self, number: usize, channel: &ChannelId) -> Vec<String> {
+        let engine = self.engine(number);
+        let (reader, shared) = (engine.reader(), engine.shared());
+        let Some(view) = shared.channel(channel) else {
+            return Vec::new();
+        };
+        let secrets = &self.nodes[number].secrets;
+        let reading = Reading::new(&reader, &shared, secrets.account, secrets.device());
+        let query = PageQuery {
+            limit: Some(500),
+            ..PageQuery::default()
+        };
+        let page = reading
+            .page(&view, &query)
+            .expect("a page can be asked for");
+        page.into_iter()
+            .filter_map(|message| message.text)
+            .collect()
+    }
+
+    /// Begins to listen on every line, inside the encryption of the transport.
+    pub fn listen(&mut self) {
+        self.wire.heard = Some(Vec::new());
+    }
+
+    /// What was sent since then, as it arrives.
+    pub fn heard(&mut self) -> Vec<NetworkEvent> {
+        self.wire.heard.take().unwrap_or_default()
+    }
+
+    /// Does something about a member, without waiting for others to hear of it.
+    ///
+    /// # Errors
+    /// The engine's refusal.
+    pub fn act(
+        &mut self,
+        number: usize,
+        about: usize,
+        channel: ChannelId,
+        act: MemberAct,
+    ) -> Result<Outcome, Refusal> {
+        let account = self.nodes[about].secrets.account;
+        self.ask(
+            number,
+            Command::Member {
+                channel,
+                account,
+                act,
+                dry_run: false,
+            },
+        )
+    }
+
+    /// Sets a node's clock apart from the world's, by so many milliseconds.
+    pub fn skew(&mut self, number: usize, ms: i64) {
+        self.nodes[number].skew_ms = ms;
+        self.turn(number, Event::Tick);
     }
 
     /// How many gossip frames of a thousand get lost.
@@ -424,8 +505,10 @@ impl World {
 
     /// Hands an event to a node and returns what it wants from the network, which is not carried.
     pub fn observe(&mut self, number: usize, event: Event) -> Vec<kith_node::network::Command> {
-        let engine = self.nodes[number].engine.as_mut().expect("the node runs");
-        engine.handle(self.now, event).network
+        let node = &mut self.nodes[number];
+        let now = node.clock(self.now);
+        let engine = node.engine.as_mut().expect("the node runs");
+        engine.handle(now, event).network
     }
 
     /// The key that a node is known by on the network.
@@ -480,15 +563,15 @@ impl World {
 
     fn deadline(&self, number: usize) -> Option<Millis> {
         // A dial that cannot succeed here would be due for ever.
-        self.nodes[number]
-            .engine
-            .as_ref()?
-            .next_deadline()
-            .map(|at| at.max(self.now.plus(1)))
+        let node = &self.nodes[number];
+        let due = node.engine.as_ref()?.next_deadline()?;
+        Some(node.when(due).max(self.now.plus(1)))
     }
 
     fn turn(&mut self, number: usize, event: Event) {
-        let Some(engine) = self.nodes[number].engine.as_mut() else {
+        let node = &mut self.nodes[number];
+        let now = node.clock(self.now);
+        let Some(engine) = node.engine.as_mut() else {
             return;
         };
         let Effects {
@@ -496,7 +579,7 @@ impl World {
             answers,
             moments,
             ..
-        } = engine.handle(self.now, event);
+        } = engine.handle(now, event);
         self.answers.extend(answers);
         self.presence
             .extend(moments.iter().filter_map(|moment| match moment {

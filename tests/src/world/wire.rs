@@ -26,6 +26,8 @@ pub(super) struct Wire {
     requests: BTreeMap<u64, (usize, u64, usize)>,
     counter: u64,
     last: BTreeMap<(usize, usize), Millis>,
+    /// All that was sent since a test began to listen, as it is inside the transport's encryption.
+    pub(super) heard: Option<Vec<NetworkEvent>>,
 }
 
 impl Wire {
@@ -219,6 +221,9 @@ impl Wire {
         *last = (*last).max(arrival);
         let at = *last;
         self.counter += 1;
+        if let Some(heard) = &mut self.heard {
+            heard.push(event.clone());
+        }
         self.under_way
             .insert((at, self.counter), (from, to, Event::Network(event)));
     }
