@@ -11,6 +11,7 @@ mod load;
 mod newcomer;
 mod probe;
 mod reconnect;
+mod rekey;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -127,6 +128,7 @@ async fn main() -> anyhow::Result<()> {
     let sizes = Sizes::from_env()?;
     let mut report = Report::new();
     core::measure(&mut report);
+    rekey::measure(&mut report);
     let mut stage = Stage::open(report).await?;
 
     let few = latencies(&mut stage, &sizes, 0, FEW).await?;
