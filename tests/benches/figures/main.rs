@@ -36,6 +36,8 @@ struct Sizes {
     sends: usize,
 }
 
+/// Pages read for one figure.
+const PAGES: usize = 1_000;
 /// Costs are compared from here on.
 const FEW: usize = 1_000;
 
@@ -179,7 +181,7 @@ async fn latencies(
         &visible,
         Some((2.0, 10.0)),
     );
-    let page = load::pages(&a, None, 200).await?;
+    let page = load::pages(&a, None, PAGES).await?;
     stage.report.latency(
         &format!("page of the newest 50, at {at}"),
         &page,
@@ -231,7 +233,7 @@ async fn deep(stage: &mut Stage, sizes: &Sizes, small: u64) -> anyhow::Result<()
     let held = load::held(&client).await?;
     let oldest = load::oldest_cursor(&client).await?;
     stage.report.probe(stage.ana.path());
-    let page = load::pages(&client, Some(oldest), 200).await?;
+    let page = load::pages(&client, Some(oldest), PAGES).await?;
     stage.report.latency(
         &format!("page of 50 at depth {held}"),
         &page,
