@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::Styles;
+use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
@@ -33,6 +33,24 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) verb: Verb,
+}
+
+/// Names of channels, accounts and messages, or prefixes of their ids.
+pub(crate) fn reference() -> NonEmptyStringValueParser {
+    NonEmptyStringValueParser::new()
+}
+
+/// The name of a channel, with or without the `#` that it is shown with.
+///
+/// # Errors
+///
+/// A sentence, if there is nothing behind the `#`.
+pub(crate) fn channel_name(text: &str) -> Result<String, &'static str> {
+    match text.strip_prefix('#') {
+        Some("") => Err("a name is wanted behind the #"),
+        Some(name) => Ok(name.to_owned()),
+        None => Ok(text.to_owned()),
+    }
 }
 
 /// The home and its passphrase.

@@ -91,7 +91,10 @@ pub const LINK_HOSTS_MAX: usize = 8;
 /// Bytes of an invite link before it is written in base32.
 pub const LINK_MAX: usize = 24 * 1024;
 /// Uses of an invite: no more accounts than that fit in a channel anyway.
-pub const INVITE_USES_MAX: u32 = 1_000_000;
+pub const INVITE_USES_MAX: u32 = ACCOUNTS_PER_CHANNEL as u32;
+/// Milliseconds from the making of an invite to its end: whoever forgets it is not to find it open
+/// years later. Held by the node that makes one.
+pub const INVITE_LIFE_MAX_MS: u64 = 366 * 24 * 3_600_000;
 /// Log positions that a removal lists: half a year of days from two devices.
 pub const LAST_SEEN_POSITIONS: usize = 512;
 /// Days of history that a policy may give newcomers; ten years are everything.

@@ -30,7 +30,7 @@ pub enum LinkError {
     #[error("this is not an invite link: one begins with `{SCHEME}`")]
     NotALink,
     /// Its end is missing.
-    #[error("the invite link is cut short: copy all of it")]
+    #[error("the invite link is cut short, or was altered on the way: copy all of it, exactly")]
     CutShort,
     /// A character of it is not what it was.
     #[error("the invite link was altered on its way: copy it again, or ask for a new one")]

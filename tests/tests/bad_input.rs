@@ -216,6 +216,7 @@ fn a_text_has_a_least_and_a_greatest_length() {
         &["10000"],
     );
     home.fails(&["send", "garden", ""], USAGE);
+    home.fails(&["send", "garden", "\u{200b}\u{2060} \u{feff}"], USAGE);
     let id = home.field(&["send", "garden", &longest], "id");
 
     assert_eq!(home.json(&["show", &id])["text"], longest.as_str());
@@ -248,6 +249,13 @@ fn names_and_numbers_have_bounds() {
     let home = Home::init("Ana");
     let _daemon = Daemon::start(&home);
     home.fails(&["channel", "create", ""], USAGE);
+    home.fails(&["channel", "create", "#"], USAGE);
+    home.fails(&["channel", "create", "\u{200b}"], USAGE);
+    for nameless in [["show", ""], ["read", ""], ["history", ""]] {
+        home.fails(&nameless, USAGE);
+    }
+    home.fails(&["channel", "show", ""], USAGE);
+    home.fails(&["daemon", "--api", "0.0.0.0:0"], USAGE);
     home.fails(&["channel", "create", &"x".repeat(65)], LIMIT);
     home.fails(
         &["channel", "create", "x", "--topic", &"x".repeat(257)],
@@ -255,7 +263,10 @@ fn names_and_numbers_have_bounds() {
     );
     home.fails(&["channel", "create", "a\u{1b}[2Jb"], USAGE);
     assert!(home.lines(&["channel", "list"]).is_empty());
-    home.json(&["channel", "create", "garden"]);
+    let shown_with = home.json(&["channel", "create", "#garden"]);
+    assert_eq!(shown_with["name"], "garden");
+    home.fails(&["invite", "garden", "--expires", "999999d"], LIMIT);
+    home.fails(&["invite", "garden", "--uses", "1001"], LIMIT);
     for wrong in ["0", "501", "-1", "many"] {
         let outcome = home.kith(&["read", "garden", "--limit", wrong]);
         assert!(

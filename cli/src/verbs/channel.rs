@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use kith_api::channel::{CreateChannel, UpdateChannel};
 
+use crate::args::{channel_name, reference};
 use crate::verbs::{Outcome, Session};
 
 /// What to do with channels.
@@ -11,6 +12,7 @@ pub(crate) enum ChannelVerb {
     /// Make a channel
     Create {
         /// Its name
+        #[arg(value_parser = channel_name)]
         name: String,
         /// What it is about
         #[arg(long, value_name = "TEXT")]
@@ -24,18 +26,22 @@ pub(crate) enum ChannelVerb {
     /// Show a channel with its members
     Show {
         /// The channel
+        #[arg(value_parser = reference())]
         channel: String,
     },
     /// Give a channel another name
     Rename {
         /// The channel
+        #[arg(value_parser = reference())]
         channel: String,
         /// Its new name
+        #[arg(value_parser = channel_name)]
         name: String,
     },
     /// Give a channel another topic
     Topic {
         /// The channel
+        #[arg(value_parser = reference())]
         channel: String,
         /// Its new topic; empty for none
         topic: String,
@@ -43,6 +49,7 @@ pub(crate) enum ChannelVerb {
     /// Leave a channel
     Leave {
         /// The channel
+        #[arg(value_parser = reference())]
         channel: String,
     },
 }

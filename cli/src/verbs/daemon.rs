@@ -35,11 +35,24 @@ pub(crate) struct DaemonArgs {
     no_mdns: bool,
     /// Serve the local API on this loopback address as well, behind the token in api-token in the
     /// home
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = loopback)]
     api: Option<SocketAddr>,
     /// Stop when the standard input ends, as it does when the program that holds it goes
     #[arg(long)]
     until_eof: bool,
+}
+
+/// A loopback address with a port.
+///
+/// # Errors
+///
+/// A sentence that says what may be written.
+fn loopback(text: &str) -> Result<SocketAddr, &'static str> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        Ok(_) => Err("the local API is served on 127.0.0.1 or [::1] only"),
+        Err(_) => Err("write it like 127.0.0.1:8080"),
+    }
 }
 
 /// Runs the node until it is told to stop.

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use kith_api::invite::{InviteRequest, JoinRequest, RevokeInvite};
 use kith_api::role::Role;
 
+use crate::args::reference;
 use crate::duration::parse_milliseconds;
 use crate::output::progress::with_progress;
 use crate::verbs::{Outcome, Session};
@@ -35,11 +36,13 @@ pub(crate) enum InviteVerb {
     /// List the invites of a channel, open or not
     List {
         /// The channel
+        #[arg(value_parser = reference())]
         channel: String,
     },
     /// Take an invite back: nobody can join by it any more
     Revoke {
         /// The channel
+        #[arg(value_parser = reference())]
         channel: String,
         /// The link, or the beginning of the invite's id
         invite: String,

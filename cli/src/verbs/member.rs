@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use kith_api::member::{MemberAct, MemberRequest};
 use kith_api::role::Role;
 
+use crate::args::reference;
 use crate::duration::parse_milliseconds;
 use crate::verbs::{Outcome, Session};
 
@@ -13,6 +14,7 @@ pub(crate) enum MemberVerb {
     /// List everyone who is or was a member
     List {
         /// The channel
+        #[arg(value_parser = reference())]
         channel: String,
     },
     /// Let in somebody whom you know from another channel, or who was here before
@@ -60,8 +62,10 @@ pub(crate) enum MemberVerb {
 #[derive(Debug, Args)]
 pub(crate) struct Whom {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
     /// Their name, or the beginning of their account id
+    #[arg(value_parser = reference())]
     account: String,
     /// Only say what would happen
     #[arg(long)]
@@ -72,8 +76,10 @@ pub(crate) struct Whom {
 #[derive(Debug, Args)]
 pub(crate) struct RoleArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
     /// Their name, or the beginning of their account id
+    #[arg(value_parser = reference())]
     account: String,
     /// Which: reader, member, moderator, admin, owner
     role: Role,

@@ -4,6 +4,7 @@
 use clap::Args;
 use kith_api::message::{DeleteQuery, EditMessage};
 
+use crate::args::reference;
 use crate::input::text_or_stdin;
 use crate::verbs::{Outcome, Session};
 
@@ -11,6 +12,7 @@ use crate::verbs::{Outcome, Session};
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// The message
+    #[arg(value_parser = reference())]
     id: String,
 }
 
@@ -18,6 +20,7 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReactArgs {
     /// The message
+    #[arg(value_parser = reference())]
     id: String,
     /// One emoji
     emoji: String,
@@ -30,6 +33,7 @@ pub(crate) struct ReactArgs {
 #[derive(Debug, Args)]
 pub(crate) struct EditArgs {
     /// The message
+    #[arg(value_parser = reference())]
     id: String,
     /// What it says from now on; - reads it from stdin
     #[arg(allow_negative_numbers = true)]
@@ -40,6 +44,7 @@ pub(crate) struct EditArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
     /// The message
+    #[arg(value_parser = reference())]
     id: String,
     /// Why, for the others to read
     #[arg(long, value_name = "TEXT")]
@@ -50,6 +55,7 @@ pub(crate) struct DeleteArgs {
 #[derive(Debug, Args)]
 pub(crate) struct TypingArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
 }
 

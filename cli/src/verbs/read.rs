@@ -5,12 +5,14 @@ use kith_api::channel::MarkRead;
 use kith_api::message::PageQuery;
 use kith_crdt::limits::PAGE_MAX;
 
+use crate::args::reference;
 use crate::verbs::{Outcome, Session};
 
 /// Reads a page.
 #[derive(Debug, Args)]
 pub(crate) struct ReadArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
     /// How many messages, 500 at most
     #[arg(
@@ -35,6 +37,7 @@ pub(crate) struct ReadArgs {
 #[derive(Debug, Args)]
 pub(crate) struct MarkArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
     /// The messages; all of the channel if none is named
     #[arg(value_name = "ID")]

@@ -3,6 +3,7 @@
 use clap::Args;
 use kith_api::message::SendMessage;
 
+use crate::args::reference;
 use crate::input::text_or_stdin;
 use crate::verbs::{Outcome, Session};
 
@@ -10,6 +11,7 @@ use crate::verbs::{Outcome, Session};
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
     /// What to say; - reads it from stdin
     #[arg(allow_negative_numbers = true)]

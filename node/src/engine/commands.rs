@@ -4,7 +4,8 @@ use kith_crdt::control::{Body, ControlLog, Policy, Right, Role};
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, ChannelId, InviteId, LogId, MessageId};
 use kith_crdt::limits::{
-    CHANNELS_PER_NODE, EMOJI_PER_MESSAGE, NAME_MAX_CHARS, SEEN_RANGES_MAX, TOPIC_MAX_CHARS,
+    CHANNELS_PER_NODE, EMOJI_PER_MESSAGE, INVITE_LIFE_MAX_MS, INVITE_USES_MAX, NAME_MAX_CHARS,
+    SEEN_RANGES_MAX, TOPIC_MAX_CHARS,
 };
 use kith_crdt::link::InviteLink;
 use kith_crdt::projection::{self, Claim, Original, Rendered};
@@ -16,7 +17,7 @@ use minicbor::{Decode, Encode};
 use super::channel::Channel;
 use super::effect::{Outcome, Refusal};
 use super::event::Command;
-use super::write::{check_message_text, no_channel};
+use super::write::{check_message_text, no_channel, shows_nothing};
 use super::{Engine, Timer};
 use crate::record::ChannelRecord;
 
@@ -32,8 +33,6 @@ const TIDY_MS: u64 = 3_600_000;
 const OUTCOME_MAX: usize = 16 * 1024;
 /// Bytes of a stored claim.
 pub(super) const CLAIM_MAX: usize = 1_024;
-/// Uses that one invite may have.
-const INVITE_USES_MAX: u32 = 1_000;
 
 impl Engine {
     /// Carries out a command and answers it, now or when it is over.
@@ -238,6 +237,11 @@ impl Engine {
         if expires_at <= now {
             return Err(Refusal::Usage(
                 "the invite would have expired already".into(),
+            ));
+        }
+        if expires_at > now.plus(INVITE_LIFE_MAX_MS) {
+            return Err(Refusal::Limit(
+                "an invite holds for at most 366 days; make a new one then".into(),
             ));
         }
         let link = InviteLink {
@@ -516,7 +520,7 @@ impl Target {
 }
 
 fn check_name(text: &str, what: &str, max: usize) -> Result<(), Refusal> {
-    if text.trim().is_empty() {
+    if shows_nothing(text) {
         return Err(Refusal::Usage(format!("the {what} is empty")));
     }
     check_line(text, what, max)

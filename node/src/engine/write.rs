@@ -6,6 +6,7 @@ use kith_crdt::ids::{ChannelId, LogId, MessageId, Place};
 use kith_crdt::limits::TEXT_MAX_CHARS;
 use kith_crdt::segment::{Entry, Message};
 use kith_crdt::time::{Hlc, Millis};
+use unicode_width::UnicodeWidthChar as _;
 
 use super::Engine;
 use super::effect::{Outcome, Refusal};
@@ -214,10 +215,10 @@ impl Engine {
 /// Checks the text of a message or an edit.
 ///
 /// # Errors
-/// [`Refusal::Usage`] if it is empty, [`Refusal::Limit`] if it is too long.
+/// [`Refusal::Usage`] if it shows nothing, [`Refusal::Limit`] if it is too long.
 pub(super) fn check_message_text(text: &str) -> Result<(), Refusal> {
     let chars = text.chars().count();
-    if text.trim().is_empty() {
+    if shows_nothing(text) {
         return Err(Refusal::Usage("a message needs some text".into()));
     }
     if chars > TEXT_MAX_CHARS {
@@ -226,6 +227,12 @@ pub(super) fn check_message_text(text: &str) -> Result<(), Refusal> {
         )));
     }
     Ok(())
+}
+
+/// Whether nothing can be seen of a text: it is empty, white space, or marks without width.
+pub(super) fn shows_nothing(text: &str) -> bool {
+    text.chars()
+        .all(|char| char.is_whitespace() || char.width().is_none_or(|width| width == 0))
 }
 
 /// The refusal for a channel that this node does not have.
