@@ -15,6 +15,7 @@ pub mod identity;
 pub mod ids;
 pub mod keyring;
 pub mod keys;
+pub mod law;
 pub mod limits;
 pub mod link;
 pub mod log;

@@ -8,9 +8,12 @@ use std::fmt;
 
 use super::body::Body;
 use super::op::VerifiedOp;
+use super::policy::Policy;
+use super::roster::{Roster, Status};
 use super::verdict::{Rule, Verdict};
 use super::{ControlLog, Role};
 use crate::ids::{AccountId, OpId};
+use crate::law::Law;
 use crate::limits::EXPLANATION_STEPS;
 use crate::time::Millis;
 
@@ -21,6 +24,8 @@ pub struct Step {
     pub op: OpId,
     /// Who wrote it.
     pub author: AccountId,
+    /// The role they had by what they knew; none if they did not belong then.
+    pub role: Option<Role>,
     /// When, by their clock.
     pub at: Millis,
     /// Whom it is about; nobody if it is about the channel, an invite or keys.
@@ -29,10 +34,21 @@ pub struct Step {
     pub deed: Deed,
     /// Whether it counts, and otherwise by which rule not.
     pub verdict: Verdict,
+    /// Of a join the op that opened its invite, if it is known.
+    pub invite: Option<OpId>,
+}
+
+/// What led to something, as far as it is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// The ops, ancestors first. At most [`EXPLANATION_STEPS`].
+    pub steps: Vec<Step>,
+    /// Whether there are older ones that are not told.
+    pub cut: bool,
 }
 
 /// What an op does, as far as an explanation says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
     /// Founds the channel.
     Found,
@@ -58,8 +74,8 @@ pub enum Deed {
     Unban,
     /// Mutes until this time.
     Mute(Millis),
-    /// Sets the policy.
-    SetPolicy,
+    /// Sets a field of the policy.
+    SetPolicy(Policy),
     /// Names an epoch.
     Rekey,
     /// Something that this program does not know.
@@ -83,7 +99,7 @@ impl fmt::Display for Deed {
             Self::Ban(Some(_)) => f.write_str("banned for a time"),
             Self::Unban => f.write_str("ended a ban"),
             Self::Mute(_) => f.write_str("muted for a time"),
-            Self::SetPolicy => f.write_str("set the policy"),
+            Self::SetPolicy(_) => f.write_str("set the policy"),
             Self::Rekey => f.write_str("changed the keys"),
             Self::Unknown => f.write_str("did something that this version does not know"),
         }
@@ -102,46 +118,63 @@ impl ControlLog {
             && let Some(step) = self.step(&op)
             && steps.len() < EXPLANATION_STEPS
         {
-            next = match &step.verdict {
-                Verdict::Void(rule) => rule.other(),
-                Verdict::Stands | Verdict::NotUnderstood => None,
-            };
+            next = step.because();
             steps.push(step);
         }
         steps
     }
 
-    /// Why an account is what it is: everything that was done about it, latest first, whether it
-    /// counts or not, each but what is void behind the op that its rule names. The first that
-    /// counts is what it comes down to. At most [`EXPLANATION_STEPS`].
-    pub fn why_account(&self, account: &AccountId) -> Vec<Step> {
+    /// Why an account is what it is: everything that was done about it, whether it counts or not,
+    /// what made void of that what does not count, and how the invites came about by which it
+    /// joined. Where that is too much the latest of it.
+    pub fn why_account(&self, account: &AccountId) -> Explanation {
         let about = |op: &&VerifiedOp| {
             let is_certificate = matches!(op.op().body, Body::Devices { .. });
             op.subject() == Some(*account) && !is_certificate
         };
         let ops: Vec<&VerifiedOp> = self.iter().filter(about).collect();
         let mut told = BTreeSet::new();
-        let mut steps = Vec::new();
+        let mut explanation = Explanation::default();
         for op in ops.into_iter().rev() {
-            for step in self.why_op(&op.id()) {
-                if steps.len() < EXPLANATION_STEPS && told.insert(step.op) {
-                    steps.push(step);
+            let mut behind = self.why_op(&op.id());
+            let invites: Vec<OpId> = behind.iter().filter_map(|step| step.invite).collect();
+            behind.extend(invites.iter().filter_map(|invite| self.step(invite)));
+            for step in behind {
+                if !told.insert(step.op) {
+                    continue;
+                }
+                if explanation.steps.len() < EXPLANATION_STEPS {
+                    explanation.steps.push(step);
+                } else {
+                    explanation.cut = true;
                 }
             }
         }
-        steps
+        let order = |step: &Step| self.get(&step.op).map(VerifiedOp::order);
+        explanation.steps.sort_by_key(order);
+        explanation
+    }
+
+    /// What was done in the channel, all of it, ancestors first.
+    pub fn steps(&self) -> impl Iterator<Item = Step> {
+        self.iter().filter_map(|op| self.step(&op.id()))
     }
 
     fn step(&self, op: &OpId) -> Option<Step> {
         let roster = self.roster();
         let verdict = *roster.verdicts.get(op)?;
+        let role = self.resolved().author_role(self.graph.index(op)?);
         let op = self.get(op)?;
+        let invite = match &op.op().body {
+            Body::Join { invite, .. } => roster.invites.get(invite),
+            _ => None,
+        };
         let deed = match &op.op().body {
             Body::Create { .. } => Deed::Found,
             Body::Devices { .. } => Deed::List,
             Body::Invite { role, .. } => Deed::Invite(*role),
             Body::RevokeInvite { .. } => Deed::RevokeInvite,
-            Body::Join { invite, .. } => Deed::Join(roster.invites.get(invite).map(|i| i.role)),
+            Body::Join { .. } => Deed::Join(invite.map(|invite| invite.role)),
             Body::Add { role, .. } => Deed::Add(*role),
             Body::SetRole { role, .. } => Deed::SetRole(*role),
             Body::Leave => Deed::Leave,
@@ -149,18 +182,37 @@ impl ControlLog {
             Body::Ban { until, .. } => Deed::Ban(*until),
             Body::Unban { .. } => Deed::Unban,
             Body::Mute { until, .. } => Deed::Mute(*until),
-            Body::Policy(_) => Deed::SetPolicy,
+            Body::Policy(policy) => Deed::SetPolicy(policy.clone()),
             Body::Epoch(_) => Deed::Rekey,
             Body::Unknown { .. } => Deed::Unknown,
         };
         Some(Step {
             op: op.id(),
             author: op.op().author,
+            role,
             at: op.op().at,
             subject: op.subject(),
             deed,
             verdict,
+            invite: invite.map(|invite| invite.op),
         })
+    }
+}
+
+impl Roster {
+    /// The op by which an account is what [`Self::participation`] says; nothing if it never had to
+    /// do with the channel.
+    pub fn decided_by(&self, account: &AccountId, at: Millis) -> Option<OpId> {
+        if let Some(ban) = self.ban(account, at) {
+            return Some(ban.op);
+        }
+        let member = self.members.get(account)?;
+        let mute = || self.mute(account, at).map(|mute| mute.op);
+        let op = match member.status {
+            Status::Active => mute().unwrap_or(member.granted.1),
+            _ => member.tenure.gone().unwrap_or(member.tenure.admitted()),
+        };
+        Some(op)
     }
 }
 
@@ -170,6 +222,20 @@ impl Step {
         match &self.verdict {
             Verdict::Void(rule) => Some(rule),
             Verdict::Stands | Verdict::NotUnderstood => None,
+        }
+    }
+
+    /// The other op by which this one does not count, if its rule names one.
+    pub fn because(&self) -> Option<OpId> {
+        self.rule()?.other()
+    }
+
+    /// The rule under which the op counts or does not; none if this program does not know the op.
+    pub fn law(&self) -> Option<Law> {
+        match &self.verdict {
+            Verdict::Stands => Law::behind(&self.deed, self.subject == Some(self.author)),
+            Verdict::Void(rule) => Some(Law::against(rule)),
+            Verdict::NotUnderstood => None,
         }
     }
 }

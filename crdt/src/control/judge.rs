@@ -13,6 +13,13 @@
 //! 5. What somebody standing higher imposed (a ban, a mute) only they or those above end.
 //! 6. A ban outlasts joins: nobody who is banned joins or is added.
 //! 7. The last owner neither leaves nor steps down.
+//! 8. An invite lets in with its role and as often as it says, until it expires, is revoked, or
+//!    whoever made it may no longer invite. The joiner proves to have been given it.
+//! 9. A certificate changes something only if it holds and supersedes the one known.
+//! 10. What finds nothing to do, or nobody to do it to, is void.
+//! 11. A channel is founded once, by its first op.
+//!
+//! `law.rs` tells people these rules by the same numbers (A1 and so on).
 
 mod about;
 

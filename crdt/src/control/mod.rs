@@ -31,13 +31,13 @@ use std::sync::{Arc, OnceLock};
 use rand_core::CryptoRng;
 
 pub use body::{Body, CHANNEL_GROUP, EpochOp};
-pub use explain::{Deed, Step};
+pub use explain::{Deed, Explanation, Step};
 pub use op::{ControlOp, OpError, VerifiedOp};
 pub use policy::{History, Policy};
 pub use role::{ParseRoleError, Right, Role, Standing};
 pub use roster::{
     Ban, EpochState, InviteStanding, InviteState, Member, Mute, Participation, Roster,
-    RosterDevice, Status,
+    RosterDevice, Status, Unheard,
 };
 pub use seen::LastSeen;
 pub use verdict::{Rule, Verdict};
@@ -305,15 +305,21 @@ impl ControlLog {
 
     /// What the log amounts to.
     pub fn roster(&self) -> &Roster {
-        let settle = || {
+        self.resolved()
+            .roster(&self.graph)
+            .expect("settling goes through all of the log")
+    }
+
+    /// All of the log, gone through.
+    fn resolved(&self) -> &Settled {
+        if self.settled.roster(&self.graph).is_some() {
+            return &self.settled;
+        }
+        self.read.get_or_init(|| {
             let mut settled = self.settled.clone();
             settled.settle(&self.graph);
             Box::new(settled)
-        };
-        self.settled
-            .roster(&self.graph)
-            .or_else(|| self.read.get_or_init(settle).roster(&self.graph))
-            .expect("settling goes through all of the log")
+        })
     }
 
     fn add(&mut self, op: Arc<VerifiedOp>) -> Result<Vec<OpId>, Inserted> {

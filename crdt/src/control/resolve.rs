@@ -41,6 +41,8 @@
 //!    leaving, a revoked device) is an ancestor of its op, and its author knew of everybody
 //!    expelled: let in by an op that its own ancestors allow and these rules do not. Whoever was
 //!    removed or expelled may have been given the keys of any other.
+//!
+//! `law.rs` tells people these rules by the same numbers (S1 and so on).
 
 mod devices;
 mod epochs;

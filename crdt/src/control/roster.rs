@@ -26,7 +26,7 @@ use crate::limits::EPOCH_REPLACES_MAX;
 use crate::time::Millis;
 
 use sanctions::Removal;
-pub use sanctions::{Ban, Mute, Participation};
+pub use sanctions::{Ban, Mute, Participation, Unheard};
 use tenure::{Course, Tenure};
 
 /// The outcome of resolving a control log.

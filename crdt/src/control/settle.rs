@@ -12,6 +12,7 @@ use super::graph::{Graph, Index};
 use super::judge::{Judgment, judge};
 use super::op::VerifiedOp;
 use super::resolve::{resolve, stages};
+use super::role::Role;
 use super::roster::Roster;
 use crate::ids::ChannelId;
 
@@ -31,6 +32,8 @@ struct View {
 pub(super) struct Settled {
     /// By index; final.
     judgments: Vec<Judgment>,
+    /// By index: the role that its author had by the op's ancestors, if they belonged.
+    author_roles: Vec<Option<Role>>,
     /// The heads of what was gone through.
     heads: BTreeSet<Index>,
     roster: Roster,
@@ -46,6 +49,7 @@ impl Settled {
     pub(super) fn new(channel: ChannelId) -> Self {
         Self {
             judgments: Vec::new(),
+            author_roles: Vec::new(),
             heads: BTreeSet::new(),
             roster: Roster::new(channel),
             current: true,
@@ -58,6 +62,12 @@ impl Settled {
     /// The roster, if everything in the log is settled.
     pub(super) fn roster(&self, graph: &Graph) -> Option<&Roster> {
         (self.current && self.judgments.len() == graph.len()).then_some(&self.roster)
+    }
+
+    /// The role that the author of an op had by its ancestors; nothing if they did not belong, or
+    /// the op has not been gone through.
+    pub(super) fn author_role(&self, op: Index) -> Option<Role> {
+        *self.author_roles.get(op as usize)?
     }
 
     /// Whether an op is by somebody who belongs or belonged, on a device of theirs, as far as the
@@ -121,6 +131,7 @@ impl Settled {
         let next = index(self.judgments.len());
         let op = graph.op(next);
         let judgment = judge(op, &self.roster);
+        self.author_roles.push(role_of_author(op, &self.roster));
         let verdict = judgment.verdict();
         if verdict.stands() {
             self.roster.apply(op);
@@ -138,6 +149,7 @@ impl Settled {
         let parents = graph.parents(next);
         let mut roster = self.view(graph, parents);
         let judgment = judge(op, &roster);
+        self.author_roles.push(role_of_author(op, &roster));
         if judgment.verdict().stands() {
             roster.apply(op);
         }
@@ -191,6 +203,11 @@ impl Settled {
         self.roster.verdicts = verdicts;
         self.current = true;
     }
+}
+
+fn role_of_author(op: &VerifiedOp, roster: &Roster) -> Option<Role> {
+    let author = roster.active_member(&op.op().author)?;
+    Some(author.role)
 }
 
 fn index(position: usize) -> Index {

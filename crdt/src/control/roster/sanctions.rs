@@ -62,6 +62,23 @@ pub(super) struct Removal {
     readmitted: bool,
 }
 
+/// Why what an account wrote does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unheard {
+    /// Its role did not include the right.
+    Role {
+        /// Its role then; none if it never belonged.
+        role: Option<Role>,
+        /// The least that had the right.
+        least: Role,
+    },
+    /// It was muted.
+    Muted {
+        /// The op that did it.
+        by: OpId,
+    },
+}
+
 /// What an account is to a channel at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Participation {
@@ -121,9 +138,24 @@ impl Roster {
     /// right, and it was not muted. Whether it belonged then is not asked: what was written
     /// before somebody left stays, and what was written afterwards has no keys.
     pub fn may(&self, account: &AccountId, right: Right, at: Millis) -> bool {
-        let role = self.members.get(account).and_then(|m| m.tenure.role_at(at));
-        let muted = right.is_silenced() && self.mute(account, at).is_some();
-        role.is_some_and(|role| role >= self.least_role_at(right, at)) && !muted
+        self.unheard(account, right, at).is_none()
+    }
+
+    /// Why what an account wrote at a time does not count; nothing if it does.
+    pub fn unheard(&self, account: &AccountId, right: Right, at: Millis) -> Option<Unheard> {
+        let role = self.role_at(account, at);
+        let least = self.least_role_at(right, at);
+        if role.is_none_or(|role| role < least) {
+            return Some(Unheard::Role { role, least });
+        }
+        let mute = right.is_silenced().then(|| self.mute(account, at));
+        mute.flatten().map(|mute| Unheard::Muted { by: mute.op })
+    }
+
+    /// The role that an account had at a time, by the clocks of those who gave it; nothing if it
+    /// never belonged.
+    pub fn role_at(&self, account: &AccountId, at: Millis) -> Option<Role> {
+        self.members.get(account)?.tenure.role_at(at)
     }
 
     /// The removal that hides what an account wrote at a place, sealed in an epoch; nothing if it

@@ -7,37 +7,110 @@ fn a_removal_is_explained_by_who_removed_whom_and_what_did_not_count() {
     let mut log = founded();
     admit(&mut log, 1, Role::Admin, bob());
     let joined = admit(&mut log, 2, Role::Member, carol());
+    let invited = log.roster().invites[&link(&log, 2).invite()].op;
     let mut bobs = log.clone();
     let removed = log.author(&alice().phone, remove(carol()), NOW).unwrap();
     let promoted = bobs
         .author(&bob().phone, role(carol(), Role::Moderator), NOW)
         .unwrap();
     meet(&mut log, &mut bobs);
-    let told: Vec<_> = log
-        .why_account(&carol().account())
+    let explanation = log.why_account(&carol().account());
+    assert!(!explanation.cut);
+    let told: Vec<_> = explanation
+        .steps
         .into_iter()
-        .map(|step| (step.op, step.author, step.deed, step.verdict))
+        .map(|step| (step.op, step.role, step.deed, step.verdict))
         .collect();
     let by = removed.id();
+    let owner = Some(Role::Owner);
     let mut expected = vec![
-        (by, alice().account(), Deed::Remove, Verdict::Stands),
+        (by, owner, Deed::Remove, Verdict::Stands),
         (
             promoted.id(),
-            bob().account(),
+            Some(Role::Admin),
             Deed::SetRole(Role::Moderator),
             Verdict::Void(Rule::Outranked { by }),
         ),
     ];
-    if promoted.id() > removed.id() {
-        expected.reverse();
-    }
-    expected.push((
+    expected.sort_by_key(|(op, ..)| *op);
+    let invite = (invited, owner, Deed::Invite(Role::Member), Verdict::Stands);
+    let join = (
         joined.id(),
-        carol().account(),
+        None,
         Deed::Join(Some(Role::Member)),
         Verdict::Stands,
-    ));
+    );
+    expected.splice(0..0, [invite, join]);
     assert_eq!(told, expected);
+    let decided = |who: &Person| log.roster().decided_by(&who.account(), NOW);
+    assert_eq!(decided(carol()), Some(by));
+    assert_eq!(decided(alice()), Some(OpId(log.channel().0)));
+    assert_eq!(decided(dave()), None);
+}
+
+#[test]
+fn whoever_was_banned_muted_and_let_in_again_is_explained_by_what_holds_now() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let by = |log: &mut ControlLog, body| log.author(&alice().phone, body, NOW).unwrap().id();
+    let now = |log: &ControlLog| log.roster().decided_by(&bob().account(), NOW).unwrap();
+    let muted = by(&mut log, mute(bob(), NOW.plus(1_000)));
+    assert_eq!(now(&log), muted);
+    let banned = by(&mut log, ban(bob()));
+    assert_eq!(now(&log), banned);
+    by(&mut log, unban(bob()));
+    assert_eq!(now(&log), banned, "the ban is over, and what took them out");
+    let added = by(&mut log, add(bob(), Role::Reader));
+    assert_eq!(now(&log), muted, "coming back ends no mute");
+    let later = log.roster().decided_by(&bob().account(), NOW.plus(1_000));
+    assert_eq!(later, Some(added));
+    let laws: Vec<_> = log.why_account(&bob().account()).steps;
+    let laws: Vec<_> = laws.iter().filter_map(Step::law).collect();
+    use crate::law::Law::*;
+    assert_eq!(laws, [Rights, Invites, Standing, Standing, Imposed, Rights]);
+}
+
+#[test]
+fn of_a_long_story_the_end_is_told() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let mut last = None;
+    for round in 0..40 {
+        let role = [role(bob(), Role::Admin), role(bob(), Role::Member)][round % 2].clone();
+        last = log.author(&alice().phone, role, NOW).ok();
+    }
+    let told = log.why_account(&bob().account());
+    assert!(!told.cut);
+    for round in 0..40 {
+        let role = [role(bob(), Role::Admin), role(bob(), Role::Member)][round % 2].clone();
+        last = log.author(&alice().phone, role, NOW).ok();
+    }
+    let told = log.why_account(&bob().account());
+    assert!(told.cut);
+    assert_eq!(told.steps.len(), crate::limits::EXPLANATION_STEPS);
+    let newest = told.steps.last().map(|step| step.op);
+    assert_eq!(newest, last.map(|op| op.id()));
+}
+
+#[test]
+fn every_op_has_its_author_s_role_wherever_the_log_parted() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Admin, bob());
+    let mut bobs = log.clone();
+    let lowered = log
+        .author(&alice().phone, role(bob(), Role::Member), NOW)
+        .unwrap();
+    let meanwhile = bobs.author(&bob().phone, topic("bob's"), NOW).unwrap();
+    meet(&mut log, &mut bobs);
+    let after = log.author(&bob().phone, epoch(&log, 1), NOW).unwrap();
+    let role_in = |op: &VerifiedOp| {
+        let step = log.steps().find(|step| step.op == op.id()).unwrap();
+        step.role
+    };
+    assert_eq!(role_in(&lowered), Some(Role::Owner));
+    assert_eq!(role_in(&meanwhile), Some(Role::Admin));
+    assert_eq!(role_in(&after), Some(Role::Member));
+    assert_eq!(log.steps().count(), log.len());
 }
 
 #[test]
@@ -59,5 +132,6 @@ fn a_void_op_is_explained_down_to_what_stands() {
     assert!(steps[2].verdict.stands() && steps[2].rule().is_none());
     let text = steps[0].rule().unwrap().to_string();
     assert_eq!(text, "it rests on an op that is void itself");
+    assert_eq!(steps[0].law(), Some(crate::law::Law::Foundations));
     assert_eq!(log.why_op(&OpId([1; 32])), []);
 }
