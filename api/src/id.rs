@@ -19,6 +19,10 @@ pub type AccountId = Id<ids::AccountId>;
 pub type ChannelId = Id<ids::ChannelId>;
 /// A device's id as its text.
 pub type DeviceId = Id<ids::DeviceId>;
+/// An epoch's id as its text.
+pub type EpochId = Id<ids::EpochId>;
+/// A control op's id as its text.
+pub type OpId = Id<ids::OpId>;
 /// An invite's id as its text.
 pub type InviteId = Id<ids::InviteId>;
 /// A message's id as its text.

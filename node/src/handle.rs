@@ -5,6 +5,7 @@
 
 mod members;
 mod teller;
+mod why;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -30,6 +30,7 @@ use crate::message::{
 };
 use crate::socket::socket_path;
 use crate::status::Status;
+use crate::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 
 /// How long an answer may take unless the request itself says how long to wait.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -119,6 +120,31 @@ impl Client {
     ) -> Answer<MemberOutcome> {
         let path = route!("/v1/channels/{}/members/{}", channel, account);
         self.post(path, request).await
+    }
+
+    /// Why an account is what it is to a channel.
+    pub async fn why_member(&self, channel: &str, account: &str) -> Answer<WhyMember> {
+        let path = route!("/v1/channels/{}/members/{}/why", channel, account);
+        self.get(path).await
+    }
+
+    /// Why a message is shown as it is.
+    pub async fn why_message(&self, id: &str) -> Answer<WhyMessage> {
+        self.get(route!("/v1/messages/{}/why", id)).await
+    }
+
+    /// Why an op counts or does not.
+    pub async fn why_op(&self, op: &str) -> Answer<WhyOp> {
+        self.get(route!("/v1/ops/{}/why", op)).await
+    }
+
+    /// A page of who did what in a channel, oldest first.
+    pub async fn audit(&self, channel: &str, query: &AuditQuery) -> Answer<AuditPage> {
+        let path = Query::new(route!("/v1/channels/{}/audit", channel))
+            .with("limit", query.limit)
+            .with("before", query.before.as_deref())
+            .with("account", query.account.as_deref());
+        self.get(path.into()).await
     }
 
     /// Makes an invite.

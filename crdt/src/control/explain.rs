@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::body::Body;
 use super::op::VerifiedOp;
-use super::policy::Policy;
+use super::policy::{History, Policy};
 use super::roster::{Roster, Status};
 use super::verdict::{Rule, Verdict};
 use super::{ControlLog, Role};
@@ -80,6 +80,27 @@ pub enum Deed {
     Rekey,
     /// Something that this program does not know.
     Unknown,
+}
+
+impl Policy {
+    /// What the field is called and what it is set to, for people.
+    pub fn told(&self) -> (String, String) {
+        match self {
+            Self::Name(name) => ("name".to_owned(), name.clone()),
+            Self::Topic(topic) => ("topic".to_owned(), topic.clone()),
+            Self::History(history) => {
+                let told = match history {
+                    History::Everything => "everything".to_owned(),
+                    History::Days(days) => format!("the last {days} days"),
+                    History::FromJoining => "from joining on".to_owned(),
+                };
+                ("history for newcomers".to_owned(), told)
+            }
+            Self::Right { right, least } => {
+                (format!("who may {right}"), format!("{least} and above"))
+            }
+        }
+    }
 }
 
 impl fmt::Display for Deed {

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::routes::{channels, events, invites, members, messages, node};
+use super::routes::{channels, events, invites, members, messages, node, why};
 
 /// What `docs/openapi.json` holds.
 #[derive(OpenApi)]
@@ -44,6 +44,10 @@ use super::routes::{channels, events, invites, members, messages, node};
         messages::history,
         messages::react,
         messages::unreact,
+        why::member,
+        why::message,
+        why::op,
+        why::audit,
         events::events,
     ),
     components(schemas(kith_api::error::ErrorBody, kith_api::reaction::Reaction))

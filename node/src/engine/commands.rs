@@ -3,6 +3,7 @@
 use kith_crdt::control::{Body, ControlLog, Policy, Right, Role};
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, ChannelId, InviteId, LogId, MessageId};
+use kith_crdt::law::Law;
 use kith_crdt::limits::{
     CHANNELS_PER_NODE, EMOJI_PER_MESSAGE, INVITE_LIFE_MAX_MS, INVITE_USES_MAX, NAME_MAX_CHARS,
     SEEN_RANGES_MAX, TOPIC_MAX_CHARS,
@@ -301,7 +302,10 @@ impl Engine {
         check_message_text(text)?;
         let found = self.target(&target)?;
         if found.author != self.me {
-            return Err(Refusal::Denied("only the author can edit a message".into()));
+            return Err(Refusal::by_law(
+                Law::Edits,
+                "only the author can edit a message",
+            ));
         }
         found.check_alive("edited")?;
         let written = self.write(

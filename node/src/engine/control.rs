@@ -27,7 +27,7 @@ impl Engine {
         let op = channel
             .control
             .author(&self.secrets, body, now)
-            .map_err(|denied| Refusal::Denied(denied.to_string()))?;
+            .map_err(Refusal::from)?;
         self.stage.batch.put_op(&id, &op.id(), op.to_bytes());
         let topics = self.listened_topics(id);
         self.roster_changed(now, id);

@@ -1,7 +1,11 @@
 //! What the engine wants done, as plain data. Nothing in here is released before what it depends
 //! on is on disk.
 
+use std::fmt;
+
+use kith_crdt::control::Denied;
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, InviteId, MessageId};
+use kith_crdt::law::Law;
 use kith_crdt::time::Millis;
 use minicbor::{Decode, Encode};
 
@@ -89,6 +93,22 @@ pub enum Refusal {
     /// The disk did not take it; nothing was changed.
     #[error("{0}")]
     Storage(String),
+}
+
+impl Refusal {
+    /// A denial by a rule, whose number is said with it.
+    pub(super) fn by_law(law: Law, why: impl fmt::Display) -> Self {
+        Self::Denied(format!("{why} (rule {} {})", law.number(), law.name()))
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Rule(rule) => Self::by_law(Law::against(&rule), rule),
+            other => Self::Denied(other.to_string()),
+        }
+    }
 }
 
 /// Something that happened and will not be told again.

@@ -139,7 +139,7 @@ impl Engine {
             let mut rehearsal = channel.control.clone();
             rehearsal
                 .author(&self.secrets, body, now)
-                .map_err(|denied| Refusal::Denied(denied.to_string()))?;
+                .map_err(Refusal::from)?;
             return Ok(Outcome::Stands(Stands::of(
                 rehearsal.roster(),
                 &account,

@@ -3,6 +3,7 @@
 use kith_crdt::control::{Right, Role};
 use kith_crdt::envelope::{self, Envelope, Position};
 use kith_crdt::ids::{ChannelId, LogId, MessageId, Place};
+use kith_crdt::law::Law;
 use kith_crdt::limits::TEXT_MAX_CHARS;
 use kith_crdt::segment::{Entry, Message};
 use kith_crdt::time::{Hlc, Millis};
@@ -164,17 +165,22 @@ impl Engine {
         if right.is_silenced()
             && let Some(mute) = roster.mute(&self.me, self.now)
         {
-            return Err(Refusal::Denied(format!(
-                "you are muted here for another {} min: wait, or ask whoever did it",
-                mute.until.since(self.now).div_ceil(60_000)
-            )));
+            let minutes = mute.until.since(self.now).div_ceil(60_000);
+            return Err(Refusal::by_law(
+                Law::Mutes,
+                format_args!(
+                    "you are muted here for another {minutes} min: wait, or ask whoever did it, \
+                     whom `kith why member` names"
+                ),
+            ));
         }
         if roster.can(&self.me, right) {
             Ok(())
         } else {
-            Err(Refusal::Denied(format!(
-                "as {role} you may not {right} here: ask an admin of the channel"
-            )))
+            Err(Refusal::by_law(
+                Law::Rights,
+                format_args!("as {role} you may not {right} here: ask an admin of the channel"),
+            ))
         }
     }
 
@@ -194,8 +200,10 @@ impl Engine {
             .role(&self.me)
             .filter(|_| channel.roster.is_member(&self.me))
         else {
-            return Err(Refusal::Denied(
-                "you are not a member of this channel: ask for an invite".into(),
+            return Err(Refusal::by_law(
+                Law::Belonging,
+                "you are not a member of this channel, and `kith why member` says why: ask for an \
+                 invite",
             ));
         };
         Ok(role)

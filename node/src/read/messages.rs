@@ -3,18 +3,18 @@
 use kith_api::message::{DeletedBy, Message, MessageDetail, MessageKind, PageQuery, Version};
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
-use kith_crdt::control::Right;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::encoding;
 use kith_crdt::envelope::{Envelope, Opened};
 use kith_crdt::ids::{AccountId, EpochId, MessageId, Place, Window};
 use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS, TOPIC_MAX_CHARS};
-use kith_crdt::projection::{self, Claim, ClaimKind, Original, Rendered};
+use kith_crdt::projection::{self, Claim, Original, Rendered};
 use kith_crdt::segment::{Entry, Message as Said, read_change};
 use kith_crdt::time::Hlc;
 use kith_store::Line;
 
 use super::Reading;
+use super::against::against_message;
 use super::delivery::Lookups;
 use crate::engine::ChannelView;
 
@@ -22,12 +22,12 @@ use crate::engine::ChannelView;
 pub(super) const CLAIM_MAX: usize = 1_024;
 
 /// A message taken out of its envelope, before anything that others did to it.
-struct Found {
-    id: MessageId,
-    place: Place,
-    hlc: Hlc,
-    epoch: EpochId,
-    author: AccountId,
+pub(super) struct Found {
+    pub(super) id: MessageId,
+    pub(super) place: Place,
+    pub(super) hlc: Hlc,
+    pub(super) epoch: EpochId,
+    pub(super) author: AccountId,
     said: Said,
     /// None where it is no text within bounds, or erased.
     text: Option<String>,
@@ -185,12 +185,12 @@ impl Reading<'_> {
             .ok_or_else(|| ApiError::not_found(format_args!("message {id} cannot be read here")))
     }
 
-    fn envelope(&self, channel: &ChannelView, place: Place) -> Option<Envelope> {
+    pub(super) fn envelope(&self, channel: &ChannelView, place: Place) -> Option<Envelope> {
         let stored = self.view.envelope(&channel.id, &place)?;
         Envelope::from_stored(&stored, &channel.id, place).ok()
     }
 
-    fn find(&self, channel: &ChannelView, place: Place) -> Option<Found> {
+    pub(super) fn find(&self, channel: &ChannelView, place: Place) -> Option<Found> {
         let stored = self.view.envelope(&channel.id, &place)?;
         open(&mut Opener::new(channel), place, &stored)
     }
@@ -339,11 +339,7 @@ impl Reading<'_> {
 
 /// Whether a message is shown: its author then had the right to write, and no removal hides it.
 fn is_shown(channel: &ChannelView, found: &Found) -> bool {
-    let (roster, author) = (&channel.roster, &found.author);
-    roster.may(author, Right::Write, found.hlc.millis())
-        && roster
-            .hidden_by(author, &found.place, &found.epoch)
-            .is_none()
+    against_message(channel, found).is_none()
 }
 
 /// The name that an account of the channel goes by; empty if it is none.
@@ -395,33 +391,12 @@ impl Reading<'_> {
 
     /// Whether whoever claims something had the right to when they did, and no removal hides it.
     fn claim_counts(&self, channel: &ChannelView, found: &Found, claim: &Claim) -> bool {
-        let roster = &channel.roster;
-        let Some(account) = roster.account_of(&claim.at.log.writer.device) else {
-            return false;
-        };
-        let right = match claim.kind {
-            ClaimKind::Edit => Right::Write,
-            ClaimKind::Reaction { .. } => Right::React,
-            // What is one's own one may always take back.
-            ClaimKind::Deletion if account == found.author => return true,
-            ClaimKind::Deletion => Right::DeleteOthers,
-        };
-        if !roster.may(&account, right, claim.hlc.millis()) {
-            return false;
-        }
-        // The epoch is looked up only of those who were removed at some time.
-        roster
-            .hidden_by(&account, &claim.at, &EpochId([0; 16]))
-            .is_none()
-            || self.envelope(channel, claim.at).is_some_and(|envelope| {
-                let epoch = &envelope.header.epoch;
-                roster.hidden_by(&account, &claim.at, epoch).is_none()
-            })
+        self.against_claim(channel, found, claim).is_none()
     }
 }
 
 /// The text in an envelope's body; none where it cannot be opened or is no text within bounds.
-fn text_of(channel: &ChannelView, envelope: &Envelope) -> Option<String> {
+pub(super) fn text_of(channel: &ChannelView, envelope: &Envelope) -> Option<String> {
     text_within_bounds(Opener::new(channel).open(envelope)?.body?)
 }
 

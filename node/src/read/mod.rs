@@ -1,12 +1,17 @@
 //! Reading: pages, messages, channels and events, from a snapshot of the store and the engine's
 //! shared picture. Nothing here waits for the engine, and nothing here changes anything.
 
+mod against;
+mod audit;
 mod channels;
+mod control_log;
 mod delivery;
 mod events;
 mod messages;
 mod references;
 pub(crate) mod roles;
+mod steps;
+mod why;
 
 use kith_crdt::ids::{AccountId, DeviceId};
 use kith_store::{Reader, View};

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kith_api::{ApiError, ErrorCode};
-use kith_crdt::ids::{AccountId, ChannelId, InviteId, MessageId, Place};
+use kith_crdt::ids::{AccountId, ChannelId, InviteId, MessageId, OpId, Place};
 use kith_crdt::link::{InviteLink, LinkError};
 
 use super::Reading;
 use crate::engine::{ChannelView, Standing};
 
 /// Candidates named where a reference is ambiguous.
-const CANDIDATES_MAX: usize = 8;
+pub(super) const CANDIDATES_MAX: usize = 8;
 /// Characters of an id that a candidate is shown with.
 const SHORT_ID: usize = 12;
 /// Members by whose names a candidate is told from others.
@@ -120,6 +120,33 @@ impl Reading<'_> {
             several => Err(ApiError::ambiguous(
                 reference,
                 several.iter().take(CANDIDATES_MAX),
+            )),
+        }
+    }
+
+    /// The op of a control log that an id prefix means, and the channel it is in.
+    ///
+    /// # Errors
+    /// [`ApiError`]: not found, or ambiguous with the candidates.
+    pub(crate) fn find_op(&self, reference: &str) -> Result<(Arc<ChannelView>, OpId), ApiError> {
+        let prefix = reference.trim().to_ascii_lowercase();
+        let channels = self.shared.channels();
+        let mut found = Vec::new();
+        for channel in channels.iter().filter(|_| !prefix.is_empty()) {
+            let ops = channel.roster.verdicts.keys();
+            let meant = ops.filter(|op| op.to_string().starts_with(&prefix));
+            found.extend(meant.take(CANDIDATES_MAX).map(|op| (channel, *op)));
+        }
+        match found.as_slice() {
+            [] => Err(ApiError::not_found(format_args!(
+                "no op {reference:?} here: `kith audit CHANNEL` shows those there are"
+            ))),
+            [(channel, op)] => Ok((Arc::clone(channel), *op)),
+            several => Err(ApiError::ambiguous(
+                reference,
+                several.iter().take(CANDIDATES_MAX).map(|(channel, op)| {
+                    format!("{} (#{})", &op.to_string()[..SHORT_ID], channel.name)
+                }),
             )),
         }
     }

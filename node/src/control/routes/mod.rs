@@ -6,6 +6,7 @@ pub(super) mod invites;
 pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod node;
+pub(super) mod why;
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -40,6 +41,13 @@ pub(super) fn router(node: Node) -> Router {
             "/v1/channels/{channel}/members/{account}",
             post(members::act),
         )
+        .route(
+            "/v1/channels/{channel}/members/{account}/why",
+            get(why::member),
+        )
+        .route("/v1/channels/{channel}/audit", get(why::audit))
+        .route("/v1/messages/{id}/why", get(why::message))
+        .route("/v1/ops/{op}/why", get(why::op))
         .route("/v1/join", post(invites::join))
         .route(
             "/v1/channels/{channel}/messages",

@@ -1,0 +1,56 @@
+//! Why something is as it is, and who did what.
+
+use axum::extract::State;
+use kith_api::error::ErrorBody;
+use kith_api::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
+
+use crate::control::answer::{Answer, answer};
+use crate::control::request::{InPath, InQuery};
+use crate::handle::Node;
+
+/// Why an account is what it is to a channel.
+#[utoipa::path(get, path = "/v1/channels/{channel}/members/{account}/why", tag = "why",
+    operation_id = "why_member",
+    params(("channel" = String, Path), ("account" = String, Path)),
+    responses((status = 200, body = WhyMember), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn member(
+    State(node): State<Node>,
+    InPath((channel, account)): InPath<(String, String)>,
+) -> Answer<WhyMember> {
+    answer(node.why_member(channel.trim(), account.trim()).await)
+}
+
+/// Why a message is shown as it is.
+#[utoipa::path(get, path = "/v1/messages/{id}/why", tag = "why", operation_id = "why_message",
+    params(("id" = String, Path)),
+    responses((status = 200, body = WhyMessage), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn message(
+    State(node): State<Node>,
+    InPath(id): InPath<String>,
+) -> Answer<WhyMessage> {
+    answer(node.why_message(id.trim()).await)
+}
+
+/// Why an op counts or does not.
+#[utoipa::path(get, path = "/v1/ops/{op}/why", tag = "why", operation_id = "why_op",
+    params(("op" = String, Path)),
+    responses((status = 200, body = WhyOp), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn op(
+    State(node): State<Node>,
+    InPath(op): InPath<String>,
+) -> Answer<WhyOp> {
+    answer(node.why_op(op.trim()).await)
+}
+
+/// Who did what in a channel: the newest entries before the cursor, oldest first. Every signature
+/// is checked for the answer.
+#[utoipa::path(get, path = "/v1/channels/{channel}/audit", tag = "why", operation_id = "audit",
+    params(("channel" = String, Path), AuditQuery),
+    responses((status = 200, body = AuditPage), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn audit(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+    InQuery(query): InQuery<AuditQuery>,
+) -> Answer<AuditPage> {
+    answer(node.audit(channel.trim(), query).await)
+}
