@@ -6,7 +6,7 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    channel, completions, daemon, init, invite, man, member, message, read, send, tail,
+    channel, completions, daemon, init, invite, man, member, message, read, send, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -80,7 +80,8 @@ pub(crate) struct Place {
 }
 
 const EXIT_CODES: &str = "\
-CHANNEL is a name, #name or the beginning of an id; ID is the beginning of a message's id.
+CHANNEL is a name, #name or the beginning of an id; ID is the beginning of a message's id, OP
+that of an op's, as `kith audit` prints it.
 
 Exit codes: 0 done, 1 other error, 2 usage (also: an ambiguous name or id), 3 no daemon,
 4 not found, 5 denied, 6 unreachable or timed out, 7 locked or wrong passphrase,
@@ -107,6 +108,11 @@ pub(crate) enum Verb {
     Member(member::MemberVerb),
     /// Give somebody another role in a channel
     Role(member::RoleArgs),
+    /// Explain why a member, a message or an op is as it is, rule by rule
+    #[command(subcommand)]
+    Why(why::WhyVerb),
+    /// List who did what in a channel, every signature checked
+    Audit(why::AuditArgs),
     /// Write a message
     Send(send::SendArgs),
     /// Read a channel, oldest message first, the newest page if nothing else is said

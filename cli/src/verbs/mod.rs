@@ -12,6 +12,7 @@ pub(crate) mod read;
 pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod tail;
+pub(crate) mod why;
 
 use kith_api::{ApiError, Client};
 use tokio::runtime::Builder;
@@ -67,6 +68,8 @@ impl Session {
             Verb::Join(args) => self.join(args).await,
             Verb::Member(verb) => self.member(verb).await,
             Verb::Role(args) => self.role(args).await,
+            Verb::Why(verb) => self.why(verb).await,
+            Verb::Audit(args) => self.audit(args).await,
             Verb::Send(args) => self.send(args).await,
             Verb::Read(args) => self.read(args).await,
             Verb::Mark(args) => self.mark(args).await,

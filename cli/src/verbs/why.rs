@@ -1,0 +1,94 @@
+//! `kith why` and `kith audit`.
+
+use clap::{Args, Subcommand};
+use kith_api::ApiError;
+use kith_api::why::AuditQuery;
+use kith_crdt::limits::PAGE_MAX;
+
+use crate::output::progress::with_progress;
+use crate::verbs::{Outcome, Session};
+
+/// What to explain.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WhyVerb {
+    /// Explain why somebody is what they are in a channel
+    Member {
+        /// The channel
+        channel: String,
+        /// Their name, or the beginning of their account id
+        account: String,
+    },
+    /// Explain why a message is shown, or is not
+    Message {
+        /// The message
+        id: String,
+    },
+    /// Explain why something that was done counts, or does not
+    Denied {
+        /// The beginning of its op's id, as `kith audit` and `kith why member` print it
+        op: String,
+    },
+}
+
+/// Lists who did what.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// The channel
+    channel: String,
+    /// How many entries, 500 at most
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = AuditQuery::LIMIT,
+        value_parser = clap::value_parser!(u32).range(1..=PAGE_MAX as i64)
+    )]
+    limit: u32,
+    /// End the page before this op
+    #[arg(long, value_name = "OP")]
+    before: Option<String>,
+    /// Only what this account did, or what was done about it
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+}
+
+impl Session {
+    /// Explains.
+    pub(crate) async fn why(&self, verb: &WhyVerb) -> Outcome {
+        let Self { client, output } = self;
+        const WHAT: &str = "checking the control log";
+        match verb {
+            WhyVerb::Member { channel, account } => {
+                let why = with_progress(WHAT, client.why_member(channel, account)).await?;
+                output.put(&why)
+            }
+            WhyVerb::Message { id } => {
+                output.put(&with_progress(WHAT, client.why_message(id)).await?)
+            }
+            WhyVerb::Denied { op } => output.put(&with_progress(WHAT, client.why_op(op)).await?),
+        }
+    }
+
+    /// Lists who did what. Signatures that do not hold are an error, after all has been printed.
+    pub(crate) async fn audit(&self, args: &AuditArgs) -> Outcome {
+        let query = AuditQuery {
+            limit: Some(args.limit),
+            before: args.before.clone(),
+            account: args.account.clone(),
+        };
+        let audit = self.client.audit(&args.channel, &query);
+        let page = with_progress("checking every signature", audit).await?;
+        if self.output.is_json() {
+            self.output.put_each(&page.entries)?;
+        } else {
+            self.output.put(&page)?;
+        }
+        if page.failed > 0 {
+            return Err(ApiError::other(format_args!(
+                "{} of {} signatures do not hold; what they are under was left out: check the \
+                 disk, and `kith verify {}`",
+                page.failed, page.checked, args.channel
+            )));
+        }
+        Ok(())
+    }
+}
