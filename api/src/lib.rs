@@ -17,6 +17,7 @@ pub mod role;
 pub mod socket;
 pub mod status;
 pub mod timestamp;
+pub mod verify;
 pub mod why;
 
 pub use client::Client;

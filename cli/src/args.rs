@@ -113,6 +113,8 @@ pub(crate) enum Verb {
     Why(why::WhyVerb),
     /// List who did what in a channel, every signature checked
     Audit(why::AuditArgs),
+    /// Check that all that is shown of a channel is what its signed entries make
+    Verify(why::VerifyArgs),
     /// Write a message
     Send(send::SendArgs),
     /// Read a channel, oldest message first, the newest page if nothing else is said

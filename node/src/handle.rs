@@ -68,6 +68,7 @@ struct Inner {
     moments: broadcast::Sender<Moment>,
     started: Instant,
     stop: Notify,
+    verifying: tokio::sync::Mutex<()>,
 }
 
 impl Node {
@@ -94,6 +95,7 @@ impl Node {
             moments: broadcast::Sender::new(MOMENTS_QUEUED),
             started: Instant::now(),
             stop: Notify::new(),
+            verifying: tokio::sync::Mutex::new(()),
         }))
     }
 

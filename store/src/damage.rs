@@ -131,6 +131,18 @@ impl DamageLog {
             .count() as u64
     }
 
+    /// The records known by name that have the tag of this channel in their key, and those that
+    /// are of no channel by their keys.
+    pub(crate) fn named_of(&self, chan: &Tag) -> Vec<Damage> {
+        let chan = hex(chan);
+        let nobodys = [Table::WindowKeys, Table::Timeline, Table::MessageIds];
+        let nobodys = nobodys.into_iter().chain(Table::OF_THE_NODE);
+        let nobodys: Vec<&str> = nobodys.map(Table::name).collect();
+        let mut named = self.named();
+        named.retain(|damage| is_of(damage, &chan) || nobodys.contains(&damage.table));
+        named
+    }
+
     pub(crate) fn count(&self) -> u64 {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.named.len() as u64 + seen.unnamed

@@ -48,7 +48,7 @@ struct WindowRecord {
     key: Secret,
 }
 
-/// The open key database. Only the writer has it.
+/// The open key database. Only the writer has it, and whoever inspects a home.
 pub(crate) struct KeyDb {
     db: DB,
     location: Location,
@@ -60,6 +60,14 @@ impl KeyDb {
         // What a crash left waiting.
         keys.overwrite_held();
         keys
+    }
+
+    /// The key database as it is now, beside whoever writes to it.
+    pub(crate) fn for_reading(location: &Location) -> Result<Self, StoreError> {
+        Ok(Self {
+            db: location.open_for_reading()?,
+            location: location.clone(),
+        })
     }
 
     fn table(&self, table: Table) -> &ColumnFamily {

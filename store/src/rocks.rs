@@ -145,6 +145,21 @@ impl Location {
     }
 
     pub(crate) fn open(&self, care: Care) -> Result<DB, rocksdb::Error> {
+        DB::open_cf_descriptors(&self.options(care), &self.path, self.tables(care)?)
+    }
+
+    /// Opens a database beside whoever writes to it, as it is now. Its files are all opened at
+    /// once, so that it can be read to the end although they are replaced meanwhile.
+    pub(crate) fn open_for_reading(&self) -> Result<DB, rocksdb::Error> {
+        let mut options = self.options(Care::Strict);
+        options.create_if_missing(false);
+        options.create_missing_column_families(false);
+        options.set_max_open_files(-1);
+        let tables = self.tables(Care::Strict)?;
+        DB::open_cf_descriptors_read_only(&options, &self.path, tables, false)
+    }
+
+    fn tables(&self, care: Care) -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
         let cache = Cache::new_lru_cache(CACHE_BYTES);
         let mut tables = vec![unused_table()];
         for &table in self.database.tables() {
@@ -152,7 +167,7 @@ impl Location {
             options.set_disable_auto_compactions(care == Care::Lenient);
             tables.push(ColumnFamilyDescriptor::new(table.name(), options));
         }
-        DB::open_cf_descriptors(&self.options(care), &self.path, tables)
+        Ok(tables)
     }
 
     /// Rebuilds the list of files of a database whose own list is unreadable.

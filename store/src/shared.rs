@@ -7,12 +7,14 @@ use rocksdb::{ColumnFamily, DB, ReadOptions};
 
 use crate::damage::{DamageKind, DamageLog};
 use crate::keys::RecordKeys;
+use crate::rocks::Location;
 use crate::scan::Cursor;
 use crate::seal::{Sealed, Site, TABLE_KEY};
 use crate::table::Table;
 use crate::window_keys::{Lookup, WindowKeys};
 
 /// The key that each table has for itself.
+#[derive(Clone)]
 pub(crate) struct TableKeys(Vec<Secret>);
 
 impl TableKeys {
@@ -65,6 +67,9 @@ pub(crate) struct Shared {
     pub(crate) table_keys: TableKeys,
     pub(crate) window_keys: WindowKeys,
     pub(crate) damage: DamageLog,
+    /// Where its two databases are, for whoever opens them once more.
+    pub(crate) data_at: Location,
+    pub(crate) keys_at: Location,
 }
 
 impl Shared {

@@ -85,16 +85,13 @@ impl Store {
         }
         let is_marked = is_on_disk && marker.exists();
         let damage = DamageLog::new(is_on_disk.then_some(marker.clone()));
-        let key_location = Location::new(home, Database::Keys, &medium);
+        let keys_at = Location::new(home, Database::Keys, &medium);
         let key_db = KeyDb::new(
-            salvage::open(&key_location, is_marked, &damage)?,
-            key_location,
+            salvage::open(&keys_at, is_marked, &damage)?,
+            keys_at.clone(),
         );
-        let db = salvage::open(
-            &Location::new(home, Database::Data, &medium),
-            is_marked,
-            &damage,
-        )?;
+        let data_at = Location::new(home, Database::Data, &medium);
+        let db = salvage::open(&data_at, is_marked, &damage)?;
         damage
             .unmark()
             .map_err(|error| StoreError::io("finishing a salvage", error))?;
@@ -107,6 +104,8 @@ impl Store {
             table_keys,
             window_keys,
             damage,
+            data_at,
+            keys_at,
         });
         let events = EventCursors::read(&shared);
         let mut store = Self {

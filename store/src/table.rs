@@ -42,6 +42,15 @@ impl Table {
         Self::Idempotency,
     ];
 
+    /// Those whose records are of the whole node and of no channel.
+    pub(crate) const OF_THE_NODE: [Self; 5] = [
+        Self::Meta,
+        Self::Channels,
+        Self::Peers,
+        Self::Events,
+        Self::Idempotency,
+    ];
+
     /// The tables of the database `keys/`.
     pub(crate) const KEYS: [Self; 2] = [Self::WindowKeys, Self::Epochs];
 

@@ -215,6 +215,37 @@ impl View<'_> {
         messages.iter().map(&mut claims_of).collect()
     }
 
+    /// Everything that is claimed in a channel, or all of one kind, with the message that each is
+    /// about. Goes over the claims of all channels, whose keys begin with the message.
+    pub fn all_claims(&self, channel: &ChannelId, kind: Option<u8>) -> Vec<(MessageId, Vec<u8>)> {
+        let options = || {
+            let mut options = self.options();
+            options.set_total_order_seek(true);
+            options
+        };
+        let mut rows = self
+            .shared
+            .cursor(Table::Claims, Vec::new(), Vec::new(), options);
+        let mut wanted = self.shared.keys.channel(channel);
+        wanted.extend(kind);
+        let mut claims = Vec::new();
+        rows.seek_first();
+        while let Some((key, record)) = rows.row() {
+            if let Some((target, rest)) = key.split_first_chunk()
+                && rest.starts_with(&wanted)
+            {
+                let site = Site {
+                    table: Table::Claims,
+                    key,
+                };
+                let found = self.shared.open(site, record).readable();
+                claims.extend(found.map(|record| (MessageId(*target), record.plain)));
+            }
+            rows.next();
+        }
+        claims
+    }
+
     /// The proof that a log forks, if there is one.
     pub fn fork(&self, channel: &ChannelId, log: &LogId) -> Option<Vec<u8>> {
         let record = self

@@ -30,10 +30,14 @@ use crate::message::{
 };
 use crate::socket::socket_path;
 use crate::status::Status;
+use crate::verify::VerifyReport;
 use crate::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 
 /// How long an answer may take unless the request itself says how long to wait.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a verification may take: millions of signatures.
+const VERIFY_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// A client of one home's daemon. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -145,6 +149,13 @@ impl Client {
             .with("before", query.before.as_deref())
             .with("account", query.account.as_deref());
         self.get(path.into()).await
+    }
+
+    /// Whether all that is shown of a channel is what its signed entries make. Waits an hour.
+    pub async fn verify(&self, channel: &str) -> Answer<VerifyReport> {
+        let call = Call::new(Method::GET, route!("/v1/channels/{}/verify", channel));
+        let patience = self.timeout.max(VERIFY_TIMEOUT);
+        self.connections.ask(call, patience).await
     }
 
     /// Makes an invite.

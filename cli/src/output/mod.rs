@@ -13,6 +13,7 @@ mod status;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod why;
 
 use std::io::{self, Write};

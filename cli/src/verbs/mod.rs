@@ -70,6 +70,7 @@ impl Session {
             Verb::Role(args) => self.role(args).await,
             Verb::Why(verb) => self.why(verb).await,
             Verb::Audit(args) => self.audit(args).await,
+            Verb::Verify(args) => self.verify(args).await,
             Verb::Send(args) => self.send(args).await,
             Verb::Read(args) => self.read(args).await,
             Verb::Mark(args) => self.mark(args).await,

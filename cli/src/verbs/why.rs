@@ -1,7 +1,8 @@
-//! `kith why` and `kith audit`.
+//! `kith why`, `kith audit` and `kith verify`.
 
 use clap::{Args, Subcommand};
 use kith_api::ApiError;
+use kith_api::verify::Difference;
 use kith_api::why::AuditQuery;
 use kith_crdt::limits::PAGE_MAX;
 
@@ -28,6 +29,13 @@ pub(crate) enum WhyVerb {
         /// The beginning of its op's id, as `kith audit` and `kith why member` print it
         op: String,
     },
+}
+
+/// Verifies a channel.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The channel
+    channel: String,
 }
 
 /// Lists who did what.
@@ -65,6 +73,25 @@ impl Session {
                 output.put(&with_progress(WHAT, client.why_message(id)).await?)
             }
             WhyVerb::Denied { op } => output.put(&with_progress(WHAT, client.why_op(op)).await?),
+        }
+    }
+
+    /// Holds everything that is shown against its signed entries. A difference is an error, after
+    /// the report has been printed.
+    pub(crate) async fn verify(&self, args: &VerifyArgs) -> Outcome {
+        let what = "checking every signature, log and page";
+        let report = with_progress(what, self.client.verify(&args.channel)).await?;
+        self.output.put(&report)?;
+        match &report.difference {
+            None => Ok(()),
+            Some(Difference {
+                what,
+                place,
+                detail,
+                remedy,
+            }) => Err(ApiError::other(format_args!(
+                "{what}, {place}: {detail}; {remedy}"
+            ))),
         }
     }
 

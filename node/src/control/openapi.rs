@@ -48,6 +48,7 @@ use super::routes::{channels, events, invites, members, messages, node, why};
         why::message,
         why::op,
         why::audit,
+        why::verify,
         events::events,
     ),
     components(schemas(kith_api::error::ErrorBody, kith_api::reaction::Reaction))

@@ -4,9 +4,12 @@
 use kith_api::ApiError;
 use kith_api::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 
+use kith_api::verify::VerifyReport;
+
 use super::Node;
 use crate::clock;
 use crate::read::Reading;
+use crate::read::verify::verify;
 
 impl Node {
     /// Why an account is what it is to a channel.
@@ -54,6 +57,24 @@ impl Node {
         let channel = channel.to_owned();
         self.read_apart(move |reading| reading.audit(&*reading.find_channel(&channel)?, &query))
             .await
+    }
+
+    /// Holds everything that is shown of a channel against its signed entries.
+    ///
+    /// # Errors
+    /// [`ApiError`] if the reference means nothing here, or several things.
+    pub async fn verify(&self, channel: &str) -> Result<VerifyReport, ApiError> {
+        let channel = self.reading().find_channel(channel)?.id;
+        // It takes memory of its own, so there is one at a time.
+        let _turn = self.0.verifying.lock().await;
+        let node = self.clone();
+        let us = (node.0.account, node.0.device);
+        let verified = tokio::task::spawn_blocking(move || {
+            verify(&node.0.reader, &node.0.shared, us, &channel)
+        });
+        verified
+            .await
+            .unwrap_or_else(|_| Err(ApiError::other("the daemon is stopping")))
     }
 
     /// Reads on another thread what takes longer than a look-up.

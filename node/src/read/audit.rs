@@ -9,7 +9,6 @@ use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, Place};
 use kith_crdt::law::Law;
 use kith_crdt::limits::PAGE_MAX;
-use kith_crdt::log::Log;
 use kith_crdt::projection::{Claim, ClaimKind};
 
 use super::Reading;
@@ -18,7 +17,6 @@ use super::messages::{CLAIM_MAX, text_of};
 use super::references::CANDIDATES_MAX;
 use super::roles;
 use super::steps::rule;
-use super::why::LOG_MAX;
 use crate::engine::ChannelView;
 
 impl Reading<'_> {
@@ -76,32 +74,18 @@ impl Reading<'_> {
 
     /// The deletions of what others wrote, oldest first, whether they count or not.
     fn deletions(&self, channel: &ChannelView) -> Vec<Step> {
-        let mut found: Vec<(Claim, Step)> = Vec::new();
-        for (_, bytes) in self.view.logs(&channel.id) {
-            let Ok(log) = encoding::decode::<Log>(&bytes, LOG_MAX) else {
-                continue;
-            };
-            for seq in log.deletions.iter() {
-                found.extend(self.deletions_of(channel, log.id.place(seq)));
-            }
-        }
-        found.sort_by_key(|(claim, _)| (claim.hlc, claim.at));
-        found.into_iter().map(|(_, step)| step).collect()
-    }
-
-    fn deletions_of(&self, channel: &ChannelView, target: Place) -> Vec<(Claim, Step)> {
-        let id = target.message_id(&channel.id);
-        let stored = self.view.claims(&channel.id, &id);
-        let claims = stored
-            .iter()
-            .filter_map(|bytes| encoding::decode::<Claim>(bytes, CLAIM_MAX).ok());
-        claims
-            .filter(|claim| claim.kind == ClaimKind::Deletion)
-            .filter_map(|claim| {
-                let step = self.deletion_step(channel, target, &claim)?;
+        let kind = ClaimKind::Deletion.number();
+        let stored = self.view.all_claims(&channel.id, Some(kind)).into_iter();
+        let mut found: Vec<(Claim, Step)> = stored
+            .filter_map(|(target, bytes)| {
+                let claim: Claim = encoding::decode(&bytes, CLAIM_MAX).ok()?;
+                let (_, place) = self.view.message(&target)?;
+                let step = self.deletion_step(channel, place, &claim)?;
                 Some((claim, step))
             })
-            .collect()
+            .collect();
+        found.sort_by_key(|(claim, _)| (claim.hlc, claim.at));
+        found.into_iter().map(|(_, step)| step).collect()
     }
 
     /// A deletion by somebody else than the author of the message.

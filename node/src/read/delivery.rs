@@ -13,7 +13,7 @@ use super::messages::name_in;
 use crate::engine::{ChannelView, Reach};
 
 /// Bytes of what an account has read of a segment, as stored.
-const SEEN_MAX: usize = 4 * 1024 * 1024;
+pub(in crate::read) const SEEN_MAX: usize = 4 * 1024 * 1024;
 
 /// What pages look up more than once: receipts by segment, reach by log.
 #[derive(Default)]

@@ -11,6 +11,7 @@ mod messages;
 mod references;
 pub(crate) mod roles;
 mod steps;
+pub(crate) mod verify;
 mod why;
 
 use kith_crdt::ids::{AccountId, DeviceId};

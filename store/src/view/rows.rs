@@ -71,6 +71,12 @@ impl View<'_> {
         }
     }
 
+    /// Opens every record under a prefix, so that damage among them is noted.
+    pub(crate) fn look_at(&self, table: Table, prefix: Vec<u8>) {
+        let upper = after_prefix(&prefix);
+        self.scan(table, prefix, upper, |_, _| true);
+    }
+
     /// What `read` makes of every record under a prefix; where it makes nothing, the record is
     /// malformed.
     pub(super) fn collect<T>(

@@ -46,6 +46,7 @@ pub(super) fn router(node: Node) -> Router {
             get(why::member),
         )
         .route("/v1/channels/{channel}/audit", get(why::audit))
+        .route("/v1/channels/{channel}/verify", get(why::verify))
         .route("/v1/messages/{id}/why", get(why::message))
         .route("/v1/ops/{op}/why", get(why::op))
         .route("/v1/join", post(invites::join))

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use kith_api::error::ErrorBody;
+use kith_api::verify::VerifyReport;
 use kith_api::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 
 use crate::control::answer::{Answer, answer};
@@ -40,6 +41,18 @@ pub(in crate::control) async fn op(
     InPath(op): InPath<String>,
 ) -> Answer<WhyOp> {
     answer(node.why_op(op.trim()).await)
+}
+
+/// Whether all that is shown of a channel is what its signed entries make. Takes seconds where
+/// there is much; nobody waits meanwhile.
+#[utoipa::path(get, path = "/v1/channels/{channel}/verify", tag = "why", operation_id = "verify",
+    params(("channel" = String, Path)),
+    responses((status = 200, body = VerifyReport), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn verify(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+) -> Answer<VerifyReport> {
+    answer(node.verify(channel.trim()).await)
 }
 
 /// Who did what in a channel: the newest entries before the cursor, oldest first. Every signature

@@ -1,0 +1,288 @@
+//! What the entries make, held against what is kept and against what people are shown.
+
+use std::collections::BTreeMap;
+
+use kith_api::message::{Message, PageQuery};
+use kith_crdt::encoding;
+use kith_crdt::ids::{MessageId, Place};
+use kith_crdt::limits::PAGE_MAX;
+use kith_crdt::log::Log;
+use kith_crdt::projection::{Position, SeenBy};
+use kith_crdt::time::Hlc;
+use kith_store::Line;
+
+use super::expected::{Expected, Numbers, Showing};
+use super::walk::text_hash;
+use super::{Found, Verifying, different};
+use crate::read::delivery::SEEN_MAX;
+
+/// Messages whose records are looked up at a time.
+const BATCH: usize = 256;
+
+impl Verifying<'_> {
+    /// Everything that is kept and shown.
+    pub(super) fn compare(&self, logs: &[Log], expected: Expected<'_>) -> Found {
+        self.numbers(logs, &expected)?;
+        let main = BTreeMap::new();
+        self.line(None, expected.lines.get(&None).unwrap_or(&main))?;
+        for (thread, line) in &expected.lines {
+            self.line(*thread, line)?;
+        }
+        self.messages(&expected)?;
+        self.claims(&expected)?;
+        // What was read of a part of a log that ends at a fork now stays read.
+        if logs.iter().all(|log| log.fork.is_none()) {
+            self.seen(&expected)?;
+        }
+        self.pages(None, &expected)?;
+        for thread in expected.lines.keys().flatten() {
+            if expected.messages.contains_key(thread) {
+                self.pages(Some(*thread), &expected)?;
+            }
+        }
+        self.counts(&expected)
+    }
+
+    /// Which numbers of each log are messages, and which do not count.
+    fn numbers(&self, logs: &[Log], expected: &Expected<'_>) -> Found {
+        let none = Numbers::default();
+        for log in logs {
+            let numbers = expected.numbers.get(&log.id).unwrap_or(&none);
+            let place = || self.name(log.id.place(log.head));
+            // The keys may just have come.
+            let late = log.unopened.minus(&numbers.unopened);
+            if let Some(seq) = late.first() {
+                return Err(super::Different {
+                    passing: true,
+                    ..different(
+                        "an envelope",
+                        self.name(log.id.place(seq)),
+                        "its key is here, and it has not been opened",
+                    )
+                });
+            }
+            let same = log.messages == numbers.messages
+                && log.threaded == numbers.threaded
+                && log.unopened == numbers.unopened
+                && log.quarantined == numbers.quarantined;
+            if !same {
+                let detail = "the log's state counts other entries as messages than there are";
+                return Err(different("a log", place(), detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of a line, page by page, newest first.
+    fn line(&self, thread: Option<MessageId>, line: &BTreeMap<Position, MessageId>) -> Found {
+        let indexed = line_of(&self.id, thread);
+        let mut wanted = line.keys().rev();
+        let mut before: Option<(Hlc, Place)> = None;
+        loop {
+            let page = self.reading.view.page(indexed, before, PAGE_MAX);
+            for entry in page.iter().rev() {
+                let position = Position::new(entry.hlc, entry.place);
+                match wanted.next() {
+                    Some(next) if *next == position => {}
+                    Some(next) if *next > position => {
+                        return Err(self.line_lacks(next));
+                    }
+                    _ => {
+                        let place = self.name(entry.place);
+                        let detail = "the timeline has a message that no entry makes";
+                        return Err(different("the timeline", place, detail));
+                    }
+                }
+            }
+            before = page.first().map(|entry| (entry.hlc, entry.place));
+            if page.len() < PAGE_MAX {
+                break;
+            }
+        }
+        match wanted.next() {
+            Some(next) => Err(self.line_lacks(next)),
+            None => Ok(()),
+        }
+    }
+
+    fn line_lacks(&self, position: &Position) -> super::Different {
+        let log = kith_crdt::ids::LogId {
+            segment: position.segment,
+            writer: position.writer,
+        };
+        let place = self.name(log.place(position.seq));
+        different("the timeline", place, "the timeline lacks the message")
+    }
+
+    /// That every message is found by its id, and has the thread that its replies make.
+    fn messages(&self, expected: &Expected<'_>) -> Found {
+        let all: Vec<_> = expected.messages.values().collect();
+        for batch in all.chunks(BATCH) {
+            let lines: Vec<Line> = batch
+                .iter()
+                .map(|written| Line::thread(&self.id, &written.id))
+                .collect();
+            let lengths = self.reading.view.lengths(&lines);
+            for (written, length) in batch.iter().zip(lengths) {
+                let found = self.reading.view.message(&written.id);
+                if found != Some((self.id, written.place)) {
+                    let detail = "it is not found by its id";
+                    return Err(different("a message", self.name(written.place), detail));
+                }
+                if length != expected.replies(&written.id) {
+                    let detail = format!(
+                        "its thread has {length} replies and its entries make {}",
+                        expected.replies(&written.id)
+                    );
+                    return Err(different("a thread", self.name(written.place), detail));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The edits, deletions and reactions that are kept.
+    fn claims(&self, expected: &Expected<'_>) -> Found {
+        let mut kept: BTreeMap<MessageId, Vec<Vec<u8>>> = BTreeMap::new();
+        for (target, claim) in self.reading.view.all_claims(&self.id, None) {
+            kept.entry(target).or_default().push(claim);
+        }
+        for claims in kept.values_mut() {
+            claims.sort_unstable();
+        }
+        let of = |target: &MessageId| {
+            let claims = expected.claims.get(target);
+            claims.map(|claims| claims.iter().cloned().collect::<Vec<_>>())
+        };
+        let both = kept.keys().chain(expected.claims.keys());
+        for target in both {
+            if kept.get(target) != of(target).as_ref() {
+                let place = format!("message {target}");
+                let detail = "other edits, deletions or reactions are kept than were written";
+                return Err(different("a message", place, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// What each account has read.
+    fn seen(&self, expected: &Expected<'_>) -> Found {
+        for ((segment, account), seen) in &expected.seen {
+            let kept = self.reading.view.seen_by(&self.id, segment, account);
+            let kept = kept.and_then(|bytes| encoding::decode::<SeenBy>(&bytes, SEEN_MAX).ok());
+            if kept.as_ref() != Some(seen) {
+                let place = format!("account {account}, segment {}", segment.window.0);
+                let detail = "other read marks are kept than were written";
+                return Err(different("read marks", place, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// The pages that people are shown, text by text.
+    fn pages(&self, thread: Option<MessageId>, expected: &Expected<'_>) -> Found {
+        let none = BTreeMap::new();
+        let line = expected.lines.get(&thread).unwrap_or(&none);
+        let shown = expected.shown(line);
+        let mut wanted = shown.iter().rev();
+        let mut before = None;
+        loop {
+            let query = PageQuery {
+                limit: u32::try_from(PAGE_MAX).ok(),
+                before: before.clone(),
+                thread: thread.map(|root| root.to_string()),
+            };
+            let page = self.reading.page(self.served, &query);
+            let page = page.map_err(|error| {
+                different("a page", format!("before {before:?}"), error.message)
+            })?;
+            for message in page.iter().rev() {
+                let place = format!("message {}", message.id);
+                let Some(wanted) = wanted.next().filter(|next| message.id == next.id.into()) else {
+                    let detail = "it is shown, and another message should be there";
+                    return Err(different("a page", place, detail));
+                };
+                if let Err(detail) = same_message(wanted, message) {
+                    return Err(different("a page", place, detail));
+                }
+            }
+            before = page.first().map(|message| message.id.to_string());
+            if page.len() < PAGE_MAX {
+                break;
+            }
+        }
+        match wanted.next() {
+            Some(next) => {
+                let place = format!("message {}", next.id);
+                Err(different("a page", place, "it is not shown and should be"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The figures that the daemon has in memory.
+    fn counts(&self, expected: &Expected<'_>) -> Found {
+        let messages = expected.messages.len() as u64;
+        if self.settled && self.served.messages != messages {
+            let detail = format!(
+                "{} messages are counted and there are {messages}",
+                self.served.messages
+            );
+            return Err(different("a count", "the whole channel", detail));
+        }
+        let newest = expected
+            .lines
+            .get(&None)
+            .and_then(|main| main.keys().next_back());
+        let newest = newest.map(|position| position.hlc.millis());
+        if self.settled && self.served.last_activity < newest {
+            let detail = "the newest message is later than the channel says";
+            return Err(different("a time", "the whole channel", detail));
+        }
+        Ok(())
+    }
+}
+
+fn line_of(channel: &kith_crdt::ids::ChannelId, thread: Option<MessageId>) -> Line {
+    match &thread {
+        Some(root) => Line::thread(channel, root),
+        None => Line::main(channel),
+    }
+}
+
+/// That a message is shown as it should be, else what is different.
+fn same_message(wanted: &Showing, shown: &Message) -> Result<(), &'static str> {
+    let hash = shown.text.as_deref().map(text_hash);
+    if hash != wanted.text {
+        return Err("another text is shown than was written");
+    }
+    if shown.deleted != wanted.rendered.deleted.is_some() {
+        return Err("whether it is deleted is shown otherwise than it is");
+    }
+    if shown.edited != wanted.rendered.edited() {
+        return Err("whether it was edited is shown otherwise than it is");
+    }
+    if shown.replies != wanted.replies {
+        return Err("another number of replies is shown than there are");
+    }
+    let reactions = wanted
+        .rendered
+        .reactions
+        .iter()
+        .filter(|_| !shown.deleted)
+        .map(|reaction| (reaction.emoji, reaction.accounts.len() as u64));
+    let mut wanted: Vec<(&str, u64)> = reactions.collect();
+    let mut given: Vec<(&str, u64)> = shown
+        .reactions
+        .0
+        .iter()
+        .map(|(emoji, reaction)| (emoji.as_str(), reaction.count))
+        .collect();
+    wanted.sort_unstable();
+    given.sort_unstable();
+    if wanted == given {
+        Ok(())
+    } else {
+        Err("other reactions are shown than were given")
+    }
+}

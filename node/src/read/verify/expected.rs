@@ -1,0 +1,205 @@
+//! What the entries of a channel make, computed all at once from the whole of them.
+//!
+//! This is the projection by its definition: union and sort. The engine comes to the same entry by
+//! entry, in whatever order they arrive.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kith_crdt::control::Right;
+use kith_crdt::encoding;
+use kith_crdt::ids::{AccountId, EpochId, LogId, MessageId, Place, SegmentId};
+use kith_crdt::projection::{self, Claim, ClaimKind, Original, Position, Rendered, SeenBy};
+use kith_crdt::ranges::Ranges;
+use kith_crdt::segment::Entry;
+use kith_crdt::time::Hlc;
+
+use crate::engine::ChannelView;
+
+/// A text, as far as it is remembered: by its hash.
+pub(super) type TextHash = [u8; 32];
+
+/// One entry that counts, with what its envelope says.
+pub(super) struct Stated {
+    pub(super) place: Place,
+    pub(super) hlc: Hlc,
+    pub(super) epoch: EpochId,
+    pub(super) entry: Entry,
+    pub(super) text: Option<TextHash>,
+}
+
+/// A message as it was written.
+pub(super) struct Written {
+    pub(super) id: MessageId,
+    pub(super) place: Place,
+    pub(super) hlc: Hlc,
+    epoch: EpochId,
+    author: AccountId,
+}
+
+/// What a log has by number, as its entries say.
+#[derive(Default)]
+pub(super) struct Numbers {
+    pub(super) messages: Ranges,
+    pub(super) threaded: Ranges,
+    pub(super) unopened: Ranges,
+    pub(super) quarantined: Ranges,
+}
+
+/// Everything that the entries make.
+pub(super) struct Expected<'a> {
+    served: &'a ChannelView,
+    /// By id, every message, shown or not.
+    pub(super) messages: BTreeMap<MessageId, Written>,
+    /// The lines: the main timeline, and each thread by the message that it starts at.
+    pub(super) lines: BTreeMap<Option<MessageId>, BTreeMap<Position, MessageId>>,
+    /// What is claimed about each message, whether that is here or not.
+    pub(super) claims: BTreeMap<MessageId, BTreeSet<Vec<u8>>>,
+    /// What each account has seen of each segment.
+    pub(super) seen: BTreeMap<(SegmentId, AccountId), SeenBy>,
+    /// Numbers by log.
+    pub(super) numbers: BTreeMap<LogId, Numbers>,
+    texts: BTreeMap<Place, TextHash>,
+    epochs: BTreeMap<Place, EpochId>,
+}
+
+/// A message as it is to be shown.
+pub(super) struct Showing {
+    pub(super) id: MessageId,
+    pub(super) rendered: Rendered,
+    /// None if it is deleted, or its text was erased.
+    pub(super) text: Option<TextHash>,
+    pub(super) replies: u64,
+}
+
+impl<'a> Expected<'a> {
+    pub(super) const fn new(served: &'a ChannelView) -> Self {
+        Self {
+            served,
+            messages: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+        }
+    }
+
+    /// Adds an entry that counts. The order in which they are added leaves no trace.
+    pub(super) fn add(&mut self, stated: Stated) {
+        let Stated {
+            place,
+            hlc,
+            epoch,
+            entry,
+            text,
+        } = stated;
+        let Some(account) = self.served.roster.account_of(&place.log.writer.device) else {
+            return;
+        };
+        if let Some(text) = text {
+            self.texts.insert(place, text);
+        }
+        if let (Some(target), Some(kind)) = (entry.target(), ClaimKind::of(&entry)) {
+            let claim = encoding::encode(&Claim {
+                at: place,
+                hlc,
+                kind,
+            });
+            self.claims.entry(target).or_default().insert(claim);
+            self.epochs.insert(place, epoch);
+        }
+        match entry {
+            Entry::Message(message) => {
+                let numbers = self.numbers.entry(place.log).or_default();
+                numbers.messages.insert(place.seq);
+                if message.thread.is_some() {
+                    numbers.threaded.insert(place.seq);
+                }
+                let id = place.message_id(&self.served.id);
+                let line = self.lines.entry(message.thread).or_default();
+                line.insert(Position::new(hlc, place), id);
+                let written = Written {
+                    id,
+                    place,
+                    hlc,
+                    epoch,
+                    author: account,
+                };
+                self.messages.insert(id, written);
+            }
+            Entry::Seen(ranges) => {
+                for range in ranges {
+                    let of = (range.log.segment, account);
+                    let seen = self.seen.entry(of).or_default();
+                    seen.merge(range.log.writer, range.first, range.last, hlc);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What a line is to show, oldest first.
+    pub(super) fn shown(&self, line: &BTreeMap<Position, MessageId>) -> Vec<Showing> {
+        let messages = line.values().filter_map(|id| self.messages.get(id));
+        messages
+            .filter(|written| self.is_shown(written))
+            .map(|written| self.showing(written))
+            .collect()
+    }
+
+    /// How many messages the thread of a message has.
+    pub(super) fn replies(&self, id: &MessageId) -> u64 {
+        let thread = self.lines.get(&Some(*id));
+        thread.map_or(0, |thread| thread.len() as u64)
+    }
+
+    fn is_shown(&self, written: &Written) -> bool {
+        let roster = &self.served.roster;
+        let author = &written.author;
+        let hidden = roster.hidden_by(author, &written.place, &written.epoch);
+        roster.may(author, Right::Write, written.hlc.millis()) && hidden.is_none()
+    }
+
+    fn showing(&self, written: &Written) -> Showing {
+        let roster = &self.served.roster;
+        let stored = self.claims.get(&written.id).into_iter().flatten();
+        let claims: Vec<Claim> = stored
+            .filter_map(|bytes| encoding::decode(bytes, bytes.len()).ok())
+            .filter(|claim| self.counts(written, claim))
+            .collect();
+        let original = Original {
+            author: written.author,
+            place: written.place,
+        };
+        let account_of = |device: &_| roster.account_of(device);
+        let rendered = projection::render(&original, &claims, account_of, |_| true);
+        let newest = rendered.current().unwrap_or(written.place);
+        let text = self.texts.get(&newest).copied();
+        Showing {
+            id: written.id,
+            text: text.filter(|_| rendered.deleted.is_none()),
+            rendered,
+            replies: self.replies(&written.id),
+        }
+    }
+
+    fn counts(&self, written: &Written, claim: &Claim) -> bool {
+        let roster = &self.served.roster;
+        let Some(account) = roster.account_of(&claim.at.log.writer.device) else {
+            return false;
+        };
+        let own = account == written.author;
+        let right = match claim.kind {
+            ClaimKind::Deletion if own => return true,
+            ClaimKind::Deletion => Right::DeleteOthers,
+            ClaimKind::Edit if own => Right::Write,
+            ClaimKind::Edit => return false,
+            ClaimKind::Reaction { .. } => Right::React,
+        };
+        let epoch = self.epochs.get(&claim.at).copied();
+        let epoch = epoch.unwrap_or(EpochId([0; 16]));
+        let hidden = roster.hidden_by(&account, &claim.at, &epoch);
+        roster.may(&account, right, claim.hlc.millis()) && hidden.is_none()
+    }
+}

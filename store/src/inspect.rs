@@ -1,0 +1,113 @@
+//! Reading a home as the next start would find it: a second, read-only opening beside the one
+//! that writes.
+//!
+//! The open store answers from its caches and from the window keys that it read when it started,
+//! so a bit that has flipped on the disk since then may not show for weeks. An inspection has
+//! caches, keys and a count of damage of its own, sees one moment, and changes nothing: not even
+//! the mark that would have the next start salvage.
+
+use std::sync::Arc;
+
+use kith_crdt::ids::ChannelId;
+use zeroize::Zeroizing;
+
+use crate::damage::{Damage, DamageLog};
+use crate::error::StoreError;
+use crate::keydb::KeyDb;
+use crate::shared::Shared;
+use crate::table::Table;
+use crate::view::{Reader, View};
+
+/// Times that the opening is tried: files may be replaced while it looks for them.
+const TRIES: usize = 5;
+
+/// A home, read once more.
+pub struct Inspection {
+    reader: Reader,
+    key_db: KeyDb,
+}
+
+impl std::fmt::Debug for Inspection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inspection")
+    }
+}
+
+impl Reader {
+    /// Opens the home once more, as it is on the disk now, without writing. Takes memory and files
+    /// of its own, so there should be one at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a database cannot be opened at all: then a start would have to salvage.
+    pub fn inspect(&self) -> Result<Inspection, StoreError> {
+        let mut tried = open(&self.shared);
+        for _ in 1..TRIES {
+            if tried.is_ok() {
+                break;
+            }
+            tried = open(&self.shared);
+        }
+        tried
+    }
+}
+
+fn open(live: &Shared) -> Result<Inspection, StoreError> {
+    let damage = DamageLog::new(None);
+    let key_db = KeyDb::for_reading(&live.keys_at)?;
+    let window_keys = key_db.load(&live.keys, &live.table_keys, &damage);
+    let shared = Shared {
+        db: live.data_at.open_for_reading()?,
+        keys: live.keys.clone(),
+        table_keys: live.table_keys.clone(),
+        window_keys,
+        damage,
+        data_at: live.data_at.clone(),
+        keys_at: live.keys_at.clone(),
+    };
+    Ok(Inspection {
+        reader: Reader {
+            shared: Arc::new(shared),
+        },
+        key_db,
+    })
+}
+
+impl Inspection {
+    /// A reader of it.
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Everything in it.
+    pub fn view(&self) -> View<'_> {
+        self.reader.view()
+    }
+
+    /// The readable epochs of a channel.
+    pub fn epochs(&self, channel: &ChannelId) -> Vec<Zeroizing<Vec<u8>>> {
+        let shared = &self.reader.shared;
+        let prefix = shared.keys.channel(channel);
+        self.key_db
+            .epochs(prefix, &shared.table_keys, &shared.damage)
+    }
+
+    /// Looks at every record that no view of a channel comes by: what is of the whole node, and
+    /// what is remembered of other devices. Damage among them is met by this.
+    pub fn read_the_rest(&self, channel: &ChannelId) {
+        let view = self.view();
+        view.look_at(Table::Holds, self.reader.shared.keys.channel(channel));
+        view.look_at(Table::Beacons, self.reader.shared.keys.channel(channel));
+        view.look_at(Table::Forks, self.reader.shared.keys.channel(channel));
+        view.look_at(Table::Seen, self.reader.shared.keys.channel(channel));
+        for table in Table::OF_THE_NODE {
+            view.look_at(table, Vec::new());
+        }
+    }
+
+    /// The damage met so far that is of a channel, or of none that can be told. At most the first
+    /// thousand by name.
+    pub fn damage_of(&self, channel: &ChannelId) -> Vec<Damage> {
+        let shared = &self.reader.shared;
+        shared.damage.named_of(&shared.keys.chan(channel))
+    }
+}
