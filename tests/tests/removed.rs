@@ -7,14 +7,15 @@
 )]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kith_api::Client;
 use kith_api::message::SendMessage;
-use kith_crdt::control::Role;
+use kith_crdt::control::{Role, Roster};
 use kith_crdt::envelope::Envelope;
 use kith_crdt::frame::{self, Content};
-use kith_crdt::ids::Place;
+use kith_crdt::ids::{ChannelId, LogId, Place};
 use kith_crdt::sync::Answer;
 use kith_node::engine::{Event, MemberAct};
 use kith_node::network::NetworkEvent;
@@ -37,6 +38,11 @@ fn missing_from<'a>(all: &'a [Envelope], had: &[Envelope]) -> Vec<&'a Envelope> 
     all.iter()
         .filter(|envelope| !had.contains(&envelope.place()))
         .collect()
+}
+
+fn roster(world: &World, number: usize, channel: &ChannelId) -> Arc<Roster> {
+    let view = world.engine(number).shared().channel(channel);
+    Arc::clone(&view.unwrap().roster)
 }
 
 #[test]
@@ -318,13 +324,7 @@ fn what_a_removed_member_writes_counts_nowhere_whoever_passes_it_on() {
         .unwrap();
     world.say(1, channel, "before");
     world.until_agreed(&[0, 1, 2, 3], &channel);
-    let epoch = world
-        .engine(1)
-        .shared()
-        .channel(&channel)
-        .unwrap()
-        .roster
-        .usable_epoch();
+    let epoch = roster(&world, 1, &channel).usable_epoch();
 
     // The colluder, node 2, hears nothing of the removal; the removed, node 1, talks to it alone.
     for (a, b) in [(0, 1), (0, 2), (1, 3), (2, 3)] {
@@ -346,8 +346,14 @@ fn what_a_removed_member_writes_counts_nowhere_whoever_passes_it_on() {
             world.say(1, channel, &format!("{number} of {hours} hours ago"));
         }
     }
+    // And each time that it starts it begins new logs.
+    for number in 0..10 {
+        world.crash(1);
+        world.start(1);
+        world.say(1, channel, &format!("start {number}"));
+    }
     world.until_agreed(&[1, 2], &channel);
-    assert_eq!(shown(&world, 2), 61, "the colluder has it all");
+    assert_eq!(shown(&world, 2), 71, "the colluder has it all");
 
     for (a, b) in [(0, 2), (2, 3)] {
         world.link(a, b, true);
@@ -358,27 +364,28 @@ fn what_a_removed_member_writes_counts_nowhere_whoever_passes_it_on() {
         assert!(world.is_member(number, 3, &channel), "its acts are void");
         assert!(!world.is_member(number, 1, &channel));
     }
-    let roster = world
-        .engine(0)
-        .shared()
-        .channel(&channel)
-        .unwrap()
-        .roster
-        .clone();
-    assert_ne!(
-        roster.role(&world.secrets(2).account),
-        Some(Role::Moderator)
-    );
+    let colluder = world.secrets(2).account;
+    let raised = roster(&world, 0, &channel).role(&colluder);
+    assert_ne!(raised, Some(Role::Moderator));
+
+    let device = world.secrets(1).device();
+    let logs_held = |world: &World, number: usize| {
+        let held = envelopes(&world.engine(number).reader(), &channel);
+        let logs = held.iter().map(|it| it.place().log);
+        let of_removed: BTreeSet<LogId> = logs.filter(|log| log.writer.device == device).collect();
+        of_removed.len()
+    };
+    assert!(logs_held(&world, 2) > 10);
+    for number in [0, 3] {
+        let held = logs_held(&world, number);
+        assert_eq!(
+            held, 1,
+            "node {number} has only the log that the remover knew"
+        );
+    }
     // Nobody writes under a key that it has.
     world.say(0, channel, "after");
     world.until_agreed(&[0, 2, 3], &channel);
-    let roster = world
-        .engine(0)
-        .shared()
-        .channel(&channel)
-        .unwrap()
-        .roster
-        .clone();
-    assert_ne!(roster.usable_epoch(), epoch);
+    assert_ne!(roster(&world, 0, &channel).usable_epoch(), epoch);
     assert_eq!(shown(&world, 3), 2);
 }

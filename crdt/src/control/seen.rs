@@ -50,6 +50,11 @@ impl LastSeen {
                 .is_some_and(|last| place.seq <= *last)
     }
 
+    /// Whether anything of a log had been seen.
+    pub fn knows(&self, log: &LogId) -> bool {
+        log.segment < self.from || self.positions.contains_key(log)
+    }
+
     /// The listed logs and the last number seen of each, by segment and writer.
     pub fn positions(&self) -> impl Iterator<Item = (&LogId, u32)> {
         self.positions.iter().map(|(log, last)| (log, *last))

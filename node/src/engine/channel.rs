@@ -132,8 +132,25 @@ impl Channel {
     pub(super) fn restore(&mut self, log: Log) {
         *self.sizes.entry(log.id.segment).or_default() += log.head;
         self.messages += log.messages.len();
-        self.digests.set(&log.id, head_of(&log));
-        self.logs.insert(log.id, log);
+        let id = log.id;
+        self.logs.insert(id, log);
+        self.enrol(&id);
+    }
+
+    /// Takes a log into the digests, or out of them if it is no part of the channel.
+    fn enrol(&mut self, id: &LogId) {
+        match self.logs.get(id) {
+            Some(log) if self.roster.counts(id) => self.digests.set(id, head_of(log)),
+            _ => self.digests.remove(id),
+        }
+    }
+
+    /// Decides on all logs anew after the roster changed.
+    pub(super) fn enrol_logs(&mut self) {
+        let ids: Vec<LogId> = self.logs.keys().copied().collect();
+        for id in ids {
+            self.enrol(&id);
+        }
     }
 
     /// The log for an envelope, made where it is the first of its writer.
@@ -143,8 +160,8 @@ impl Channel {
 
     /// Brings digest and size up to date after a log grew by `grown` envelopes.
     pub(super) fn grew(&mut self, id: LogId, grown: u32) {
-        if let Some(log) = self.logs.get(&id) {
-            self.digests.set(&id, head_of(log));
+        if self.logs.contains_key(&id) {
+            self.enrol(&id);
             *self.sizes.entry(id.segment).or_default() += grown;
             self.unannounced.insert(id);
         }
@@ -152,8 +169,8 @@ impl Channel {
 
     /// Brings digest and size up to date after a log was cut at a fork.
     pub(super) fn shrank(&mut self, id: LogId, by: u32) {
-        if let Some(log) = self.logs.get(&id) {
-            self.digests.set(&id, head_of(log));
+        if self.logs.contains_key(&id) {
+            self.enrol(&id);
             let size = self.sizes.entry(id.segment).or_default();
             *size = size.saturating_sub(by);
         }

@@ -85,6 +85,9 @@ impl Engine {
         let before = Arc::clone(&channel.roster);
         channel.roster = Arc::new(channel.control.roster().clone());
         let after = Arc::clone(&channel.roster);
+        if before.has_removals() || after.has_removals() {
+            channel.enrol_logs();
+        }
         self.stage.touched.insert(id);
         self.weigh_deletions(id);
         self.tell_roster(now, id, &before, &after);

@@ -135,14 +135,17 @@ impl Engine {
         log.map_or_else(|| Log::new(log_id), Log::clone)
     }
 
-    /// Whether a log counts beside the others of its device in its segment: of more than
-    /// [`LOGS_PER_DEVICE`] those of the smallest incarnations do. So all nodes come to keep the
-    /// same logs, whatever order they hear of them in, and a device that makes up incarnations
-    /// takes room from itself alone.
+    /// Whether a log is part of the channel and counts beside the others of its device in its
+    /// segment: of more than [`LOGS_PER_DEVICE`] those of the smallest incarnations do. So all
+    /// nodes come to keep the same logs, whatever order they hear of them in, and a device that
+    /// makes up incarnations takes room from itself alone.
     fn makes_room(&mut self, id: ChannelId, log_id: LogId) -> bool {
         let Some(channel) = self.channels.get(&id) else {
             return false;
         };
+        if !channel.roster.counts(&log_id) {
+            return false;
+        }
         let of_incarnation = |incarnation| LogId {
             writer: Writer {
                 incarnation,

@@ -16,7 +16,7 @@ use super::Roster;
 use crate::control::op::VerifiedOp;
 use crate::control::role::{Right, Role};
 use crate::control::seen::LastSeen;
-use crate::ids::{AccountId, EpochId, OpId, Place};
+use crate::ids::{AccountId, EpochId, LogId, OpId, Place};
 use crate::time::Millis;
 
 /// A ban that counts.
@@ -176,6 +176,24 @@ impl Roster {
     fn least_role_at(&self, right: Right, at: Millis) -> Role {
         let set = self.rights.get(&right).and_then(|course| course.at(at));
         set.copied().unwrap_or(right.least_role())
+    }
+
+    /// Whether a log is part of the channel: not if its writer's account is out and whoever took
+    /// it out had nothing of the log. All of it is hidden then; nodes neither ask for such a log
+    /// nor take it, so what somebody writes who was taken out costs those who know it nothing,
+    /// whoever passes it on. Once the account is let in again its logs count again, and each
+    /// message is told by its epoch.
+    pub fn counts(&self, log: &LogId) -> bool {
+        let removals = self
+            .account_of(&log.writer.device)
+            .and_then(|account| self.removals.get(&account));
+        let ends = |removal: &Removal| !removal.readmitted && !removal.last_seen.knows(log);
+        !removals.into_iter().flatten().any(ends)
+    }
+
+    /// Whether anybody was ever taken out.
+    pub fn has_removals(&self) -> bool {
+        !self.removals.is_empty()
     }
 
     pub(super) fn impose_ban(

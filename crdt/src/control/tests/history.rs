@@ -76,6 +76,30 @@ fn what_was_written_after_coming_back_is_shown_and_what_was_written_outside_is_n
 }
 
 #[test]
+fn a_log_that_the_remover_had_nothing_of_is_no_part_of_the_channel_until_its_writer_comes_back() {
+    let (mut log, _) = bob_removed(removal);
+    let seen = place(bob(), 1).log;
+    let unseen = LogId {
+        writer: Writer {
+            incarnation: 7,
+            ..seen.writer
+        },
+        ..seen
+    };
+    let counts = |log: &ControlLog, id: &LogId| log.roster().counts(id);
+    assert!(counts(&log, &seen));
+    assert!(!counts(&log, &unseen));
+    assert!(counts(&log, &place(alice(), 1).log));
+    log.author(&alice().phone, add(bob(), Role::Member), NOW)
+        .unwrap();
+    assert!(counts(&log, &unseen));
+    log.author(&alice().phone, removal(LastSeen::new([(unseen, 1)])), NOW)
+        .unwrap();
+    assert!(!counts(&log, &seen));
+    assert!(counts(&log, &unseen));
+}
+
+#[test]
 fn a_second_removal_hides_anew() {
     let (mut log, _) = bob_removed(removal);
     log.author(&alice().phone, add(bob(), Role::Member), NOW)
