@@ -34,6 +34,10 @@ pub enum ChannelState {
     Active,
     /// The account has left; what was read before can be read still.
     Left,
+    /// The account was taken out, and may come back by an invite.
+    Removed,
+    /// The account was taken out and may not come back yet.
+    Banned,
 }
 
 /// How an account stands to a channel.
@@ -161,6 +165,10 @@ pub struct SyncState {
     pub with: Vec<DeviceId>,
     /// How many entries others are known to hold and this device does not.
     pub missing: u64,
+    /// The devices of members that refused to compare when last asked; absent if none did. A
+    /// device is refused whose account was taken out, or is not known there yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<DeviceId>,
 }
 
 /// Asks for a new channel.

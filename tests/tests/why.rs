@@ -258,6 +258,35 @@ fn what_people_are_told_is_as_the_transcript_has_it() {
 }
 
 #[test]
+fn who_was_away_when_they_were_removed_finds_out_why() {
+    let apart = apart();
+    let [ana, ben, _] = &apart.homes;
+    let _b = Daemon::start_towards(ben, &apart.daemons[0].addresses());
+    until("Ben to know that he is out", PATIENCE, || {
+        (ben.json(&["channel", "show", "garden"])["state"] == "removed").then_some(())
+    });
+    let why = ben.json(&["why", "member", "garden", "Ben"]);
+    assert_eq!(why["status"], "removed");
+    assert_eq!(why["decided_by"], apart.removed.as_str());
+    let told = ben.plain(&["why", "member", "garden", "Ben"]);
+    assert!(told.contains("Ana (owner) removed Ben"), "{told}");
+    let told = ben.plain(&["channel", "list"]);
+    assert!(told.contains("removed"), "{told}");
+    // What came after is not for him.
+    ana.json(&["channel", "topic", "garden", "without Ben"]);
+    let topic = ana.json(&["channel", "show", "garden"])["topic"].clone();
+    assert_eq!(topic, "without Ben");
+    ben.fails(&["send", "garden", "still here?"], DENIED);
+    assert_eq!(
+        ben.json(&["channel", "show", "garden"])["topic"],
+        "what grows where"
+    );
+    // What he did meanwhile does not count for him either.
+    let why = ben.json(&["why", "denied", &apart.promoted]);
+    assert_eq!(why["verdict"], "void");
+}
+
+#[test]
 fn members_who_come_and_go_are_explained_and_so_is_who_never_was() {
     let homes = ["Ana", "Ben"].map(Home::init);
     let [ana, ben] = &homes;

@@ -48,6 +48,8 @@ fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
     let role = match facts.state {
         ChannelState::Joining => "joining",
         ChannelState::Left => "left",
+        ChannelState::Removed => "removed",
+        ChannelState::Banned => "banned",
         ChannelState::Active => facts.role.map_or("-", |role| role.name()),
     };
     let last = facts.last_activity.map(|time| look.time(time));
@@ -136,6 +138,13 @@ impl Show for Marked {
 /// How a channel stands with the others' copies, in words.
 pub(crate) fn sync(sync: &SyncState, look: &Look) -> String {
     match (sync.up_to_date, sync.with.len()) {
+        (_, 0) if sync.refused.len() == 1 => {
+            "a member's device refuses to speak with this one".to_owned()
+        }
+        (_, 0) if sync.refused.len() > 1 => {
+            let devices = sync.refused.len();
+            format!("{devices} devices of members refuse to speak with this one")
+        }
         (Some(true), 0) => "there is no other device yet".to_owned(),
         (Some(true), 1) => "the same as on one other device".to_owned(),
         (Some(true), devices) => format!("the same as on {devices} other devices"),
@@ -173,5 +182,7 @@ const fn state(state: ChannelState) -> &'static str {
         ChannelState::Joining => "joining: the channel has yet to arrive",
         ChannelState::Active => "active",
         ChannelState::Left => "left",
+        ChannelState::Removed => "removed, as `kith why member` explains",
+        ChannelState::Banned => "banned, as `kith why member` explains",
     }
 }

@@ -140,6 +140,7 @@ fn detail(name: &str) -> ChannelDetail {
             as_of: Some(at("11:00:00")),
             with: vec![device(2)],
             missing: 0,
+            refused: Vec::new(),
         },
         digest: "q7x2".into(),
         damaged: 0,
@@ -283,6 +284,7 @@ fn how_a_channel_stands_is_not_claimed_without_anybody_to_compare_with() {
         as_of,
         with: Vec::new(),
         missing: 0,
+        refused: Vec::new(),
     };
     let told = |as_of| super::channel::sync(&alone(as_of), &look());
     assert_eq!(
@@ -517,6 +519,7 @@ fn every_event(text: &str) -> Vec<Event> {
                 as_of: None,
                 with: Vec::new(),
                 missing: 7,
+                refused: Vec::new(),
             },
         },
     ];

@@ -248,11 +248,30 @@ impl ControlLog {
     /// bytes: at least one if there are any, then as many as fit in `max_bytes`; and whether
     /// there are more. Ids in `have` that are not in the log say nothing.
     pub fn missing_from(&self, have: &[OpId], max_bytes: usize) -> (Vec<Vec<u8>>, bool) {
-        let missing = self.graph.missing_from(have);
+        self.page(self.graph.missing_from(have), max_bytes)
+    }
+
+    /// Of the ops that [`Self::missing_from`] gives those alone that `last` builds on, and `last`
+    /// itself: what its author knew, and nothing that came after. Empty if it is not in the log.
+    pub fn missing_up_to(
+        &self,
+        last: &OpId,
+        have: &[OpId],
+        max_bytes: usize,
+    ) -> (Vec<Vec<u8>>, bool) {
+        let Some(last) = self.graph.index(last) else {
+            return (Vec::new(), false);
+        };
+        let mut missing = self.graph.missing_from(have);
+        missing.retain(|op| *op == last || self.graph.is_ancestor(*op, last));
+        self.page(missing, max_bytes)
+    }
+
+    fn page(&self, ops: Vec<Index>, max_bytes: usize) -> (Vec<Vec<u8>>, bool) {
         let mut page = Vec::new();
         let mut size = 0;
-        for index in &missing {
-            let bytes = self.graph.op(*index).to_bytes();
+        for index in ops {
+            let bytes = self.graph.op(index).to_bytes();
             size += bytes.len();
             if size > max_bytes && !page.is_empty() {
                 return (page, true);

@@ -223,6 +223,19 @@ impl Roster {
             .find(|(_, device)| device.active && device.transport == *key)
     }
 
+    /// The op by which the account went that the device with this transport key is of; nothing if
+    /// it belongs, or never did.
+    pub fn dismissal(&self, key: &TransportKey) -> Option<OpId> {
+        let devices = self.by_transport.get(key)?.iter();
+        let mut members = devices.filter_map(|id| {
+            let device = &self.devices[id];
+            let member = self.members.get(&device.account)?;
+            let is_theirs = member.certified.devices.contains_key(id) && device.transport == *key;
+            is_theirs.then_some(member)
+        });
+        members.find_map(|member| member.tenure.gone().filter(|_| !member.is_active()))
+    }
+
     /// The accounts that belong, by id.
     pub fn active(&self) -> impl Iterator<Item = &Member> {
         self.members.values().filter(|member| member.is_active())

@@ -1,6 +1,7 @@
 //! The answering side: one request in, one answer out, nothing remembered in between.
 //!
-//! Answers only those whose transport key is certified on the roster, and everybody else alike.
+//! Answers only those whose transport key is certified on the roster, and everybody else alike;
+//! but whoever was taken out may ask by which ops.
 //! Requests that need more than a replica (keys, proofs of an invite, offers) are the host's.
 
 use std::collections::BTreeMap;
@@ -38,6 +39,9 @@ pub fn serve(replica: &impl Replica, asker: &TransportKey, request: &Request) ->
     let answer = match request {
         Request::Keys(_) | Request::Prove { .. } | Request::Offer { .. } => return None,
         Request::Unknown { .. } => Answer::Refused(Refusal::Malformed),
+        Request::Control { have, .. } if for_this_channel && !certified => {
+            farewell(replica, asker, have)
+        }
         _ if !for_this_channel || !certified => Answer::Refused(Refusal::NotForYou),
         Request::Summary { digest, below, .. } => {
             let answer = summary(replica, digest, *below);
@@ -73,6 +77,19 @@ fn summary(replica: &impl Replica, digest: &Digest, below: Option<SegmentId>) ->
 pub fn control(replica: &impl Replica, have: &[OpId]) -> Answer {
     let (ops, more) = replica.control().missing_from(have, PAGE_BYTES);
     Answer::Ops { ops, more }
+}
+
+/// What somebody gets who belonged and does not any more: why. That is the op that took them out
+/// and those that it builds on, all written while they were in, and nothing that came after.
+fn farewell(replica: &impl Replica, asker: &TransportKey, have: &[OpId]) -> Answer {
+    let control = replica.control();
+    match control.roster().dismissal(asker) {
+        Some(last) => {
+            let (ops, more) = control.missing_up_to(&last, have, PAGE_BYTES);
+            Answer::Ops { ops, more }
+        }
+        None => Answer::Refused(Refusal::NotForYou),
+    }
 }
 
 fn vectors(replica: &impl Replica, wants: &[VectorWant]) -> Answer {

@@ -75,6 +75,8 @@ pub(super) struct Channel {
     pub(super) reopen_from: Option<Place>,
     /// Devices that hold more than we do, and how many envelopes more.
     pub(super) ahead: BTreeMap<DeviceId, u64>,
+    /// Devices that refused to compare when last asked.
+    pub(super) refused_by: BTreeSet<DeviceId>,
     /// Devices that were found equal, and when.
     pub(super) in_step: BTreeMap<DeviceId, Millis>,
 }
@@ -104,6 +106,7 @@ impl Channel {
             reaches: BTreeMap::new(),
             reopen_from: None,
             ahead: BTreeMap::new(),
+            refused_by: BTreeSet::new(),
             in_step: BTreeMap::new(),
         }
     }

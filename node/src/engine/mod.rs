@@ -17,6 +17,7 @@ mod control;
 mod delivery;
 mod effect;
 mod event;
+mod farewell;
 mod gossip;
 mod holds;
 mod incarnation;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kith_crdt::grant::PendingKeyRequest;
 use kith_crdt::ids::{ChannelId, TransportKey};
-use kith_crdt::sync::Session;
+use kith_crdt::sync::{ControlPull, Session};
 use kith_crdt::time::Millis;
 
 /// Sessions with one peer at a time; the others wait for their turn.
@@ -29,6 +29,11 @@ pub(super) enum Purpose {
     Prove { channel: ChannelId },
     /// The own Join op, offered to somebody who does not know it.
     Offer { channel: ChannelId },
+    /// Why a member refuses to speak with this device.
+    Farewell {
+        channel: ChannelId,
+        pull: Box<ControlPull>,
+    },
 }
 
 impl Purpose {
@@ -38,7 +43,8 @@ impl Purpose {
             Self::Session { channel, .. }
             | Self::Keys { channel, .. }
             | Self::Prove { channel }
-            | Self::Offer { channel } => *channel,
+            | Self::Offer { channel }
+            | Self::Farewell { channel, .. } => *channel,
         }
     }
 }

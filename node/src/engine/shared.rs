@@ -1,7 +1,7 @@
 //! What readers see of the engine's state: one consistent picture of each channel, replaced as a
 //! whole after a turn is durable. Readers never wait for a turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
 use kith_crdt::control::Roster;
@@ -43,6 +43,8 @@ pub struct ChannelView {
     pub pending: u64,
     /// Devices found equal since they last differed, and when they last were.
     pub in_step: BTreeMap<DeviceId, Millis>,
+    /// Devices that refused to compare when last asked.
+    pub refused_by: BTreeSet<DeviceId>,
     /// Envelopes that others are known to hold and this node does not.
     pub missing: u64,
 }
@@ -70,6 +72,7 @@ impl ChannelView {
             digest: channel.digest(),
             pending,
             in_step: channel.in_step.clone(),
+            refused_by: channel.refused_by.clone(),
             missing: channel.ahead.values().copied().max().unwrap_or(0),
         }
     }

@@ -119,6 +119,9 @@ impl Engine {
             },
             Purpose::Prove { channel } => self.take_proven(now, channel, peer, answer),
             Purpose::Offer { channel } => self.take_offered(now, channel, peer, &answer),
+            Purpose::Farewell { channel, pull } => {
+                self.take_farewell(now, channel, peer, pull, answer);
+            }
         }
     }
 
@@ -126,6 +129,8 @@ impl Engine {
     pub(super) fn failed(&mut self, now: Millis, peer: TransportKey, purpose: Purpose) {
         match purpose {
             Purpose::Session { .. } => self.start_waiting(now, peer),
+            // The next refusal leads to another.
+            Purpose::Farewell { .. } => {}
             Purpose::Keys { channel, .. }
             | Purpose::Prove { channel }
             | Purpose::Offer { channel } => {
@@ -222,13 +227,17 @@ impl Engine {
                 cost: MALFORMED_COST,
             });
         }
+        self.note_refusal(id, peer, outcome.end == End::Refused(Refusal::NotForYou));
         match outcome.end {
             End::Same => self.note_equal(now, id, peer),
             // There may be more by now. What brought nothing is not repeated: the period is.
             End::Complete | End::Paused if applied > 0 => self.sync_with(now, id, peer),
             // Whatever its beacon said: there is nothing of it that is not here.
             End::Complete => self.nothing_ahead(id, peer),
-            End::Refused(Refusal::NotForYou) => self.offer_join(now, id, peer),
+            End::Refused(Refusal::NotForYou) => {
+                self.offer_join(now, id, peer);
+                self.ask_why_refused(now, id, peer);
+            }
             End::Paused | End::Refused(_) | End::Unexpected | End::Stalled => {}
         }
         self.stage.touched.insert(id);

@@ -11,11 +11,12 @@ use kith_api::status::PeerStatus;
 use kith_crdt::control::Member;
 use kith_crdt::ids::{DeviceId, TransportKey};
 use kith_crdt::time::Millis;
+use kith_store::Line;
 
 use super::messages::name_in;
 use super::{Reading, roles};
 use crate::clock;
-use crate::engine::{ChannelView, Connected, Standing, Stands};
+use crate::engine::{ChannelView, Connected, MemberState, Standing, Stands};
 
 impl Reading<'_> {
     /// All channels, in the order of their names.
@@ -81,6 +82,11 @@ impl Reading<'_> {
             as_of: channel.in_step.values().max().map(|at| (*at).into()),
             with,
             missing: channel.missing,
+            refused: channel
+                .refused_by
+                .iter()
+                .map(|device| (*device).into())
+                .collect(),
         }
     }
 
@@ -134,6 +140,25 @@ impl Reading<'_> {
             .sum()
     }
 
+    /// How a channel stands to this account that it does not belong to any more.
+    fn gone(&self, channel: &ChannelView) -> ChannelState {
+        match Stands::of(&channel.roster, &self.me, clock::now()).state {
+            MemberState::Removed => ChannelState::Removed,
+            MemberState::Banned => ChannelState::Banned,
+            _ => ChannelState::Left,
+        }
+    }
+
+    /// How many messages there are. What counts them may be damaged where what shows them is not:
+    /// then those of the main timeline are counted one by one.
+    fn messages_in(&self, channel: &ChannelView) -> u64 {
+        if channel.messages > 0 && self.damaged == 0 {
+            return channel.messages;
+        }
+        let indexed = self.view.count(Line::main(&channel.id), None);
+        channel.messages.max(indexed)
+    }
+
     fn facts(&self, channel: &ChannelView) -> ChannelFacts {
         ChannelFacts {
             channel: channel.id.into(),
@@ -148,12 +173,12 @@ impl Reading<'_> {
             retention: Retention::Forever,
             unread: channel.unread,
             unread_replies: channel.unread_replies(),
-            messages: channel.messages,
+            messages: self.messages_in(channel),
             last_activity: channel.last_activity.map(Into::into),
             state: match channel.standing {
                 Standing::Joining => ChannelState::Joining,
                 Standing::Active => ChannelState::Active,
-                Standing::Left => ChannelState::Left,
+                Standing::Left => self.gone(channel),
             },
         }
     }

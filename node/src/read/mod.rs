@@ -25,6 +25,8 @@ pub struct Reading<'a> {
     shared: &'a Shared,
     me: AccountId,
     device: DeviceId,
+    /// How many records of this home are known to be damaged.
+    damaged: u64,
 }
 
 impl<'a> Reading<'a> {
@@ -35,6 +37,7 @@ impl<'a> Reading<'a> {
             shared,
             me,
             device,
+            damaged: reader.damage_count(),
         }
     }
 }

@@ -135,3 +135,35 @@ fn a_void_op_is_explained_down_to_what_stands() {
     assert_eq!(steps[0].law(), Some(crate::law::Law::Foundations));
     assert_eq!(log.why_op(&OpId([1; 32])), []);
 }
+
+#[test]
+fn whoever_was_taken_out_is_given_what_led_to_it_and_nothing_after() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let mut bobs = log.clone();
+    let key = bob().phone.transport_key();
+    let by_alice = |log: &mut ControlLog, body| log.author(&alice().phone, body, NOW).unwrap();
+    let before = by_alice(&mut log, topic("before"));
+    let removed = by_alice(&mut log, remove(bob()));
+    let after = by_alice(&mut log, topic("after"));
+    assert_eq!(log.roster().dismissal(&key), Some(removed.id()));
+    assert_eq!(bobs.roster().dismissal(&key), None, "he belongs");
+    let stranger = dave().phone.transport_key();
+    assert_eq!(log.roster().dismissal(&stranger), None);
+
+    let (page, more) = log.missing_up_to(&removed.id(), &bobs.heads(), 1);
+    assert_eq!((page.len(), more), (1, true));
+    let (ops, more) = log.missing_up_to(&removed.id(), &bobs.heads(), usize::MAX);
+    assert_eq!((ops.len(), more), (2, false));
+    for bytes in ops {
+        bobs.insert(VerifiedOp::verify(&bytes).unwrap());
+    }
+    assert!(bobs.contains(&before.id()) && !bobs.contains(&after.id()));
+    assert!(!is_active(&bobs, bob()));
+    assert_eq!(
+        bobs.roster().decided_by(&bob().account(), NOW),
+        Some(removed.id())
+    );
+    by_alice(&mut log, add(bob(), Role::Member));
+    assert_eq!(log.roster().dismissal(&key), None, "he is back");
+}

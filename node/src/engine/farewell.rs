@@ -1,0 +1,76 @@
+//! Being refused, and being told why.
+//!
+//! A device that was away when its account was taken out is refused by everybody afterwards. It
+//! asks each member who refuses it for the control log, and whoever knows that it belonged gives
+//! it the op that took it out and those that this one builds on (`kith_crdt::sync::serve`). From
+//! these it finds by itself that it is out: nobody is believed.
+
+use kith_crdt::ids::{ChannelId, TransportKey};
+use kith_crdt::sync::{Answer, ControlPull, Request};
+use kith_crdt::time::Millis;
+
+use super::Engine;
+use super::outstanding::Purpose;
+
+impl Engine {
+    /// Remembers whether a member's device refused to compare a channel with this one.
+    pub(super) fn note_refusal(&mut self, id: ChannelId, peer: TransportKey, refused: bool) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        let Some((device, _)) = channel.roster.by_transport(&peer) else {
+            return;
+        };
+        if refused {
+            channel.refused_by.insert(device);
+        } else {
+            channel.refused_by.remove(&device);
+        }
+    }
+
+    /// Asks a member who refused why, if this account belongs as far as is known here.
+    pub(super) fn ask_why_refused(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
+        let pull = Box::new(ControlPull::new(id, Vec::new()));
+        self.ask_farewell(now, id, peer, pull);
+    }
+
+    /// Takes the ops by which this account was taken out, page by page.
+    pub(super) fn take_farewell(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        peer: TransportKey,
+        mut pull: Box<ControlPull>,
+        answer: Answer,
+    ) {
+        let Answer::Ops { ops, more } = answer else {
+            return;
+        };
+        let page = pull.take(&ops);
+        let new = self.insert_ops(now, id, page.ops).new;
+        if more && page.advanced && new > 0 {
+            self.ask_farewell(now, id, peer, pull);
+        }
+    }
+
+    fn ask_farewell(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        peer: TransportKey,
+        pull: Box<ControlPull>,
+    ) {
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let belongs = channel.joining.is_none() && channel.roster.is_member(&self.me);
+        if !belongs || channel.roster.by_transport(&peer).is_none() {
+            return;
+        }
+        let request = Request::Control {
+            tag: id.tag(),
+            have: pull.have(&channel.control),
+        };
+        self.ask(now, peer, Purpose::Farewell { channel: id, pull }, &request);
+    }
+}
