@@ -57,3 +57,11 @@ pub struct PeerStatus {
     /// Since when it has been connected.
     pub since: Timestamp,
 }
+
+/// How much of this home's disk cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Damage {
+    /// How many damaged records have been met since the daemon started. What they held is passed
+    /// over; everything else stays readable.
+    pub records: u64,
+}

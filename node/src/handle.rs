@@ -21,7 +21,7 @@ use kith_api::message::{
     DeleteQuery, DeliveryState, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent,
     Version,
 };
-use kith_api::status::Status;
+use kith_api::status::{Damage, Status};
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::control::Role;
 use kith_crdt::ids::{AccountId, DeviceId, MessageId};
@@ -143,6 +143,16 @@ impl Node {
             channels: self.0.shared.channels().len() as u64,
             pending: reading.pending(),
             damaged: self.0.reader.damage_count(),
+        })
+    }
+
+    /// How much of the disk cannot be read, as far as is known.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn damage(&self) -> Result<Damage, ApiError> {
+        Ok(Damage {
+            records: self.0.reader.damage_count(),
         })
     }
 

@@ -121,13 +121,19 @@ impl DamageLog {
         seen.named.iter().cloned().collect()
     }
 
-    /// How many of the records known by name have the tag of this channel in their key.
-    pub(crate) fn count_of(&self, chan: &Tag) -> u64 {
+    /// How many of the records known by name have the tag of this channel in their key, or of one
+    /// of these lines of it.
+    pub(crate) fn count_of(&self, chan: &Tag, lines: &[Tag]) -> u64 {
         let chan = hex(chan);
+        let lines: Vec<String> = lines.iter().map(|line| hex(line)).collect();
+        let of_line = |damage: &Damage| {
+            damage.table == Table::Timeline.name()
+                && lines.iter().any(|line| damage.key.starts_with(line))
+        };
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.named
             .iter()
-            .filter(|damage| is_of(damage, &chan))
+            .filter(|damage| is_of(damage, &chan) || of_line(damage))
             .count() as u64
     }
 
@@ -203,8 +209,12 @@ mod tests {
             DamageKind::Seal,
         );
         log.note("envelopes", &other, DamageKind::Seal);
-        assert_eq!((log.count_of(&chan), log.count_of(&other)), (2, 1));
-        assert_eq!(log.count(), 3);
+        log.note("timeline", &[5; 24], DamageKind::Block);
+        assert_eq!(
+            (log.count_of(&chan, &[[5; 8]]), log.count_of(&other, &[])),
+            (3, 1)
+        );
+        assert_eq!(log.count(), 4);
     }
 
     #[test]

@@ -58,9 +58,12 @@ impl Reader {
         self.shared.damage.count()
     }
 
-    /// How many of the damaged records that are known by name are of one channel.
+    /// How many of the damaged records that are known by name are of one channel, those of its
+    /// threads' index excepted.
     pub fn damage_in(&self, channel: &ChannelId) -> u64 {
-        self.shared.damage.count_of(&self.shared.keys.chan(channel))
+        let keys = &self.shared.keys;
+        let lines = [false, true].map(|hours| keys.line(hours, channel, None));
+        self.shared.damage.count_of(&keys.chan(channel), &lines)
     }
 }
 

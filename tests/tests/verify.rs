@@ -146,13 +146,44 @@ fn a_flipped_bit_in_any_table_is_found_by_a_running_daemon() {
         };
         // The first block of a table is its first records.
         flip(path, 40);
-        let failure = ana.fails(&["verify", "garden"], 1);
-        assert!(
-            failure.message.contains("check the disk"),
-            "{}: {}",
-            path.display(),
-            failure.message
-        );
+        let outcome = ana.kith(&["verify", "garden"]);
+        // A table that was replaced just then is in nobody's way.
+        let is_found = outcome.code == 1 && outcome.stderr.contains("check the disk");
+        assert!(is_found || !path.exists(), "{}: {outcome}", path.display());
+        daemon.kill();
+    }
+}
+
+#[test]
+fn damage_is_told_where_something_may_be_missing_and_counts_do_not_fall_to_nothing() {
+    let (homes, daemons) = lively();
+    let ana = &homes[0];
+    daemons.into_iter().for_each(Daemon::stop);
+    Daemon::start(ana).stop();
+    let whole = ana.beside("whole");
+    copy_tree(ana.path(), &whole).expect("a home can be copied");
+    let count = tables(ana, "data").len() + tables(ana, "keys").len();
+    for number in 0..count {
+        fs::remove_dir_all(ana.path()).expect("a home can be removed");
+        copy_tree(&whole, ana.path()).expect("a home can be copied");
+        let both = [tables(ana, "data"), tables(ana, "keys")].concat();
+        flip(&both[number], 40);
+        let name = both[number].display();
+        let daemon = Daemon::start(ana);
+        let read = ana.kith(&["read", "garden"]);
+        // The channel itself may be what is lost; then nothing can be read of it.
+        if read.code == 0 {
+            let shown = ana.json(&["channel", "show", "garden"]);
+            assert!(
+                shown["messages"].as_u64() >= Some(read.lines.len() as u64),
+                "{name}"
+            );
+            let read = ana.kith(&["read", "garden"]);
+            let damaged = ana.json(&["status"])["damaged"].as_u64();
+            let is_told = read.stderr.contains("check the disk");
+            assert_eq!(is_told, damaged > Some(0), "{name}: {read}");
+            assert!(is_told || read.lines.len() == 4, "{name}: {read}");
+        }
         daemon.kill();
     }
 }

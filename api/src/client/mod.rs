@@ -29,7 +29,7 @@ use crate::message::{
     DeleteQuery, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent, Version,
 };
 use crate::socket::socket_path;
-use crate::status::Status;
+use crate::status::{Damage, Status};
 use crate::verify::VerifyReport;
 use crate::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 
@@ -71,6 +71,11 @@ impl Client {
     /// How the daemon is.
     pub async fn status(&self) -> Answer<Status> {
         self.get("/v1/status".into()).await
+    }
+
+    /// How much of the home's disk cannot be read, as far as is known.
+    pub async fn damage(&self) -> Answer<Damage> {
+        self.get("/v1/damage".into()).await
     }
 
     /// Asks the daemon to stop.

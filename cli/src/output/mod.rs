@@ -117,3 +117,15 @@ pub(crate) fn print_error(error: &ApiError, json: bool) {
     // There is nowhere left to say that this failed.
     let _printed = writeln!(io::stderr(), "{text}");
 }
+
+/// Prints a warning where errors go. It changes nothing about how the command ends.
+pub(crate) fn print_warning(warning: &str, json: bool) {
+    let text = if json {
+        serde_json::json!({ "warning": { "code": "damaged", "message": warning } }).to_string()
+    } else {
+        let look = Look::of(&io::stderr());
+        format!("{} {warning}", look.paint(Paint::Bad, "warning:"))
+    };
+    // There is nowhere left to say that this failed.
+    let _printed = writeln!(io::stderr(), "{text}");
+}

@@ -3,6 +3,7 @@
 pub(crate) mod channel;
 pub(crate) mod completions;
 pub(crate) mod daemon;
+mod damage;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod man;
@@ -54,7 +55,12 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
             let client = cli.place.client()?;
             let session = Session { client, output };
             let mut runtime = Builder::new_current_thread();
-            wait(runtime.enable_all(), session.ask(verb)).map_err(|error| cli.place.explain(error))
+            let work = async {
+                let done = session.ask(verb).await;
+                session.warn_of_damage(verb).await;
+                done
+            };
+            wait(runtime.enable_all(), work).map_err(|error| cli.place.explain(error))
         }
     }
 }

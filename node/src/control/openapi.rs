@@ -21,6 +21,7 @@ use super::routes::{channels, events, invites, members, messages, node, why};
     ),
     paths(
         node::status,
+        node::damage,
         node::shutdown,
         node::openapi,
         channels::create,

@@ -18,6 +18,7 @@ use crate::handle::Node;
 pub(super) fn router(node: Node) -> Router {
     Router::new()
         .route("/v1/status", get(node::status))
+        .route("/v1/damage", get(node::damage))
         .route("/v1/shutdown", post(node::shutdown))
         .route("/v1/openapi.json", get(node::openapi))
         .route("/v1/channels", get(channels::list).post(channels::create))

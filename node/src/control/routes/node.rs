@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use kith_api::error::ErrorBody;
-use kith_api::status::Status;
+use kith_api::status::{Damage, Status};
 
 use crate::control::answer::{Answer, answer};
 use crate::control::openapi::description;
@@ -15,6 +15,13 @@ use crate::handle::Node;
     responses((status = 200, body = Status), (status = "default", body = ErrorBody)))]
 pub(in crate::control) async fn status(State(node): State<Node>) -> Answer<Status> {
     answer(node.status().await)
+}
+
+/// How much of this home's disk cannot be read, as far as is known.
+#[utoipa::path(get, path = "/v1/damage", tag = "node",
+    responses((status = 200, body = Damage), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn damage(State(node): State<Node>) -> Answer<Damage> {
+    answer(node.damage().await)
 }
 
 /// Asks the daemon to stop.

@@ -1,0 +1,41 @@
+//! A warning wherever something is shown of a home whose disk is damaged: what is missing looks
+//! like what never was.
+
+use crate::args::Verb;
+use crate::output::print_warning;
+use crate::verbs::Session;
+use crate::verbs::channel::ChannelVerb;
+use crate::verbs::member::MemberVerb;
+
+impl Session {
+    /// Says how many records cannot be read, once something was shown that may lack what they
+    /// held. What the verb itself met counts already.
+    pub(crate) async fn warn_of_damage(&self, verb: &Verb) {
+        if !shows_content(verb) {
+            return;
+        }
+        let records = match self.client.damage().await {
+            Ok(damage) if damage.records > 0 => damage.records,
+            _ => return,
+        };
+        let records = match records {
+            1 => "one record on this disk cannot be read".to_owned(),
+            records => format!("{records} records on this disk cannot be read"),
+        };
+        let warning = format!(
+            "{records}, and what was in them may be missing here: check the disk; `kith verify \
+             CHANNEL` says what is hit, and other members still have it; stay connected to them: \
+             members, keys and whole logs come back by themselves"
+        );
+        print_warning(&warning, self.output.is_json());
+    }
+}
+
+const fn shows_content(verb: &Verb) -> bool {
+    match verb {
+        Verb::Read(_) | Verb::Show(_) | Verb::History(_) | Verb::Why(_) | Verb::Audit(_) => true,
+        Verb::Channel(verb) => matches!(verb, ChannelVerb::List | ChannelVerb::Show { .. }),
+        Verb::Member(verb) => matches!(verb, MemberVerb::List { .. }),
+        _ => false,
+    }
+}
