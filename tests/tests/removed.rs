@@ -389,3 +389,29 @@ fn what_a_removed_member_writes_counts_nowhere_whoever_passes_it_on() {
     assert_ne!(roster(&world, 0, &channel).usable_epoch(), epoch);
     assert_eq!(shown(&world, 3), 2);
 }
+
+#[test]
+fn who_comes_back_has_everything_they_wrote_while_in() {
+    let mut world = World::new(3, 13);
+    let channel = world.channel("general");
+    world.say(1, channel, "before");
+    world.until_agreed(&[0, 1, 2], &channel);
+    // Taken out while it was away and wrote on, in a log that nobody had.
+    world.link(0, 1, false);
+    world.link(1, 2, false);
+    world.crash(1);
+    world.start(1);
+    world.say(1, channel, "away");
+    world.act(0, 1, channel, MemberAct::Remove).unwrap();
+    world.say(0, channel, "without");
+    world.link(0, 1, true);
+    world.link(1, 2, true);
+    world.until("it knows", |world| !world.is_member(1, 1, &channel));
+
+    world.join(0, 1, channel).unwrap();
+    world.say(1, channel, "back");
+    world.until_agreed(&[0, 1, 2], &channel);
+    for number in 0..3 {
+        assert_eq!(world.shown(number, &channel), ["before", "without", "back"]);
+    }
+}

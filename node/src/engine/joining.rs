@@ -144,9 +144,18 @@ impl Engine {
                     self.write_join(now, id, peer, &link);
                 }
             }
+            // What used it up may be the own Join, by way of another host: that is asked next.
+            Answer::Refused(Refused::InviteUsedUp) if self.has_joined(id) => {
+                self.offer_join(now, id, peer);
+            }
             Answer::Refused(refused) => self.turned_away(id, peer, refused),
             _ => {}
         }
+    }
+
+    fn has_joined(&self, id: ChannelId) -> bool {
+        let channel = self.channels.get(&id);
+        channel.is_some_and(|channel| channel.roster.is_member(&self.me))
     }
 
     /// Ends a join that was refused for good, if it is a host of the link who says so: a stranger's
@@ -250,7 +259,11 @@ impl Engine {
                 self.timers.set_by(Timer::Sync(id), now.plus(OFFER_SYNC_MS));
                 self.joined_if_ready(now, id);
             }
-            Answer::Refused(refused) => self.turned_away(id, peer, *refused),
+            // One by which this account does not belong any more was offered before that was
+            // known, and says nothing about the link that is being followed now.
+            Answer::Refused(refused) if self.has_joined(id) => {
+                self.turned_away(id, peer, *refused);
+            }
             _ => {}
         }
     }
