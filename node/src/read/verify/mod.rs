@@ -270,7 +270,8 @@ impl<'a> Verifying<'a> {
             return Ok(());
         }
         let mut digests = SegmentDigests::new();
-        for log in logs {
+        let roster = control.roster();
+        for log in logs.iter().filter(|log| roster.counts(&log.id)) {
             let head = Head {
                 seq: log.head,
                 link: log.link,
