@@ -7,6 +7,9 @@
 )]
 
 use kith_crdt::beacon::Beacon;
+use kith_crdt::control::{
+    Body, ControlLog, ControlOp, LastSeen, Participation, Policy, Role, VerifiedOp,
+};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::envelope::{self, Envelope, Position};
 use kith_crdt::frame::{self, Content};
@@ -387,4 +390,87 @@ fn kinds_of_a_later_version_are_passed_on() {
     assert_eq!(attack.gossip(&Content::Unknown(999)), Verdict::Accept);
     let refused = attack.ask(1, &Request::Unknown { kind: 77 });
     assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+}
+
+/// The control log as the honest node has it.
+fn control(attack: &Attack) -> ControlLog {
+    let reader = attack.world.engine(0).reader();
+    let mut ops: Vec<VerifiedOp> = reader
+        .view()
+        .ops(&attack.channel)
+        .iter()
+        .map(|(_, bytes)| VerifiedOp::from_stored(bytes).unwrap())
+        .collect();
+    ops.sort_by_key(|op| op.op().lamport);
+    let mut log = ControlLog::new(attack.channel);
+    for op in ops {
+        log.insert(op);
+    }
+    log
+}
+
+#[test]
+fn an_op_that_its_author_may_not_write_changes_nothing() {
+    let mut attack = Attack::new();
+    let own = attack.world.secrets(1).clone();
+    let owner = attack.world.secrets(0).account;
+    let nothing_seen = LastSeen::new([]);
+    let acts = [
+        Body::Remove {
+            account: owner,
+            last_seen: nothing_seen.clone(),
+        },
+        Body::Ban {
+            account: owner,
+            last_seen: nothing_seen,
+            until: None,
+        },
+        Body::Mute {
+            account: owner,
+            until: attack.world.now().plus(3_600_000),
+        },
+        Body::SetRole {
+            account: own.account,
+            role: Role::Owner,
+        },
+        Body::Policy(Policy::Name("taken over".into())),
+    ];
+    for body in acts {
+        let log = control(&attack);
+        let highest = log.iter().map(|op| op.op().lamport).max().unwrap();
+        let op = ControlOp {
+            channel: Some(attack.channel),
+            author: own.account,
+            device: own.device(),
+            parents: log.heads(),
+            lamport: highest + 1,
+            at: attack.world.now(),
+            body,
+        };
+        let signed = op.sign(&own.signing).unwrap();
+        attack.gossip(&Content::Ops(vec![signed.to_bytes()]));
+        assert!(control(&attack).contains(&signed.id()), "kept as evidence");
+        let forged = ControlOp {
+            author: owner,
+            ..op
+        };
+        let forged = forged.sign(&own.signing).unwrap();
+        attack.gossip(&Content::Ops(vec![forged.to_bytes()]));
+    }
+    let view = attack
+        .world
+        .engine(0)
+        .shared()
+        .channel(&attack.channel)
+        .unwrap();
+    assert_eq!(view.name, "general");
+    assert_eq!(view.roster.role(&owner), Some(Role::Owner));
+    assert_eq!(view.roster.role(&own.account), Some(Role::Member));
+    let now = attack.world.now();
+    assert_eq!(
+        view.roster.participation(&owner, now),
+        Some(Participation::Active)
+    );
+    attack.world.say(0, attack.channel, "the owner goes on");
+    assert_eq!(attack.held(), 1);
 }
