@@ -8,6 +8,16 @@
 //!
 //! The chain goes forward only: whoever holds `C[w]` reads from window `w` on and nothing before.
 //! Who is given which chain is decided elsewhere.
+//!
+//! A chain that begins later than its epoch can be told from a false one all the same. The Epoch
+//! op bears a **seal** of its first [`CHAIN_WINDOWS`] windows, which runs along the chain:
+//!
+//! ```text
+//! P[0] = 32 zero bytes     P[i + 1] = H("epoch-chain", P[i] ‖ C[w0 + i·unit])     seal = P[256]
+//! ```
+//!
+//! Whoever holds `C` of window `i` and `P[i]` computes the rest. `P[i]` is a hash of keys that are
+//! random, so it tells nothing of the windows before.
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -17,7 +27,7 @@ use crate::crypto::kdf::expand_secret;
 use crate::crypto::secret::Secret;
 use crate::encoding::DecodeError;
 use crate::ids::{ChannelId, EpochId, Window, base32};
-use crate::limits::CHAIN_STEPS_MAX;
+use crate::limits::{CHAIN_STEPS_MAX, CHAIN_WINDOWS};
 
 /// The secret of an epoch, held only between making the epoch and deriving its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +63,7 @@ impl EpochSecret {
             chain: draw("chain"),
             topic_key: draw("topic-key"),
             frame_key: draw("frame-key"),
+            before: [0; 32],
         }
     }
 }
@@ -80,6 +91,9 @@ pub struct EpochKeys {
     /// Seals gossip frames.
     #[n(5)]
     pub frame_key: Secret,
+    /// The seal of the windows before `window`: zeros where the epoch begins there.
+    #[cbor(n(6), with = "minicbor::bytes", default)]
+    pub before: [u8; 32],
 }
 
 /// What an Epoch op says of its keys, so that whoever is given them can tell that they are those.
@@ -87,7 +101,7 @@ pub struct EpochKeys {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct KeyHashes {
-    /// `H("epoch-chain", C[first window])`.
+    /// The seal of the chain's first [`CHAIN_WINDOWS`] windows.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub chain: [u8; 32],
     /// `H("epoch-gossip", topic key ‖ frame key)`.
@@ -96,15 +110,36 @@ pub struct KeyHashes {
 }
 
 impl EpochKeys {
-    /// The hashes by which these keys can be told from others.
+    /// The hashes by which these keys, from where their epoch begins, can be told from others.
     pub fn hashes(&self) -> KeyHashes {
+        self.hashes_at(0)
+    }
+
+    /// Whether these are keys of the epoch that begins at `first_window` and has these hashes. A
+    /// chain that begins [`CHAIN_WINDOWS`] windows or more after it cannot be told.
+    pub fn are_of(&self, first_window: Window, hashes: &KeyHashes) -> bool {
+        let passed = steps(first_window, self.window, self.unit_hours);
+        passed.is_some_and(|passed| passed < CHAIN_WINDOWS && self.hashes_at(passed) == *hashes)
+    }
+
+    /// The hashes of the epoch, of whose windows so many have been passed.
+    fn hashes_at(&self, passed: u32) -> KeyHashes {
+        let mut end = self.clone();
+        (passed..CHAIN_WINDOWS).for_each(|_| end.step());
         KeyHashes {
-            chain: hash::derive("epoch-chain", &[self.chain.expose()]),
+            chain: end.before,
             gossip: hash::derive(
                 "epoch-gossip",
                 &[self.topic_key.expose(), self.frame_key.expose()],
             ),
         }
+    }
+
+    /// Goes one window on.
+    fn step(&mut self) {
+        self.before = hash::derive("epoch-chain", &[&self.before, self.chain.expose()]);
+        self.window = Window(self.window.0.saturating_add(u32::from(self.unit_hours)));
+        self.chain = next(&self.chain, self.window);
     }
 
     /// Checks that the unit is one of the protocol's and that the window lies on it.
@@ -130,28 +165,33 @@ impl EpochKeys {
     /// whether the chain now begins there; it does not where the window is earlier, not on the
     /// unit, or further than [`CHAIN_STEPS_MAX`] steps.
     pub fn advance(&mut self, window: Window) -> bool {
-        match walk(&self.chain, self.window, window, self.unit_hours) {
-            Some(chain) => {
-                self.chain = chain;
-                self.window = window;
-                true
-            }
-            None => false,
-        }
+        let steps = steps(self.window, window, self.unit_hours);
+        let Some(steps) = steps.filter(|steps| *steps <= CHAIN_STEPS_MAX) else {
+            return false;
+        };
+        (0..steps).for_each(|_| self.step());
+        true
     }
 }
 
 /// Walks a chain from `C[from]` to `C[to]`, at most [`CHAIN_STEPS_MAX`] steps.
 pub(crate) fn walk(chain: &Secret, from: Window, to: Window, unit_hours: u8) -> Option<Secret> {
+    let steps = steps(from, to, unit_hours).filter(|steps| *steps <= CHAIN_STEPS_MAX)?;
+    let windows = (1..=steps).map(|step| Window(from.0 + step * u32::from(unit_hours)));
+    Some(windows.fold(chain.clone(), |chain, window| next(&chain, window)))
+}
+
+/// How many windows of so many hours lie between two; nothing if `to` is earlier or not on the
+/// unit.
+pub(crate) fn steps(from: Window, to: Window, unit_hours: u8) -> Option<u32> {
     let unit = u32::from(unit_hours);
     let hours = to.0.checked_sub(from.0)?;
-    if unit == 0 || !hours.is_multiple_of(unit) || hours / unit > CHAIN_STEPS_MAX {
-        return None;
-    }
-    let steps = (1..=hours / unit).map(|step| from.0 + step * unit);
-    Some(steps.fold(chain.clone(), |chain, window| {
-        expand_secret(&chain, "next", &[&window.to_be_bytes()])
-    }))
+    (unit > 0 && hours.is_multiple_of(unit)).then(|| hours / unit)
+}
+
+/// `C[window]` of the chain value before it.
+fn next(chain: &Secret, window: Window) -> Secret {
+    expand_secret(chain, "next", &[&window.0.to_be_bytes()])
 }
 
 /// `K[window]` of the chain value `C[window]`.
@@ -191,6 +231,39 @@ mod tests {
             .advance(Window(264))
         );
         assert!(keys(240, 1).advance(Window(250)));
+    }
+
+    #[test]
+    fn keys_from_any_window_on_are_told_by_the_seal() {
+        let (whole, first) = (keys(240, 24), Window(240));
+        let hashes = whole.hashes();
+        for days in [0, 1, 7, CHAIN_WINDOWS - 1] {
+            let mut later = whole.clone();
+            assert!(later.advance(Window(240 + 24 * days)));
+            assert!(later.are_of(first, &hashes), "{days} days on");
+            assert!(!later.are_of(Window(216), &hashes));
+            let other_chain = EpochKeys {
+                chain: Secret::new([7; 32]),
+                ..later.clone()
+            };
+            let other_topic = EpochKeys {
+                topic_key: Secret::new([7; 32]),
+                ..later.clone()
+            };
+            let of_another_day = EpochKeys {
+                window: Window(later.window.0 + 24),
+                ..later.clone()
+            };
+            for wrong in [other_chain, other_topic, of_another_day] {
+                assert!(!wrong.are_of(first, &hashes), "{days} days on");
+            }
+        }
+        let mut beyond = whole;
+        assert!(beyond.advance(Window(240 + 24 * CHAIN_WINDOWS)));
+        assert!(
+            !beyond.are_of(first, &hashes),
+            "the seal does not reach so far"
+        );
     }
 
     #[test]

@@ -103,6 +103,14 @@ pub const HISTORY_DAYS_MAX: u16 = 3_650;
 pub const EPOCH_REPLACES_MAX: usize = 32;
 /// Epochs asked for in one key request.
 pub const KEY_REQUEST_EPOCHS: usize = 64;
+/// Hours after which an epoch is replaced by whoever writes next: a week.
+pub const EPOCH_REPLACED_HOURS: u32 = 7 * 24;
+/// Hours after its first window in which an epoch is written in: it begins a day early, is replaced
+/// after a week, and clocks differ.
+pub const EPOCH_WRITTEN_HOURS: u32 = 10 * 24;
+/// Windows of an epoch that its op vouches for. An epoch is written in for a week: eight windows
+/// of a day, 169 of an hour.
+pub const CHAIN_WINDOWS: u32 = 256;
 /// Steps a window chain is walked forward in one go: eleven years of days.
 pub const CHAIN_STEPS_MAX: u32 = 4_096;
 /// Control ops named in one sync message as heads or as held: a log has a few, and a merge of

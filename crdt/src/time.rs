@@ -25,6 +25,13 @@ impl Millis {
     }
 }
 
+impl Window {
+    /// When the window begins.
+    pub const fn starts_at(self) -> Millis {
+        Millis(self.0 as u64 * HOUR_MS)
+    }
+}
+
 /// A hybrid logical clock reading (Kulkarni et al. 2014): 48 bits of milliseconds, then a
 /// 16-bit counter, in one number that sorts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Default)]

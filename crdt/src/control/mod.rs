@@ -6,6 +6,7 @@
 //! - `graph`, `waiting`: which op builds on which, and those whose ancestors are not here.
 //! - `quota`: how many ops an account may have.
 //! - `judge`: what an op's author could know. `resolve`, `line`: what was done at the same time.
+//! - `history`: which keys newcomers are given.
 //! - `settle`: both of them kept up while the log grows. `roster`: the outcome. `explain`: why.
 //!
 //! The log decides nothing about messages and holds no keys.
@@ -13,6 +14,7 @@
 mod body;
 mod explain;
 mod graph;
+mod history;
 mod judge;
 mod line;
 mod op;
@@ -33,11 +35,11 @@ use rand_core::CryptoRng;
 pub use body::{Body, CHANNEL_GROUP, EpochOp};
 pub use explain::{Deed, Explanation, Step};
 pub use op::{ControlOp, OpError, VerifiedOp};
-pub use policy::{History, Policy};
+pub use policy::{History, Policy, PolicyField};
 pub use role::{ParseRoleError, Right, Role, Standing};
 pub use roster::{
     Ban, EpochState, InviteStanding, InviteState, Member, Mute, Participation, Roster,
-    RosterDevice, Status, Unheard,
+    RosterDevice, SetBy, Status, Unheard,
 };
 pub use seen::LastSeen;
 pub use verdict::{Rule, Verdict};

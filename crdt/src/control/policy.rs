@@ -26,6 +26,19 @@ pub enum Policy {
     },
 }
 
+/// What a policy op sets: of each thing the latest that counts holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyField {
+    /// The channel's name.
+    Name,
+    /// Its topic.
+    Topic,
+    /// What newcomers may read.
+    History,
+    /// Which role has a right.
+    Right(Right),
+}
+
 /// What newcomers may read of what was written before they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum History {
@@ -44,6 +57,16 @@ const HISTORY: u8 = 3;
 const RIGHT: u8 = 4;
 
 impl Policy {
+    /// What it sets.
+    pub const fn field(&self) -> PolicyField {
+        match self {
+            Self::Name(_) => PolicyField::Name,
+            Self::Topic(_) => PolicyField::Topic,
+            Self::History(_) => PolicyField::History,
+            Self::Right { right, .. } => PolicyField::Right(*right),
+        }
+    }
+
     /// The right that it takes to set the field.
     pub const fn takes(&self) -> Right {
         match self {

@@ -38,7 +38,8 @@
 //!    whatever becomes of the op that brings it. What a device did concurrently with the op that
 //!    brought the certificate without it is void.
 //! 8. **An epoch may be written in** if every removal that counts (being removed or banned,
-//!    leaving, a revoked device) is an ancestor of its op, and its author knew of everybody
+//!    leaving, a revoked device) is an ancestor of its op, and so is every admission of somebody
+//!    who may read from their joining on only (`history.rs`), and its author knew of everybody
 //!    expelled: let in by an op that its own ancestors allow and these rules do not. Whoever was
 //!    removed or expelled may have been given the keys of any other.
 //!
@@ -46,6 +47,7 @@
 
 mod devices;
 mod epochs;
+mod newcomers;
 mod owners;
 mod seats;
 mod stages;
@@ -96,7 +98,13 @@ pub(super) fn resolve(
             }
             told(op.id(), *verdict);
         }
-        if let Some(removals) = outcome.removals {
+        if let Some(mut removals) = outcome.removals {
+            let standing = stage.iter().zip(&outcome.verdicts);
+            let standing: Vec<Index> = standing
+                .filter(|(_, verdict)| verdict.stands())
+                .map(|(index, _)| *index)
+                .collect();
+            removals.and(graph, newcomers::restrict(graph, roster, &standing));
             epochs::judge(graph, judgments, roster, stage, &removals);
         }
     }

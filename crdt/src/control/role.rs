@@ -134,37 +134,70 @@ pub enum Right {
     SetRoles,
 }
 
-/// The least role that has each right, its number in a policy op, and what it is called.
-const RIGHTS: [(Right, Role, Option<u8>, &str); 17] = {
+/// The least role that has each right, its number in a policy op, the word for it in a command,
+/// and what it is called in a sentence.
+const RIGHTS: [(Right, Role, Option<u8>, &str, &str); 17] = {
     use Role::{Admin, Member, Moderator};
     [
-        (Right::Rekey, Member, None, "change the keys"),
-        (Right::Write, Member, Some(1), "write"),
-        (Right::React, Member, Some(2), "react"),
-        (Right::Attach, Member, Some(3), "attach files"),
-        (Right::MentionAll, Member, Some(4), "mention everybody"),
-        (Right::Pin, Member, Some(5), "pin messages"),
+        (Right::Rekey, Member, None, "rekey", "change the keys"),
+        (Right::Write, Member, Some(1), "write", "write"),
+        (Right::React, Member, Some(2), "react", "react"),
+        (Right::Attach, Member, Some(3), "attach", "attach files"),
+        (
+            Right::MentionAll,
+            Member,
+            Some(4),
+            "mention-all",
+            "mention everybody",
+        ),
+        (Right::Pin, Member, Some(5), "pin", "pin messages"),
         (
             Right::DeleteOthers,
             Moderator,
             Some(6),
+            "delete-others",
             "delete others' messages",
         ),
-        (Right::Invite, Member, Some(7), "invite"),
+        (Right::Invite, Member, Some(7), "invite", "invite"),
         (
             Right::RevokeInvites,
             Moderator,
             Some(8),
+            "revoke-invites",
             "revoke others' invites",
         ),
-        (Right::Add, Moderator, Some(9), "add people"),
-        (Right::Remove, Moderator, Some(10), "remove people"),
-        (Right::Mute, Moderator, Some(11), "mute people"),
-        (Right::Ban, Moderator, Some(12), "ban people"),
-        (Right::SetTopic, Moderator, Some(13), "set the topic"),
-        (Right::Rename, Admin, Some(14), "rename the channel"),
-        (Right::SetPolicy, Admin, Some(15), "set the policy"),
-        (Right::SetRoles, Admin, Some(16), "set roles"),
+        (Right::Add, Moderator, Some(9), "add", "add people"),
+        (
+            Right::Remove,
+            Moderator,
+            Some(10),
+            "remove",
+            "remove people",
+        ),
+        (Right::Mute, Moderator, Some(11), "mute", "mute people"),
+        (Right::Ban, Moderator, Some(12), "ban", "ban people"),
+        (
+            Right::SetTopic,
+            Moderator,
+            Some(13),
+            "set-topic",
+            "set the topic",
+        ),
+        (
+            Right::Rename,
+            Admin,
+            Some(14),
+            "rename",
+            "rename the channel",
+        ),
+        (
+            Right::SetPolicy,
+            Admin,
+            Some(15),
+            "set-policy",
+            "set the policy",
+        ),
+        (Right::SetRoles, Admin, Some(16), "set-roles", "set roles"),
     ]
 };
 
@@ -197,6 +230,18 @@ impl Right {
             .find(|right| right.number() == Some(number))
     }
 
+    /// The word for it in a command.
+    pub const fn word(self) -> &'static str {
+        RIGHTS[self as usize].3
+    }
+
+    /// The right with this word, if there is one that a policy may change.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|right| right.number().is_some() && right.word() == word)
+    }
+
     /// Whether a muted account is without it.
     pub const fn is_silenced(self) -> bool {
         matches!(
@@ -208,7 +253,7 @@ impl Right {
 
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(RIGHTS[*self as usize].3)
+        f.pad(RIGHTS[*self as usize].4)
     }
 }
 

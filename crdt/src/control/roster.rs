@@ -14,7 +14,7 @@ use std::sync::Arc;
 use minicbor::Encode;
 
 use super::body::EpochOp;
-use super::policy::History;
+use super::policy::{History, Policy, PolicyField};
 use super::role::{Right, Role, Standing};
 use super::verdict::Verdict;
 use crate::crypto::hash;
@@ -40,8 +40,12 @@ pub struct Roster {
     pub topic: String,
     /// What kind of channel it is.
     pub kind: u8,
+    /// When the channel was made, by its founder's clock.
+    pub created_at: Millis,
     /// What newcomers may read of what was written before they came.
     pub history: History,
+    /// Who set what of the policy; what nobody has set is not in it.
+    pub set_by: BTreeMap<PolicyField, SetBy>,
     /// Everybody who belongs or ever belonged.
     pub members: BTreeMap<AccountId, Member>,
     /// Every device that ever was in a member's certificate. A device never leaves this map, so
@@ -85,6 +89,32 @@ pub struct Member {
     pub certified: Arc<Certified>,
     /// How it came by its role.
     pub(super) tenure: Tenure,
+    /// When it belonged, earliest first.
+    pub(super) stays: Vec<Stay>,
+}
+
+/// A time during which an account belonged, and what it may read of what was written before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stay {
+    /// The op that let the account in.
+    pub(super) admitted: OpId,
+    /// When that was.
+    pub(super) since: Millis,
+    /// The policy that it was let in under.
+    pub(super) history: History,
+    /// The op that took it out, if it is out.
+    pub(super) gone: Option<OpId>,
+}
+
+/// Who set something of a channel's policy, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetBy {
+    /// The op.
+    pub op: OpId,
+    /// Its author.
+    pub account: AccountId,
+    /// When, by its author's clock.
+    pub at: Millis,
 }
 
 impl Member {
@@ -141,6 +171,8 @@ pub struct InviteState {
     pub uses: u32,
     /// How many have.
     pub used: u32,
+    /// When it was made, by its author's clock.
+    pub made_at: Millis,
     /// When it expires.
     pub expires_at: Millis,
     /// The op that revoked it, if one did.
@@ -192,7 +224,9 @@ impl Roster {
             name: String::new(),
             topic: String::new(),
             kind: 0,
+            created_at: Millis(0),
             history: History::default(),
+            set_by: BTreeMap::new(),
             members: BTreeMap::new(),
             devices: BTreeMap::new(),
             invites: BTreeMap::new(),
@@ -262,6 +296,17 @@ impl Roster {
     pub fn least_role(&self, right: Right) -> Role {
         let set = self.rights.get(&right).and_then(Course::latest);
         set.copied().unwrap_or(right.least_role())
+    }
+
+    /// Whether the policy is what an op would make it, and somebody has set it so.
+    pub fn holds(&self, policy: &Policy) -> bool {
+        let same = match policy {
+            Policy::Name(name) => self.name == *name,
+            Policy::Topic(topic) => self.topic == *topic,
+            Policy::History(history) => self.history == *history,
+            Policy::Right { right, least } => self.least_role(*right) == *least,
+        };
+        same && self.set_by.contains_key(&policy.field())
     }
 
     /// The epoch to write in: of those that may be used the one whose op has the largest

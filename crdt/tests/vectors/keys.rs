@@ -6,7 +6,7 @@ use kith_crdt::encoding::{decode, encode};
 use kith_crdt::grant::{KeyAnswer, KeyRequest, request};
 use kith_crdt::ids::Window;
 use kith_crdt::keyring::Keyring;
-use kith_crdt::keys::{EpochKeys, EpochSecret};
+use kith_crdt::keys::{EpochKeys, EpochSecret, KeyHashes};
 
 use super::{CHANNEL, WINDOW, assert_recorded, recorded, rng, signing};
 
@@ -34,11 +34,31 @@ fn the_key_schedule_is_as_recorded() {
             ("topic", keys.topic().into_bytes()),
             ("window-key", window_key(0)),
             ("window-key-3-days-on", window_key(3)),
+            ("seal", keys.hashes().chain.to_vec()),
+            ("gossip-hash", keys.hashes().gossip.to_vec()),
             ("grant", encode(&keys)),
+            ("grant-3-days-on", encode(&three_days_on())),
             ("request", exchange().0),
             ("answer", exchange().1),
         ],
     );
+}
+
+/// What is given to somebody who came three days later.
+fn three_days_on() -> EpochKeys {
+    let mut keys = keys();
+    assert!(keys.advance(Window(WINDOW.0 + 3 * 24)));
+    keys
+}
+
+#[test]
+fn a_grant_from_a_later_day_on_is_told_by_the_recorded_seal() {
+    let grant: EpochKeys = decode(&recorded(RECORDS, "grant-3-days-on"), 256).unwrap();
+    let hashes = KeyHashes {
+        chain: recorded(RECORDS, "seal").try_into().unwrap(),
+        gossip: recorded(RECORDS, "gossip-hash").try_into().unwrap(),
+    };
+    assert!(grant.are_of(WINDOW, &hashes));
 }
 
 /// A request and its answer, alike on every run.

@@ -12,13 +12,18 @@ pub(super) struct Removals(BTreeMap<u32, u32>);
 
 impl Removals {
     pub(super) fn new<'a>(graph: &Graph, removals: impl Iterator<Item = &'a Index>) -> Self {
-        let mut places: BTreeMap<u32, u32> = BTreeMap::new();
-        for removal in removals {
-            let (chain, place) = graph.position(*removal);
-            let last = places.entry(chain).or_insert(place);
+        let mut places = Self(BTreeMap::new());
+        places.and(graph, removals.copied());
+        places
+    }
+
+    /// Counts other ops of the stage like removals.
+    pub(super) fn and(&mut self, graph: &Graph, others: impl IntoIterator<Item = Index>) {
+        for other in others {
+            let (chain, place) = graph.position(other);
+            let last = self.0.entry(chain).or_insert(place);
             *last = place.max(*last);
         }
-        Self(places)
     }
 
     fn are_ancestors(&self, graph: &Graph, op: Index) -> bool {
@@ -28,7 +33,8 @@ impl Removals {
 }
 
 /// Judges the epochs behind a stage. One from below the stage, of which all in it are
-/// descendants, stays as it was unless somebody was removed or expelled in the stage.
+/// descendants, stays as it was unless somebody was removed or expelled in the stage, or let in
+/// who may read from then on only.
 pub(super) fn judge(
     graph: &Graph,
     judgments: &[Judgment],

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{EpochState, InviteState, Member, Roster, RosterDevice, Status, Tenure};
+use super::{EpochState, InviteState, Member, Roster, RosterDevice, SetBy, Status, Stay, Tenure};
 use crate::control::body::{Body, EpochOp};
 use crate::control::op::VerifiedOp;
-use crate::control::policy::Policy;
+use crate::control::policy::{History, Policy, PolicyField};
 use crate::control::role::Role;
 use crate::identity::Certified;
 use crate::ids::AccountId;
@@ -18,8 +18,10 @@ impl Roster {
         match &op.op().body {
             Body::Create { name, kind, .. } => {
                 self.name.clone_from(name);
+                self.note_set(PolicyField::Name, op);
                 self.kind = *kind;
-                self.admit(op, Role::Owner, Status::Active);
+                self.created_at = op.op().at;
+                self.admit(op, Role::Owner, (Status::Active, op.op().at));
             }
             Body::Devices { .. } => self.learn(op),
             Body::Invite {
@@ -34,6 +36,7 @@ impl Roster {
                     role: *role,
                     uses: *uses,
                     used: 0,
+                    made_at: op.op().at,
                     expires_at: *expires_at,
                     revoked: None,
                 };
@@ -48,12 +51,14 @@ impl Roster {
                 if let Some(state) = self.invites.get_mut(invite) {
                     state.used += 1;
                     let role = state.role;
-                    self.admit(op, role, Status::Active);
+                    // Who joins says when; they were not let in before there was an invite.
+                    let since = op.op().at.max(state.made_at);
+                    self.admit(op, role, (Status::Active, since));
                 }
             }
             Body::Leave => self.withdraw(op, &author, Status::Left),
-            Body::Policy(policy) => self.set_policy(policy, op.op().at),
-            Body::Add { role, .. } => self.admit(op, *role, Status::Active),
+            Body::Policy(policy) => self.set_policy(policy, op),
+            Body::Add { role, .. } => self.admit(op, *role, (Status::Active, op.op().at)),
             Body::SetRole { account, role } => self.set_role(op, account, *role),
             Body::Remove { account, last_seen } => {
                 self.withdraw(op, account, Status::Removed);
@@ -86,7 +91,7 @@ impl Roster {
                 if account.is_some_and(|account| self.members.contains_key(&account)) {
                     self.learn(op);
                 } else {
-                    self.admit(op, role_of_joiner, Status::Expelled);
+                    self.admit(op, role_of_joiner, (Status::Expelled, op.op().at));
                 }
             }
             Body::Epoch(epoch) => self.add_epoch(op, epoch, false),
@@ -105,7 +110,7 @@ impl Roster {
         }
     }
 
-    fn admit(&mut self, op: &VerifiedOp, role: Role, status: Status) {
+    fn admit(&mut self, op: &VerifiedOp, role: Role, (status, since): (Status, Millis)) {
         let Ok(Some(certified)) = op.credentials() else {
             return;
         };
@@ -122,6 +127,15 @@ impl Roster {
             }
             None => Tenure::new(op.id(), role, at),
         };
+        let mut stays = known.map_or_else(Vec::new, |member| member.stays.clone());
+        if status == Status::Active {
+            stays.push(Stay {
+                admitted: op.id(),
+                since,
+                history: self.history,
+                gone: None,
+            });
+        }
         let member = Member {
             account,
             role,
@@ -130,12 +144,29 @@ impl Roster {
             granted: op.order(),
             certified: Arc::clone(&newest),
             tenure,
+            stays,
         };
         self.members.insert(account, member);
         self.list_devices(&newest, Some(status == Status::Active));
         if status == Status::Active {
             self.readmitted(&account);
+            if self.history == History::FromJoining {
+                self.retire_epochs();
+            }
         }
+    }
+
+    /// Lets an account that was admitted by an op read no more than a policy gives, and tells
+    /// whether it may read from its joining on only.
+    pub(in crate::control) fn restrict(&mut self, op: &VerifiedOp, policy: History) -> bool {
+        let account = op.subject().unwrap_or(op.op().author);
+        let member = self.members.get_mut(&account);
+        let mut stays = member.into_iter().flat_map(|member| &mut member.stays);
+        let Some(stay) = stays.find(|stay| stay.admitted == op.id()) else {
+            return false;
+        };
+        stay.history = stay.history.stricter(policy);
+        stay.history == History::FromJoining
     }
 
     fn set_role(&mut self, op: &VerifiedOp, account: &AccountId, role: Role) {
@@ -147,15 +178,26 @@ impl Roster {
         }
     }
 
-    fn set_policy(&mut self, policy: &Policy, at: Millis) {
+    fn set_policy(&mut self, policy: &Policy, op: &VerifiedOp) {
+        self.note_set(policy.field(), op);
         match policy {
             Policy::Name(name) => self.name.clone_from(name),
             Policy::Topic(topic) => self.topic.clone_from(topic),
             Policy::History(history) => self.history = *history,
             Policy::Right { right, least } => {
+                let at = op.op().at;
                 self.rights.entry(*right).or_default().set(at, *least);
             }
         }
+    }
+
+    fn note_set(&mut self, field: PolicyField, op: &VerifiedOp) {
+        let set = SetBy {
+            op: op.id(),
+            account: op.op().author,
+            at: op.op().at,
+        };
+        self.set_by.insert(field, set);
     }
 
     /// Takes over the certificate in an op if it counts instead of the one known.
@@ -195,6 +237,9 @@ impl Roster {
             before => before.max(status),
         };
         member.tenure.end(op.id());
+        if let Some(stay) = member.stays.last_mut() {
+            stay.gone.get_or_insert(op.id());
+        }
         let certified = Arc::clone(&member.certified);
         self.list_devices(&certified, Some(false));
     }

@@ -9,6 +9,7 @@ mod graph;
 mod history;
 mod joining;
 mod mutes;
+mod newcomers;
 mod orders;
 mod removal;
 mod roles;
@@ -181,6 +182,7 @@ fn epoch(log: &ControlLog, number: u8) -> Body {
         chain: Secret::new([number; 32]),
         topic_key: Secret::new([number; 32]),
         frame_key: Secret::new([number; 32]),
+        before: [0; 32],
     }))
 }
 

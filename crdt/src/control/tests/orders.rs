@@ -112,7 +112,11 @@ impl Story {
                 }
             }
             8 | 9 => Body::Leave,
-            10 | 11 => name(&format!("name {}", self.below(1_000))),
+            10 => name(&format!("name {}", self.below(1_000))),
+            11 => {
+                let histories = [History::Everything, History::Days(7), History::FromJoining];
+                Body::Policy(Policy::History(histories[self.below(3)]))
+            }
             12 => self.devices_body(who),
             _ => {
                 self.epochs += u8::from(self.below(4) > 0);
