@@ -125,6 +125,9 @@ pub struct ChannelDetail {
     pub facts: ChannelFacts,
     /// Everyone who is or was a member.
     pub members: Vec<MemberInfo>,
+    /// Where this account's history begins: what is older was written before it came, and is not
+    /// for it to read. Null if it may read everything.
+    pub history_begins: Option<Timestamp>,
     /// Whether this device holds what the others hold.
     pub sync: SyncState,
     /// A digest of everything held; equal on nodes that hold the same.

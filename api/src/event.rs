@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::Timestamp;
 use crate::channel::{MemberStatus, Retention, SyncState};
 use crate::message::{DeliveryState, Message};
+use crate::policy::PolicySetting;
 use crate::role::Role;
 
 /// An event with its cursor, if it is durable.
@@ -120,6 +121,9 @@ pub enum Happened {
         topic: String,
         /// How long messages are kept now.
         retention: Retention,
+        /// What was set; absent if it was the name or the topic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        setting: Option<Box<PolicySetting>>,
     },
     /// Somebody is typing.
     Typing {

@@ -6,7 +6,7 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    channel, completions, daemon, init, invite, man, member, message, read, send, tail, why,
+    channel, completions, daemon, init, invite, man, member, message, policy, read, send, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -115,6 +115,8 @@ pub(crate) enum Verb {
     Audit(why::AuditArgs),
     /// Check that all that is shown of a channel is what its signed entries make
     Verify(why::VerifyArgs),
+    /// Show what holds in a channel and who set it, or change it
+    Policy(policy::PolicyArgs),
     /// Write a message
     Send(send::SendArgs),
     /// Read a channel, oldest message first, the newest page if nothing else is said

@@ -4,6 +4,7 @@
 //! engine and come back when they are durable.
 
 mod members;
+mod policy;
 mod teller;
 mod why;
 

@@ -116,6 +116,10 @@ pub enum What {
     /// The channel has another name or topic.
     #[n(7)]
     Policy,
+    /// Something else of the channel's policy was set: a right by its number, or with 0 what
+    /// newcomers may read.
+    #[n(8)]
+    Setting(#[n(0)] u8),
 }
 
 impl Happening {

@@ -28,6 +28,7 @@ use crate::member::{MemberOutcome, MemberRequest};
 use crate::message::{
     DeleteQuery, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent, Version,
 };
+use crate::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
 use crate::socket::socket_path;
 use crate::status::{Damage, Status};
 use crate::verify::VerifyReport;
@@ -161,6 +162,21 @@ impl Client {
         let call = Call::new(Method::GET, route!("/v1/channels/{}/verify", channel));
         let patience = self.timeout.max(VERIFY_TIMEOUT);
         self.connections.ask(call, patience).await
+    }
+
+    /// Everything that can be set in a channel, and who set it.
+    pub async fn policy(&self, channel: &str) -> Answer<Vec<PolicySetting>> {
+        self.get(route!("/v1/channels/{}/policy", channel)).await
+    }
+
+    /// Sets something of a channel's policy, or says what would hold.
+    pub async fn set_policy(
+        &self,
+        channel: &str,
+        request: &PolicyRequest,
+    ) -> Answer<PolicyOutcome> {
+        self.post(route!("/v1/channels/{}/policy", channel), request)
+            .await
     }
 
     /// Makes an invite.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use kith_api::Timestamp;
 use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelName, ChannelState, ChannelSummary, Marked, MemberInfo,
     Retention, SyncState,
@@ -91,6 +92,7 @@ impl Show for ChannelDetail {
                 "messages",
                 format!("{}, {} unread", facts.messages, unread(facts)),
             ),
+            ("history", history(self.history_begins, look)),
             ("sync", sync(&self.sync, look)),
             ("digest", self.digest.clone()),
         ] {
@@ -168,6 +170,17 @@ pub(crate) fn damage(records: u64) -> String {
         records => format!("{records} records on this disk cannot be read and are"),
     };
     format!("{records} passed over: check the disk; other members still have what they said")
+}
+
+/// Where an account's history begins, in words.
+fn history(begins: Option<Timestamp>, look: &Look) -> String {
+    begins.map_or_else(
+        || "everything".to_owned(),
+        |begins| {
+            let begins = look.full_time(begins);
+            format!("begins at {begins}: what is older was written before you came")
+        },
+    )
 }
 
 /// How long messages are kept, in words.

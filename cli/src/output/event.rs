@@ -11,6 +11,7 @@ use super::channel::{retention, sync};
 use super::clean::clean;
 use super::look::{Look, Paint};
 use super::message::{Occasion, deleted, short, state_paint, write_message};
+use super::policy;
 
 impl Show for Event {
     fn show(&self, look: &Look, out: &mut String) {
@@ -102,6 +103,15 @@ fn around(what: &Happened, look: &Look) -> String {
             status: now,
             ..
         } => format!("{} is {role}, {}", person(name), now.name()),
+        Happened::Policy {
+            name,
+            setting: Some(setting),
+            ..
+        } => {
+            let name = look.paint(Paint::Strong, format_args!("#{}", clean(name)));
+            let by = person(setting.name.as_deref().unwrap_or_default());
+            format!("{name}: {}, set by {by}", policy::sentence(setting))
+        }
         Happened::Policy {
             name,
             topic,

@@ -8,6 +8,7 @@ mod json;
 pub(crate) mod look;
 mod member;
 mod message;
+mod policy;
 pub(crate) mod progress;
 mod status;
 pub(crate) mod table;
@@ -18,8 +19,8 @@ mod why;
 
 use std::io::{self, Write};
 
-use kith_api::ApiError;
 use kith_api::error::ErrorBody;
+use kith_api::{ApiError, Timestamp};
 use serde::Serialize;
 
 pub(crate) use self::json::to_line;
@@ -61,6 +62,15 @@ impl Output {
             result.show(&self.look, &mut text);
         }
         print(&text)
+    }
+
+    /// Says above the oldest page where history begins for this account, if it does not begin with
+    /// the channel.
+    pub(crate) fn put_history_begins(&self, begins: Option<Timestamp>) -> Result<(), ApiError> {
+        let Some(begins) = begins else { return Ok(()) };
+        let begins = self.look.full_time(begins);
+        let line = format!("history begins at {begins}: what is older was written before you came");
+        print(&(self.look.paint(Paint::Faint, line) + "\n"))
     }
 
     /// Prints a list of results: one line each for programs, one page for people.

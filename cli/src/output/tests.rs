@@ -10,7 +10,9 @@ use kith_api::invite::{InviteInfo, InviteStanding};
 use kith_api::message::{
     DeletedBy, Delivery, DeliveryState, Message, MessageDetail, MessageKind, ReadBy, Sent, Version,
 };
+use kith_api::policy::{PolicySetting, Setting};
 use kith_api::reaction::{Reaction, Reactions};
+use kith_api::right::Right;
 use kith_api::role::Role;
 use kith_api::status::{PeerStatus, Status};
 use kith_api::{Id, Timestamp};
@@ -135,6 +137,7 @@ fn detail(name: &str) -> ChannelDetail {
             until: None,
             devices: 2,
         }],
+        history_begins: Some(at("08:00:00")),
         sync: SyncState {
             up_to_date: Some(true),
             as_of: Some(at("11:00:00")),
@@ -267,6 +270,7 @@ role       owner
 state      active
 retention  forever
 messages   1204, 3 unread
+history    begins at 2026-11-20 08:00:00: what is older was written before you came
 sync       the same as on one other device
 digest     q7x2
 
@@ -493,6 +497,14 @@ fn every_event(text: &str) -> Vec<Event> {
             name: name.clone(),
             topic: name.clone(),
             retention: Retention::Forever,
+            setting: None,
+        },
+        Happened::Policy {
+            channel,
+            name: name.clone(),
+            topic: name.clone(),
+            retention: Retention::Forever,
+            setting: Some(Box::new(setting(&name))),
         },
         Happened::Typing {
             channel,
@@ -543,6 +555,7 @@ aeaqcaib  09:05  Ben  Ben
 · aeaqcaib is read
 · Ben is member, left
 · #Ben: topic “Ben”, messages are kept forever
+· #Ben: write takes the role moderator or above, set by Ben
 · Ben is typing
 · Ben is offline
 · connected to Ben at Ben
@@ -576,5 +589,17 @@ proptest! {
             channel: &text,
         });
         prop_assert!(!out.replace('\n', "").contains(is_dangerous), "{out:?}");
+    }
+}
+
+fn setting(name: &str) -> PolicySetting {
+    PolicySetting {
+        setting: Setting::Right,
+        right: Some(Right::Write),
+        value: "moderator".into(),
+        default: Some("member".into()),
+        account: Some(account(1)),
+        name: Some(name.into()),
+        at: Some(at("09:00:00")),
     }
 }

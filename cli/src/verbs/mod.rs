@@ -9,6 +9,7 @@ pub(crate) mod invite;
 pub(crate) mod man;
 pub(crate) mod member;
 pub(crate) mod message;
+pub(crate) mod policy;
 pub(crate) mod read;
 pub(crate) mod send;
 pub(crate) mod status;
@@ -77,6 +78,7 @@ impl Session {
             Verb::Why(verb) => self.why(verb).await,
             Verb::Audit(args) => self.audit(args).await,
             Verb::Verify(args) => self.verify(args).await,
+            Verb::Policy(args) => self.policy(args).await,
             Verb::Send(args) => self.send(args).await,
             Verb::Read(args) => self.read(args).await,
             Verb::Mark(args) => self.mark(args).await,

@@ -53,6 +53,11 @@ impl Session {
             thread: args.thread.clone(),
         };
         let page = self.client.page(&args.channel, &query).await?;
+        let reaches_back = page.len() < args.limit as usize && args.thread.is_none();
+        if reaches_back && !self.output.is_json() {
+            let channel = self.client.channel(&args.channel).await?;
+            self.output.put_history_begins(channel.history_begins)?;
+        }
         self.output.put_each(&page)?;
         if args.mark && !page.is_empty() {
             let ids = page.iter().map(|message| message.id.to_string());

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::routes::{channels, events, invites, members, messages, node, why};
+use super::routes::{channels, events, invites, members, messages, node, policy, why};
 
 /// What `docs/openapi.json` holds.
 #[derive(OpenApi)]
@@ -37,6 +37,8 @@ use super::routes::{channels, events, invites, members, messages, node, why};
         invites::join,
         members::list,
         members::act,
+        policy::list,
+        policy::set,
         messages::send,
         messages::page,
         messages::show,

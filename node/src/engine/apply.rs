@@ -19,6 +19,8 @@ use crate::record::{Arrival, Happening, What};
 
 /// Message ids that one read event carries; the rest follows in further events.
 const READ_EVENT_IDS: usize = 256;
+/// Milliseconds of the longest window.
+const DAY_MS: u64 = 86_400_000;
 /// Envelopes that are opened at a time when a key arrives late.
 const REOPEN_BATCH: usize = 1_024;
 
@@ -94,9 +96,12 @@ impl Engine {
         let Some(from) = channel.reopen_from.take() else {
             return false;
         };
+        // What lies before it stays closed to this account.
+        let first = channel.roster.readable_from(&self.me);
         let waiting: Vec<Place> = channel
             .logs
             .range(from.log..)
+            .filter(|(log_id, _)| log_id.segment.window >= first)
             .flat_map(|(log_id, log)| log.unopened.iter().map(|seq| log_id.place(seq)))
             .filter(|place| *place >= from)
             .take(REOPEN_BATCH)
@@ -265,11 +270,15 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
+        let begins = log_id.segment.window.starts_at();
+        // Who came too late for a message is not waited for. Those of the day on which somebody
+        // came are told of once they are asked for.
         let readers: Vec<AccountId> = channel
             .roster
             .active()
             .map(|member| member.account)
             .filter(|account| *account != self.me)
+            .filter(|account| channel.roster.reaches_back_to(account, begins.plus(DAY_MS)))
             .collect();
         let mut read = fresh.clone();
         for reader in readers {

@@ -239,19 +239,6 @@ impl Channel {
             .map(|(id, _)| *id)
     }
 
-    /// Epochs whose keys are not here, those that may be written under first, then the newest.
-    pub(super) fn missing_epochs(&self) -> Vec<EpochId> {
-        let mut missing: Vec<_> = self
-            .roster
-            .epochs
-            .iter()
-            .filter(|(id, _)| !self.keys.has(id))
-            .map(|(id, epoch)| (epoch.usable, epoch.lamport, *id))
-            .collect();
-        missing.sort_unstable_by(|a, b| b.cmp(a));
-        missing.into_iter().map(|(_, _, id)| id).collect()
-    }
-
     /// The epochs whose topics are listened to: the two newest that are authorised and whose keys
     /// are here, the newest first.
     pub(super) fn listened(&self) -> Vec<EpochId> {

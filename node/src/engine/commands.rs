@@ -111,12 +111,17 @@ impl Engine {
             Command::CreateChannel { name, topic } => self.create_channel(now, &name, &topic),
             Command::Rename { channel, name } => {
                 check_name(&name, "name", NAME_MAX_CHARS)?;
-                self.set_policy(now, channel, Policy::Name(name))
+                self.set_policy(now, channel, Policy::Name(name), false)
             }
             Command::SetTopic { channel, topic } => {
                 check_line(&topic, "topic", TOPIC_MAX_CHARS)?;
-                self.set_policy(now, channel, Policy::Topic(topic))
+                self.set_policy(now, channel, Policy::Topic(topic), false)
             }
+            Command::SetPolicy {
+                channel,
+                policy,
+                dry_run,
+            } => self.set_policy(now, channel, policy, dry_run),
             Command::Leave { channel } => self.leave(now, channel),
             Command::Invite {
                 channel,
@@ -194,17 +199,6 @@ impl Engine {
         Err(Refusal::Limit(format!(
             "this node has {CHANNELS_PER_NODE} channels, the most there may be"
         )))
-    }
-
-    fn set_policy(
-        &mut self,
-        now: Millis,
-        id: ChannelId,
-        policy: Policy,
-    ) -> Result<Outcome, Refusal> {
-        self.check_right(id, policy.takes())?;
-        self.author_op(now, id, Body::Policy(policy))?;
-        Ok(Outcome::Done)
     }
 
     fn leave(&mut self, now: Millis, id: ChannelId) -> Result<Outcome, Refusal> {

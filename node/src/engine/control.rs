@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kith_crdt::control::{Body, Inserted, Roster, VerifiedOp};
+use kith_crdt::control::{Body, Inserted, PolicyField, Roster, VerifiedOp};
 use kith_crdt::ids::ChannelId;
 use kith_crdt::time::Millis;
 
@@ -111,6 +111,16 @@ impl Engine {
         }
         if !before.name.is_empty() && (before.name != after.name || before.topic != after.topic) {
             self.happened(id, now, What::Policy);
+        }
+        for (field, set) in &after.set_by {
+            let number = match field {
+                PolicyField::History => 0,
+                PolicyField::Right(right) => right.number().unwrap_or(0),
+                PolicyField::Name | PolicyField::Topic => continue,
+            };
+            if !before.name.is_empty() && before.set_by.get(field) != Some(set) {
+                self.happened(id, now, What::Setting(number));
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What reaches the engine, as plain data: commands of the local API, news of the network, time.
 
-use kith_crdt::control::Role;
+use kith_crdt::control::{Policy, Role};
 use kith_crdt::ids::{AccountId, ChannelId, InviteId, MessageId};
 use kith_crdt::link::InviteLink;
 use kith_crdt::time::Millis;
@@ -52,6 +52,15 @@ pub enum Command {
         channel: ChannelId,
         /// At most 256 characters; may be empty.
         topic: String,
+    },
+    /// Sets something else of a channel's policy, or tries whether it might be set.
+    SetPolicy {
+        /// Which channel.
+        channel: ChannelId,
+        /// What.
+        policy: Policy,
+        /// Whether only to try.
+        dry_run: bool,
     },
     /// Leaves a channel; what was read stays readable here.
     Leave {

@@ -268,7 +268,8 @@ impl Engine {
         }
     }
 
-    /// Ends a join that has everything it needs: membership and a key.
+    /// Ends a join that has everything it needs: membership, and a key or the certainty that there
+    /// is none to be had yet.
     pub(super) fn joined_if_ready(&mut self, now: Millis, id: ChannelId) {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
@@ -279,7 +280,8 @@ impl Engine {
             .epochs
             .keys()
             .any(|epoch| channel.keys.has(epoch));
-        if channel.joining.is_none() || !member || !has_key {
+        let complete = has_key || channel.nothing_to_be_had(&self.me);
+        if channel.joining.is_none() || !member || !complete {
             return;
         }
         let joining = channel.joining.take().expect("it was there just now");
@@ -399,6 +401,7 @@ impl Engine {
         let count = self.insert_ops(now, id, offered).new;
         let topics = self.listened_topics(id);
         self.publish_ops(id, &topics, &bytes);
+        self.renew_for_newcomers(now, id);
         let admitted = |channel: &Channel| channel.roster.by_transport(&peer).is_some();
         if self.channels.get(&id).is_some_and(admitted) {
             self.sync_soon(now, id);

@@ -8,13 +8,14 @@ use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding;
 use kith_crdt::grant::{self, KeyAnswer, KeyRequest};
 use kith_crdt::ids::{
-    ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, TransportKey, Window, Writer,
+    AccountId, ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, TransportKey, Window, Writer,
 };
 use kith_crdt::keys::{EpochKeys, EpochSecret};
-use kith_crdt::limits::{KEY_REQUEST_EPOCHS, SYNC_MESSAGE_MAX};
+use kith_crdt::limits::{EPOCH_REPLACED_HOURS, KEY_REQUEST_EPOCHS, SYNC_MESSAGE_MAX};
 use kith_crdt::sync::{Answer, Refusal as Refused, Request};
 use kith_crdt::time::{Hlc, Millis};
 
+use super::channel::Channel;
 use super::effect::Refusal;
 use super::outstanding::Purpose;
 use super::write::no_channel;
@@ -39,8 +40,79 @@ pub(super) const FIRST_PLACE: Place = Place {
 /// Milliseconds until keys are asked for again, of somebody else where there is one.
 const RETRY_MS: u64 = 2_000;
 
+impl Channel {
+    /// Whether an epoch has been written in for a week and wants replacing. What tells is where
+    /// its chain begins, a day before it was made: nobody can date that later than they write.
+    fn is_worn(&self, epoch: &EpochId, hlc: Hlc) -> bool {
+        self.roster.epochs.get(epoch).is_some_and(|epoch| {
+            let now = hlc.window(epoch.unit_hours);
+            let hours = now.0.saturating_sub(epoch.first_window.0);
+            hours >= EPOCH_REPLACED_HOURS + u32::from(epoch.unit_hours)
+        })
+    }
+
+    /// From which window on an account is due the keys of an epoch; nothing if it is not.
+    fn due_from(&self, account: &AccountId, epoch: &EpochId) -> Option<Window> {
+        self.control.granted_from(account, epoch)
+    }
+
+    /// Epochs that are not here from where they are due, those that may be written under first, then
+    /// the newest.
+    pub(super) fn missing_epochs(&self, me: &AccountId) -> Vec<EpochId> {
+        let mut missing: Vec<_> = self
+            .roster
+            .epochs
+            .iter()
+            .filter(|(id, _)| {
+                let held = self.keys.get(id).map(|keys| keys.window);
+                self.due_from(me, id)
+                    .is_some_and(|due| held.is_none_or(|held| held > due))
+            })
+            .map(|(id, epoch)| (epoch.usable, epoch.lamport, *id))
+            .collect();
+        missing.sort_unstable_by(|a, b| b.cmp(a));
+        missing.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    /// What is left, of the keys that somebody granted, of those that are due to an account and
+    /// reach further back than what is here: whoever answers may lie, or give too much.
+    fn due_of(&self, me: &AccountId, mut keys: EpochKeys) -> Option<EpochKeys> {
+        let due = self.due_from(me, &keys.epoch)?;
+        let epoch = self.roster.epochs.get(&keys.epoch)?;
+        let fits = epoch.unit_hours == keys.unit_hours
+            && keys.check().is_ok()
+            && keys.are_of(epoch.first_window, &epoch.key_hashes);
+        let held = self.keys.get(&keys.epoch).map(|held| held.window);
+        let from = due.max(keys.window);
+        let wanted = fits && held.is_none_or(|held| held > from);
+        (wanted && keys.advance(from)).then_some(keys)
+    }
+
+    /// The keys that a device asks for and may have: each from the window on that is due to its
+    /// account, or from the one on from which it is here. Somebody else may have more of it.
+    fn granted(&self, request: &KeyRequest) -> Vec<EpochKeys> {
+        let Some(account) = self.roster.account_of(&request.device) else {
+            return Vec::new();
+        };
+        let granted = |epoch: &EpochId| {
+            let due = self.due_from(&account, epoch)?;
+            let mut keys = self.keys.get(epoch)?.clone();
+            let from = due.max(keys.window);
+            keys.advance(from).then_some(keys)
+        };
+        request.epochs.iter().filter_map(granted).collect()
+    }
+
+    /// Whether there is nothing that this node could still be given: it holds what another device
+    /// holds, and no epoch in that is for its account.
+    pub(super) fn nothing_to_be_had(&self, me: &AccountId) -> bool {
+        !self.in_step.is_empty() && self.missing_epochs(me).is_empty()
+    }
+}
+
 impl Engine {
-    /// The epoch to write under now, made here if no usable one can be written under.
+    /// The epoch to write under now, made here if no usable one can be written under, or the one
+    /// there is has been used for a week. Who may not make one goes on under that.
     ///
     /// # Errors
     /// [`Refusal`] if this account may not write at all, or the key cannot be kept.
@@ -51,10 +123,13 @@ impl Engine {
         hlc: Hlc,
     ) -> Result<EpochId, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
-        if let Some(epoch) = channel.writing_epoch(hlc.window(DAY)) {
+        let may_replace = channel.roster.can(&self.me, Right::Rekey);
+        if let Some(epoch) = channel.writing_epoch(hlc.window(DAY))
+            && !(may_replace && channel.is_worn(&epoch, hlc))
+        {
             return Ok(epoch);
         }
-        if !channel.roster.can(&self.me, Right::Rekey) {
+        if !may_replace {
             return Err(Refusal::Denied(
                 "the channel needs a new key first, which only those who may write can make".into(),
             ));
@@ -82,6 +157,20 @@ impl Engine {
         Ok(epoch)
     }
 
+    /// Makes an epoch where somebody has been let in and none can be written in: one who may read
+    /// from joining on has nothing to read and nothing to listen with until there is one.
+    pub(super) fn renew_for_newcomers(&mut self, now: Millis, id: ChannelId) {
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        if channel.roster.usable_epoch().is_none() && channel.roster.can(&self.me, Right::Rekey) {
+            let hlc = self.hlc.tick(now);
+            if let Err(refusal) = self.make_epoch(now, id, hlc) {
+                tracing::error!("no key could be made for a newcomer: {refusal}");
+            }
+        }
+    }
+
     /// Keeps keys durably before anything is written under them.
     fn keep_keys(&mut self, id: ChannelId, keys: EpochKeys) -> Result<(), Refusal> {
         self.store
@@ -105,7 +194,7 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        let mut missing = channel.missing_epochs();
+        let mut missing = channel.missing_epochs(&self.me);
         if missing.is_empty()
             || !channel.roster.is_member(&self.me)
             || self.outstanding.asking_keys(&id)
@@ -153,21 +242,14 @@ impl Engine {
         };
         let mut news = false;
         for keys in grants {
-            let wanted = self.channels.get(&id).is_some_and(|channel| {
-                let epoch = channel.roster.epochs.get(&keys.epoch);
-                // Whoever answers may lie; the op says what the keys are told by.
-                let fits = epoch.is_some_and(|epoch| {
-                    epoch.unit_hours == keys.unit_hours
-                        && epoch.first_window == keys.window
-                        && epoch.key_hashes == keys.hashes()
-                });
-                fits && !channel.keys.has(&keys.epoch)
-            });
-            if wanted && keys.check().is_ok() {
-                match self.keep_keys(id, keys) {
-                    Ok(()) => news = true,
-                    Err(refusal) => tracing::error!("a key could not be kept: {refusal}"),
-                }
+            let due = self
+                .channels
+                .get(&id)
+                .and_then(|channel| channel.due_of(&self.me, keys));
+            let Some(keys) = due else { continue };
+            match self.keep_keys(id, keys) {
+                Ok(()) => news = true,
+                Err(refusal) => tracing::error!("a key could not be kept: {refusal}"),
             }
         }
         if news {
@@ -178,7 +260,8 @@ impl Engine {
         }
     }
 
-    /// Answers a member's request for keys with those that are here.
+    /// Answers a member's request for keys with those that are here and that the channel's history
+    /// policy gives it.
     pub(super) fn answer_keys(
         &mut self,
         id: ChannelId,
@@ -195,10 +278,13 @@ impl Engine {
         };
         match KeyRequest::verify(&id, request) {
             Ok(request) if !is_asker(&request.device) => Answer::Refused(Refused::NotForYou),
-            Ok(request) => match request.answer(channel.keys.iter(), &mut self.rng) {
-                Ok(answer) => Answer::Keys(encoding::encode(&answer)),
-                Err(_) => Answer::Refused(Refused::Malformed),
-            },
+            Ok(request) => {
+                let granted = channel.granted(&request);
+                match request.answer(&granted, &mut self.rng) {
+                    Ok(answer) => Answer::Keys(encoding::encode(&answer)),
+                    Err(_) => Answer::Refused(Refused::Malformed),
+                }
+            }
             Err(_) => Answer::Refused(Refused::Malformed),
         }
     }

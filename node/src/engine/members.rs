@@ -135,11 +135,7 @@ impl Engine {
             MemberAct::SetRole(role) => Body::SetRole { account, role },
         };
         if dry_run {
-            let channel = self.channels.get(&id).ok_or_else(no_channel)?;
-            let mut rehearsal = channel.control.clone();
-            rehearsal
-                .author(&self.secrets, body, now)
-                .map_err(Refusal::from)?;
+            let rehearsal = self.rehearse(now, id, body)?;
             return Ok(Outcome::Stands(Stands::of(
                 rehearsal.roster(),
                 &account,
@@ -147,6 +143,9 @@ impl Engine {
             )));
         }
         self.author_op(now, id, body)?;
+        if let MemberAct::Add(_) = act {
+            self.renew_for_newcomers(now, id);
+        }
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
         Ok(Outcome::Stands(Stands::of(&channel.roster, &account, now)))
     }

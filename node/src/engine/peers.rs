@@ -219,7 +219,7 @@ impl Engine {
                 self.timers.set(Timer::Keys(id), now);
             } else if channel.roster.by_transport(&peer).is_some() {
                 self.sync_with(now, id, peer);
-                if !self.channels[&id].missing_epochs().is_empty() {
+                if !self.channels[&id].missing_epochs(&self.me).is_empty() {
                     self.timers.set_by(Timer::Keys(id), now);
                 }
             }

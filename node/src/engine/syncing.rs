@@ -240,6 +240,7 @@ impl Engine {
             }
             End::Paused | End::Refused(_) | End::Unexpected | End::Stalled => {}
         }
+        self.joined_if_ready(now, id);
         self.stage.touched.insert(id);
         self.stage.tell(Moment::Sync { channel: id });
     }

@@ -44,6 +44,7 @@ impl Reading<'_> {
         ChannelDetail {
             facts: self.facts(channel),
             members: self.members(channel),
+            history_begins: channel.history_begins.map(Into::into),
             sync: self.sync_state(channel),
             digest: kith_crdt::ids::base32(&channel.digest),
             damaged,

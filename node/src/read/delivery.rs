@@ -7,6 +7,7 @@ use kith_api::message::{Delivery, DeliveryState, ReadBy};
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, DeviceId, LogId, Place, SegmentId};
 use kith_crdt::projection::SeenBy;
+use kith_crdt::time::Millis;
 
 use super::Reading;
 use super::messages::name_in;
@@ -52,16 +53,17 @@ impl Reading<'_> {
     pub(super) fn state(
         &self,
         channel: &ChannelView,
-        place: Place,
+        (place, at): (Place, Millis),
         author: AccountId,
         read_by: &[ReadBy],
         lookups: &mut Lookups,
     ) -> DeliveryState {
+        // Who came too late to read it is not waited for.
         let mut others = channel
             .roster
             .active()
             .map(|member| member.account)
-            .filter(|account| *account != author)
+            .filter(|account| *account != author && channel.roster.reaches_back_to(account, at))
             .peekable();
         let anybody = others.peek().is_some();
         if anybody
@@ -86,14 +88,15 @@ impl Reading<'_> {
     pub(super) fn deliveries(
         &self,
         channel: &ChannelView,
-        place: Place,
+        (place, at): (Place, Millis),
         read_by: &[ReadBy],
     ) -> Vec<Delivery> {
-        channel
-            .roster
+        let roster = &channel.roster;
+        roster
             .devices
             .iter()
             .filter(|(device, known)| known.active && **device != place.log.writer.device)
+            .filter(|(_, known)| roster.reaches_back_to(&known.account, at))
             .map(|(device, known)| {
                 let read = read_by
                     .iter()

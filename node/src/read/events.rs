@@ -4,6 +4,7 @@
 use kith_api::channel::Retention;
 use kith_api::event::{Event, Happened};
 use kith_api::message::DeliveryState;
+use kith_crdt::control::{PolicyField, Right};
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, ChannelId, MessageId, Place};
 use kith_crdt::projection::{Claim, ClaimKind};
@@ -123,6 +124,14 @@ impl Reading<'_> {
                 name: channel.name.clone(),
                 topic: channel.roster.topic.clone(),
                 retention: Retention::Forever,
+                setting: None,
+            },
+            What::Setting(number) => Happened::Policy {
+                channel: id,
+                name: channel.name.clone(),
+                topic: channel.roster.topic.clone(),
+                retention: Retention::Forever,
+                setting: Some(Box::new(self.setting(&channel, field_of(*number)?))),
             },
         })
     }
@@ -209,5 +218,13 @@ impl Reading<'_> {
             ClaimKind::Reaction { emoji, on } => Some((emoji, on)),
             ClaimKind::Edit | ClaimKind::Deletion => None,
         }
+    }
+}
+
+/// What a kept event says was set.
+fn field_of(number: u8) -> Option<PolicyField> {
+    match number {
+        0 => Some(PolicyField::History),
+        _ => Right::from_number(number).map(PolicyField::Right),
     }
 }

@@ -10,7 +10,7 @@ use kith_crdt::ids::{AccountId, EpochId, MessageId, Place, Window};
 use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS, TOPIC_MAX_CHARS};
 use kith_crdt::projection::{self, Claim, Original, Rendered};
 use kith_crdt::segment::{Entry, Message as Said, read_change};
-use kith_crdt::time::Hlc;
+use kith_crdt::time::{Hlc, Millis};
 use kith_store::Line;
 
 use super::Reading;
@@ -134,7 +134,7 @@ impl Reading<'_> {
         place: Place,
     ) -> Option<MessageDetail> {
         let message = self.message(channel, place)?;
-        let delivery = self.deliveries(channel, place, &message.read_by);
+        let delivery = self.deliveries(channel, (place, Millis(message.at.0)), &message.read_by);
         Some(MessageDetail { message, delivery })
     }
 
@@ -228,7 +228,8 @@ impl Reading<'_> {
             self.newest_text(channel, found, &rendered)
         };
         let read_by = self.read_by(channel, found.place, found.author, lookups);
-        let state = self.state(channel, found.place, found.author, &read_by, lookups);
+        let written = (found.place, found.hlc.millis());
+        let state = self.state(channel, written, found.author, &read_by, lookups);
         let mentions = text
             .as_deref()
             .map_or_else(Vec::new, |text| mentions(channel, text));

@@ -8,6 +8,7 @@ mod control_log;
 mod delivery;
 mod events;
 mod messages;
+pub(crate) mod policy;
 mod references;
 pub(crate) mod roles;
 mod steps;

@@ -539,6 +539,14 @@ impl World {
         self.now = end;
     }
 
+    /// Lets so many milliseconds pass in which nothing happens, as while all lids are shut.
+    pub fn sleep(&mut self, ms: u64) {
+        self.now = self.now.plus(ms);
+        for number in 0..self.nodes.len() {
+            self.turn(number, Event::Tick);
+        }
+    }
+
     /// Lets the next thing happen. Returns whether there was any.
     pub fn step(&mut self) -> bool {
         let Some(at) = self.next() else { return false };

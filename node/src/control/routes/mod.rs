@@ -7,6 +7,7 @@ pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod node;
 pub(super) mod why;
+pub(super) mod policy;
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -50,6 +51,10 @@ pub(super) fn router(node: Node) -> Router {
         .route("/v1/channels/{channel}/verify", get(why::verify))
         .route("/v1/messages/{id}/why", get(why::message))
         .route("/v1/ops/{op}/why", get(why::op))
+        .route(
+            "/v1/channels/{channel}/policy",
+            get(policy::list).post(policy::set),
+        )
         .route("/v1/join", post(invites::join))
         .route(
             "/v1/channels/{channel}/messages",

@@ -1,0 +1,74 @@
+//! What holds in a channel, for people.
+
+use std::fmt::Write;
+
+use kith_api::policy::{PolicyOutcome, PolicySetting, Setting};
+
+use super::Show;
+use super::clean::clean;
+use super::look::{Look, Paint};
+use super::table::{Cell, Table};
+
+impl Show for [PolicySetting] {
+    fn show(&self, look: &Look, out: &mut String) {
+        let mut table = Table::new(&["SETTING", "VALUE", "SET BY", "SINCE"]);
+        for setting in self {
+            let since = setting.at.map(|at| look.full_time(at));
+            let is_default = setting.default.as_ref() == Some(&setting.value);
+            let paint = if is_default {
+                Paint::Plain
+            } else {
+                Paint::Strong
+            };
+            table.row(vec![
+                Cell::new(Paint::Handle, &words(setting)),
+                Cell::new(paint, &setting.value),
+                Cell::new(Paint::Person, setting.name.as_deref().unwrap_or("-")),
+                Cell::new(Paint::Faint, since.as_deref().unwrap_or("-")),
+            ]);
+        }
+        table.write(look, out);
+    }
+}
+
+impl Show for PolicyOutcome {
+    fn show(&self, _: &Look, out: &mut String) {
+        let would = if self.dry_run {
+            "it would be so that "
+        } else {
+            ""
+        };
+        let _written = writeln!(out, "{would}{}", sentence(&self.setting));
+    }
+}
+
+/// What to type for a setting: `history`, `right write`.
+fn words(setting: &PolicySetting) -> String {
+    let name = setting.setting.name();
+    match setting.right {
+        Some(right) => format!("{name} {right}"),
+        None => name.to_owned(),
+    }
+}
+
+/// What a setting says.
+pub(crate) fn sentence(setting: &PolicySetting) -> String {
+    let value = clean(&setting.value);
+    match (setting.setting, setting.right) {
+        (Setting::Name, _) => format!("the channel is called #{value}"),
+        (Setting::Topic, _) => format!("the topic is “{value}”"),
+        (Setting::History, _) => match &*value {
+            "everything" => "newcomers may read everything".to_owned(),
+            "joining" => "newcomers may read what is written from their joining on".to_owned(),
+            "1day" => "newcomers may read the last day as well".to_owned(),
+            days => {
+                let days = days.trim_end_matches("days");
+                format!("newcomers may read the last {days} days as well")
+            }
+        },
+        (Setting::Right, right) => {
+            let right = right.map_or("act", |right| right.name());
+            format!("{right} takes the role {value} or above")
+        }
+    }
+}

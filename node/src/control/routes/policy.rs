@@ -1,0 +1,32 @@
+//! The settings of a channel.
+
+use axum::extract::State;
+use kith_api::error::ErrorBody;
+use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
+
+use crate::control::answer::{Answer, answer};
+use crate::control::request::{InBody, InPath};
+use crate::handle::Node;
+
+/// Everything that can be set in a channel, and who set it.
+#[utoipa::path(get, path = "/v1/channels/{channel}/policy", tag = "policy",
+    operation_id = "policy", params(("channel" = String, Path)),
+    responses((status = 200, body = Vec<PolicySetting>), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn list(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+) -> Answer<Vec<PolicySetting>> {
+    answer(node.policy(channel.trim()).await)
+}
+
+/// Sets something, or says what would hold.
+#[utoipa::path(post, path = "/v1/channels/{channel}/policy", tag = "policy",
+    operation_id = "set_policy", params(("channel" = String, Path)), request_body = PolicyRequest,
+    responses((status = 200, body = PolicyOutcome), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn set(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+    InBody(request): InBody<PolicyRequest>,
+) -> Answer<PolicyOutcome> {
+    answer(node.set_policy(channel.trim(), request).await)
+}

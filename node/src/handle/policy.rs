@@ -1,0 +1,59 @@
+//! What is asked about the settings of a channel.
+
+use kith_api::ApiError;
+use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
+
+use super::Node;
+use crate::clock;
+use crate::engine::Command;
+use crate::read::policy;
+
+impl Node {
+    /// Everything that can be set in a channel, and who set it.
+    ///
+    /// # Errors
+    /// [`ApiError`] if the reference means no channel or several.
+    pub async fn policy(&self, reference: &str) -> Result<Vec<PolicySetting>, ApiError> {
+        let reading = self.reading();
+        Ok(reading.policy(&*reading.find_channel(reference)?))
+    }
+
+    /// Sets something, or says what would hold.
+    ///
+    /// # Errors
+    /// [`ApiError`] if a rule of the channel forbids it.
+    pub async fn set_policy(
+        &self,
+        reference: &str,
+        request: PolicyRequest,
+    ) -> Result<PolicyOutcome, ApiError> {
+        let view = self.reading().find_channel(reference)?;
+        let meant = policy::meant(request.change);
+        let command = Command::SetPolicy {
+            channel: view.id,
+            policy: meant.clone(),
+            dry_run: request.dry_run,
+        };
+        self.command(command, None).await?;
+        let setting = if request.dry_run {
+            let me = self.0.account;
+            PolicySetting {
+                account: Some(me.into()),
+                name: view.roster.members.get(&me).map(|me| me.name.clone()),
+                at: Some(clock::now().into()),
+                ..policy::unset(&meant)
+            }
+        } else {
+            let view = self
+                .0
+                .shared
+                .channel(&view.id)
+                .ok_or_else(|| ApiError::not_found("the channel is gone"))?;
+            self.reading().setting(&view, meant.field())
+        };
+        Ok(PolicyOutcome {
+            setting,
+            dry_run: request.dry_run,
+        })
+    }
+}

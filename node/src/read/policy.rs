@@ -1,0 +1,131 @@
+//! The settings of a channel as they are shown, and what the API asks for in the words of the
+//! control log.
+
+use kith_api::policy::{History as ShownHistory, PolicyChange, PolicySetting, Setting};
+use kith_api::right::Right as ShownRight;
+use kith_crdt::control::{History, Policy, PolicyField, Right, Roster};
+
+use super::messages::name_in;
+use super::{Reading, roles};
+use crate::engine::ChannelView;
+
+impl Reading<'_> {
+    /// Everything that can be set in a channel, and who set it.
+    pub(crate) fn policy(&self, channel: &ChannelView) -> Vec<PolicySetting> {
+        let named = [PolicyField::Name, PolicyField::Topic, PolicyField::History];
+        let rights = Right::ALL
+            .into_iter()
+            .filter(|right| right.number().is_some());
+        named
+            .into_iter()
+            .chain(rights.map(PolicyField::Right))
+            .map(|field| self.setting(channel, field))
+            .collect()
+    }
+
+    /// One setting of a channel.
+    #[expect(clippy::unused_self, reason = "reads like the other readings")]
+    pub(crate) fn setting(&self, channel: &ChannelView, field: PolicyField) -> PolicySetting {
+        let set = channel.roster.set_by.get(&field);
+        PolicySetting {
+            account: set.map(|set| set.account.into()),
+            name: set.map(|set| name_in(channel, &set.account)),
+            at: set.map(|set| set.at.into()),
+            ..unset(&holding(&channel.roster, field))
+        }
+    }
+}
+
+/// A policy as a setting that nobody has set.
+pub(crate) fn unset(policy: &Policy) -> PolicySetting {
+    let (setting, value, default) = match policy {
+        Policy::Name(name) => (Setting::Name, name.clone(), None),
+        Policy::Topic(topic) => (Setting::Topic, topic.clone(), Some(String::new())),
+        Policy::History(history) => (
+            Setting::History,
+            shown_history(*history).to_string(),
+            Some(ShownHistory::default().to_string()),
+        ),
+        Policy::Right { right, least } => (
+            Setting::Right,
+            least.to_string(),
+            Some(right.least_role().to_string()),
+        ),
+    };
+    let right = match policy {
+        Policy::Right { right, .. } => shown_right(*right),
+        Policy::Name(_) | Policy::Topic(_) | Policy::History(_) => None,
+    };
+    PolicySetting {
+        setting,
+        right,
+        value,
+        default,
+        account: None,
+        name: None,
+        at: None,
+    }
+}
+
+/// What the API asks to be set.
+pub(crate) fn meant(change: PolicyChange) -> Policy {
+    match change {
+        PolicyChange::History { value } => Policy::History(match value.unwrap_or_default() {
+            ShownHistory::Everything => History::Everything,
+            ShownHistory::Days(days) => History::Days(days),
+            ShownHistory::Joining => History::FromJoining,
+        }),
+        PolicyChange::Right { right, role } => {
+            let right = meant_right(right);
+            Policy::Right {
+                right,
+                least: role.map_or(right.least_role(), roles::meant),
+            }
+        }
+    }
+}
+
+/// What holds of a field.
+fn holding(roster: &Roster, field: PolicyField) -> Policy {
+    match field {
+        PolicyField::Name => Policy::Name(roster.name.clone()),
+        PolicyField::Topic => Policy::Topic(roster.topic.clone()),
+        PolicyField::History => Policy::History(roster.history),
+        PolicyField::Right(right) => Policy::Right {
+            right,
+            least: roster.least_role(right),
+        },
+    }
+}
+
+const fn shown_history(history: History) -> ShownHistory {
+    match history {
+        History::Everything => ShownHistory::Everything,
+        History::Days(days) => ShownHistory::Days(days),
+        History::FromJoining => ShownHistory::Joining,
+    }
+}
+
+/// A right as the API names it; none for one that no policy may change.
+fn shown_right(right: Right) -> Option<ShownRight> {
+    right.word().parse().ok()
+}
+
+fn meant_right(right: ShownRight) -> Right {
+    Right::from_word(right.name()).expect("both have the same words")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_right_that_can_be_set_has_its_word_on_both_sides() {
+        for right in ShownRight::ALL {
+            assert_eq!(shown_right(meant_right(right)), Some(right));
+        }
+        let settable = Right::ALL.into_iter().filter(|r| r.number().is_some());
+        assert_eq!(settable.count(), ShownRight::ALL.len());
+        assert_eq!(shown_right(Right::Rekey), None);
+    }
+}
