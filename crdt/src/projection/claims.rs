@@ -1,9 +1,9 @@
 //! Edits, deletions and reactions: claims about a message, and which of them count.
 //!
-//! 1. A claim by a device that no account of the roster has does not count (yet).
+//! 1. A claim by a device that no account of the roster has does not count (yet), nor does one
+//!    whose author then lacked the right that it takes, or that a removal hides (`counting.rs`).
 //! 2. An edit counts if its author is the message's account.
-//! 3. A deletion counts if its author is the message's account, or may moderate. The first one
-//!    that counts is the one shown.
+//! 3. Of the deletions the first one that counts is the one shown.
 //! 4. Of the reactions of one account with one emoji to one message the latest holds. One emoji
 //!    is one reaction however it is spelled; what this node's Unicode table does not have is not
 //!    shown. At most [`EMOJI_PER_MESSAGE`] different ones are, the earliest.
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 
 use super::Position;
-use crate::ids::{AccountId, DeviceId, Place};
+use crate::ids::{AccountId, Place};
 use crate::limits::EMOJI_PER_MESSAGE;
 use crate::segment::{Entry, check_emoji};
 use crate::time::Hlc;
@@ -122,17 +122,15 @@ impl Rendered {
     }
 }
 
-/// Renders a message. `account_of` says whose a device is, `may_moderate` whether an account may
-/// delete what others wrote; both come from the roster.
-pub fn render(
+/// Renders a message. `whose` says whose word a claim is, if it counts.
+pub(super) fn render(
     original: &Original,
     claims: &[Claim],
-    account_of: impl Fn(&DeviceId) -> Option<AccountId>,
-    may_moderate: impl Fn(&AccountId) -> bool,
+    whose: impl Fn(&Claim) -> Option<AccountId>,
 ) -> Rendered {
     let authored: BTreeMap<Position, (AccountId, &Claim)> = claims
         .iter()
-        .filter_map(|claim| Some((account_of(&claim.at.log.writer.device)?, claim)))
+        .filter_map(|claim| Some((whose(claim)?, claim)))
         .map(|(account, claim)| (Position::new(claim.hlc, claim.at), (account, claim)))
         .collect();
     let mut rendered = Rendered {
@@ -144,10 +142,8 @@ pub fn render(
     for (&position, (account, claim)) in &authored {
         match &claim.kind {
             ClaimKind::Edit if *account == original.author => rendered.versions.push(claim.at),
-            ClaimKind::Deletion if *account == original.author || may_moderate(account) => {
-                rendered.deleted = rendered.deleted.or(Some(claim.at));
-            }
-            ClaimKind::Edit | ClaimKind::Deletion => {}
+            ClaimKind::Edit => {}
+            ClaimKind::Deletion => rendered.deleted = rendered.deleted.or(Some(claim.at)),
             ClaimKind::Reaction { emoji, on } => {
                 if let Ok(emoji) = check_emoji(emoji) {
                     reactions.insert((*account, emoji), (position, *on));
@@ -184,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::encoding::{decode, encode};
-    use crate::ids::{LogId, SegmentId, Window, Writer};
+    use crate::ids::{DeviceId, LogId, SegmentId, Window, Writer};
 
     const AUTHOR: AccountId = AccountId([1; 32]);
     const FRIEND: AccountId = AccountId([2; 32]);
@@ -234,8 +230,10 @@ mod tests {
             author: AUTHOR,
             place: place(1, 1),
         };
-        render(&original, claims, account_of, |account| {
-            *account == MODERATOR
+        render(&original, claims, |claim| {
+            let account = account_of(&claim.at.log.writer.device)?;
+            let may = account == AUTHOR || account == MODERATOR;
+            (may || claim.kind != ClaimKind::Deletion).then_some(account)
         })
     }
 

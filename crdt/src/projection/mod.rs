@@ -4,10 +4,14 @@
 //! applied when a message is rendered and never before, so a role that changes, or a roster op
 //! that arrives late, changes what is shown and nothing that is stored.
 
+mod against;
 mod claims;
+mod counting;
 mod seen;
 
-pub use claims::{Claim, ClaimKind, Original, Reaction, Rendered, render};
+pub use against::Against;
+pub use claims::{Claim, ClaimKind, Original, Reaction, Rendered};
+pub use counting::{against_claim, against_message, is_shown, render, whose};
 pub use seen::SeenBy;
 
 use crate::ids::{Place, SegmentId, Writer};

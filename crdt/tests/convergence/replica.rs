@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kith_crdt::beacon::Beacon;
-use kith_crdt::control::{ControlLog, Inserted, Right, VerifiedOp};
+use kith_crdt::control::{ControlLog, Inserted, VerifiedOp};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId, MessageId, Place, SegmentId};
@@ -246,10 +246,10 @@ impl MemoryReplica {
         let author = roster.account_of(&place.log.writer.device)?;
         let id = place.message_id(&self.channel);
         let rendered = render(
+            roster,
             &Original { author, place },
             said.claims.get(&id).map_or(&[][..], Vec::as_slice),
-            |device| roster.account_of(device),
-            |account| roster.can(account, Right::DeleteOthers),
+            |at| Some(self.envelopes.get(at)?.header.epoch),
         );
         let seen = said.seen.iter().filter_map(|((segment, account), by)| {
             let here = *segment == place.log.segment;

@@ -6,7 +6,7 @@
 
 use kith_crdt::encoding;
 use kith_crdt::envelope::{Envelope, OpenError};
-use kith_crdt::ids::{AccountId, ChannelId, LogId, MessageId, Place, SegmentId};
+use kith_crdt::ids::{AccountId, ChannelId, EpochId, LogId, MessageId, Place, SegmentId};
 use kith_crdt::projection::{Claim, ClaimKind, SeenBy};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::{self, Entry, SeenRange};
@@ -26,6 +26,24 @@ const REOPEN_BATCH: usize = 1_024;
 
 /// Bytes of what an account has read of a segment, as stored.
 pub(super) const SEEN_MAX: usize = 256 * 1024 * 1024;
+
+/// Where an entry stands: in which envelope, written when, sealed in which epoch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) place: Place,
+    pub(super) hlc: Hlc,
+    pub(super) epoch: EpochId,
+}
+
+impl Spot {
+    fn of(envelope: &Envelope) -> Self {
+        Self {
+            place: envelope.place(),
+            hlc: envelope.header.hlc,
+            epoch: envelope.header.epoch,
+        }
+    }
+}
 
 /// What looking into an envelope found.
 enum Inside {
@@ -74,7 +92,7 @@ impl Engine {
         };
         let place = envelope.place();
         match channel.look_inside(envelope) {
-            Inside::Entry(entry) => self.project(now, id, place, envelope.header.hlc, &entry),
+            Inside::Entry(entry) => self.project(now, id, Spot::of(envelope), &entry),
             Inside::NoKey => {
                 channel.log_mut(place.log).unopened.insert(place.seq);
                 self.timers.set_by(Timer::Keys(id), now);
@@ -132,7 +150,7 @@ impl Engine {
             Inside::NoKey => return,
             Inside::Entry(entry) => {
                 log.unopened.remove(place.seq);
-                self.project(now, id, place, envelope.header.hlc, &entry);
+                self.project(now, id, Spot::of(&envelope), &entry);
             }
             Inside::Unsound => {
                 log.unopened.remove(place.seq);
@@ -144,29 +162,21 @@ impl Engine {
     }
 
     /// Stages what an entry adds to what can be read.
-    pub(super) fn project(
-        &mut self,
-        now: Millis,
-        id: ChannelId,
-        place: Place,
-        hlc: Hlc,
-        entry: &Entry,
-    ) {
+    pub(super) fn project(&mut self, now: Millis, id: ChannelId, spot: Spot, entry: &Entry) {
+        let Spot { place, hlc, .. } = spot;
         match entry {
-            Entry::Message(message) => {
-                self.project_message(id, place, hlc, message.thread.as_ref())
-            }
+            Entry::Message(message) => self.project_message(id, spot, message.thread.as_ref()),
             Entry::Edit { target } => {
-                self.project_claim(id, entry, place, hlc);
+                self.project_claim(id, entry, spot);
                 self.happened(id, hlc.millis(), What::Edited(*target));
             }
             Entry::Deletion { target } => {
-                self.project_claim(id, entry, place, hlc);
-                self.note_deletion(id, target, place.log.writer.device);
+                self.project_claim(id, entry, spot);
+                self.note_deletion(id, target, spot);
                 self.happened(id, hlc.millis(), What::Deleted(*target));
             }
             Entry::Reaction { target, .. } => {
-                self.project_claim(id, entry, place, hlc);
+                self.project_claim(id, entry, spot);
                 self.happened(id, hlc.millis(), What::Reaction(*target, place));
             }
             Entry::Seen(ranges) => {
@@ -184,13 +194,8 @@ impl Engine {
         }
     }
 
-    fn project_message(
-        &mut self,
-        id: ChannelId,
-        place: Place,
-        hlc: Hlc,
-        thread: Option<&MessageId>,
-    ) {
+    fn project_message(&mut self, id: ChannelId, spot: Spot, thread: Option<&MessageId>) {
+        let Spot { place, hlc, .. } = spot;
         let message = place.message_id(&id);
         let line = thread.map_or_else(|| Line::main(&id), |root| Line::thread(&id, root));
         self.stage.batch.insert_timeline(line, hlc, place);
@@ -205,11 +210,12 @@ impl Engine {
         }
         channel.messages += 1;
         channel.last_activity = channel.last_activity.max(Some(hlc.millis()));
-        self.note_message(id, message, place);
+        self.note_message(id, message, spot);
         self.happened(id, hlc.millis(), What::Message(message));
     }
 
-    fn project_claim(&mut self, id: ChannelId, entry: &Entry, at: Place, hlc: Hlc) {
+    fn project_claim(&mut self, id: ChannelId, entry: &Entry, spot: Spot) {
+        let Spot { place: at, hlc, .. } = spot;
         if let (Some(target), Some(kind)) = (entry.target(), ClaimKind::of(entry)) {
             let number = kind.number();
             let claim = encoding::encode(&Claim { at, hlc, kind });

@@ -9,7 +9,7 @@ use kith_crdt::limits::{
     SEEN_RANGES_MAX, TOPIC_MAX_CHARS,
 };
 use kith_crdt::link::InviteLink;
-use kith_crdt::projection::{self, Claim, Original, Rendered};
+use kith_crdt::projection::{Original, Rendered};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::{self, Entry, SeenRange};
 use kith_crdt::time::Millis;
@@ -20,6 +20,7 @@ use super::effect::{Outcome, Refusal};
 use super::event::Command;
 use super::write::{check_message_text, no_channel, shows_nothing};
 use super::{Engine, Timer};
+use crate::claims;
 use crate::record::ChannelRecord;
 
 /// Devices named as hosts in an invite link: enough to find somebody, short enough to send.
@@ -32,8 +33,6 @@ const OUTCOME_KEPT_MS: u64 = 7 * 86_400_000;
 const TIDY_MS: u64 = 3_600_000;
 /// Bytes of a kept outcome.
 const OUTCOME_MAX: usize = 16 * 1024;
-/// Bytes of a stored claim.
-pub(super) const CLAIM_MAX: usize = 1_024;
 
 impl Engine {
     /// Carries out a command and answers it, now or when it is over.
@@ -375,7 +374,7 @@ impl Engine {
             emoji: emoji.to_owned(),
             on,
         };
-        let written = self.write(now, found.channel, Right::Write, &entry, None)?;
+        let written = self.write(now, found.channel, Right::React, &entry, None)?;
         Ok(Outcome::Written {
             message: target,
             at: written.hlc.millis(),
@@ -453,21 +452,9 @@ impl Engine {
         let author = roster
             .account_of(&place.log.writer.device)
             .ok_or_else(not_found)?;
-        let claims: Vec<Claim> = view
-            .claims(&id, target)
-            .iter()
-            .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
-            .collect();
-        let rendered = projection::render(
-            &Original { author, place },
-            &claims,
-            |device| roster.account_of(device),
-            |account| {
-                roster
-                    .role(account)
-                    .is_some_and(|role| role.has(Right::DeleteOthers))
-            },
-        );
+        let original = Original { author, place };
+        let about = claims::about(&view, &id, target);
+        let rendered = claims::render(&view, (&id, roster), &original, &about);
         Ok(Target {
             channel: id,
             author,

@@ -89,7 +89,7 @@ impl Engine {
             channel.enrol_logs();
         }
         self.stage.touched.insert(id);
-        self.weigh_deletions(id);
+        self.weigh_anew(id, &before);
         self.tell_roster(now, id, &before, &after);
         self.listen(id);
         self.want_members(now, id, &before);

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId, MessageId, Place, SegmentId};
-use kith_crdt::projection::SeenBy;
+use kith_crdt::ids::{AccountId, ChannelId, EpochId, LogId, MessageId, Place, SegmentId};
+use kith_crdt::projection::{Claim, SeenBy};
 use kith_store::Batch;
 
 use super::commands::Kept;
@@ -31,8 +31,8 @@ pub(super) struct Stage {
     pub(super) touched: BTreeSet<ChannelId>,
     /// Messages that came in this turn, and where they are.
     pub(super) placed: BTreeMap<MessageId, (ChannelId, Place)>,
-    /// The devices that in this turn asked for a message to be deleted.
-    pub(super) deleters: BTreeMap<(ChannelId, MessageId), Vec<DeviceId>>,
+    /// The deletions of messages that came in this turn, and the epochs they are sealed in.
+    pub(super) deletions: BTreeMap<(ChannelId, MessageId), Vec<(Claim, EpochId)>>,
     /// Logs of which what is unread has to be counted anew.
     pub(super) recount: BTreeSet<(ChannelId, LogId)>,
     /// Idempotency keys first used in this turn.
@@ -51,7 +51,7 @@ impl Stage {
             outgoing: BTreeMap::new(),
             touched: BTreeSet::new(),
             placed: BTreeMap::new(),
-            deleters: BTreeMap::new(),
+            deletions: BTreeMap::new(),
             recount: BTreeSet::new(),
             keys: BTreeMap::new(),
         }

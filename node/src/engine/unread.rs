@@ -1,36 +1,41 @@
 //! What this account has not read of a channel.
 //!
 //! A message counts once it is here, if somebody else wrote it, this account has not marked it as
-//! read, and it is not deleted. It counts where it can be seen: to the channel if it is in the main
-//! timeline, to its thread if it is in one, and never to both.
+//! read, and it is shown: not deleted, and not hidden by what was done about its author. It counts
+//! where it can be seen: to the channel if it is in the main timeline, to its thread if it is in
+//! one, and never to both.
 //!
-//! That somebody wants a message deleted is kept with its log; whether they may, the roster of the
-//! moment says, as it does when the message is shown.
+//! That somebody wants a message deleted is kept with its log; whether that counts is weighed when
+//! it comes and whenever the roster changes, by the rules by which the message is shown.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kith_crdt::control::{Right, Roster};
-use kith_crdt::encoding;
-use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId, MessageId, Place};
+use kith_crdt::ids::{AccountId, ChannelId, EpochId, LogId, MessageId, Place};
 use kith_crdt::log::Log;
-use kith_crdt::projection::{Claim, ClaimKind};
+use kith_crdt::projection::{self, Claim, ClaimKind, Original};
 use kith_crdt::ranges::Ranges;
 use kith_store::View;
 
 use super::Engine;
+use super::apply::Spot;
 use super::channel::Channel;
-use super::commands::CLAIM_MAX;
+use crate::claims;
 
 /// Messages by the logs they are in.
 pub type Places = BTreeMap<LogId, Ranges>;
 
-/// What is unread, and what would be if it were not deleted.
+/// A deletion and the epoch that it is sealed in.
+type Deletion = (Claim, Option<EpochId>);
+
+/// What is unread, and what would be if it were shown.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unread {
     main: Places,
     threads: Arc<Places>,
     deleted: Places,
+    hidden: Places,
 }
 
 impl Unread {
@@ -65,7 +70,11 @@ impl Channel {
             return Ranges::new();
         }
         let mut unread = log.messages.clone();
-        let gone = [self.own_seen.get(&log.id), self.unread.deleted.get(&log.id)];
+        let gone = [
+            self.own_seen.get(&log.id),
+            self.unread.deleted.get(&log.id),
+            self.unread.hidden.get(&log.id),
+        ];
         for gone in gone.into_iter().flatten() {
             unread = unread.minus(gone);
         }
@@ -82,6 +91,7 @@ impl Channel {
         };
         if log.is_none() {
             self.unread.deleted.remove(log_id);
+            self.unread.hidden.remove(log_id);
         }
         put(&mut self.unread.main, log_id, unread.minus(&threads));
         if !threads.is_empty() || self.unread.threads.contains_key(log_id) {
@@ -98,36 +108,83 @@ impl Channel {
             .collect();
         self.unread = Unread::default();
         for place in asked {
-            let deleters = stored_deleters(view, &self.id, place);
-            self.weigh(place, &deleters);
+            let deletions = stored_deletions(view, &self.id, place);
+            self.weigh(place, &deletions);
         }
         let logs: Vec<LogId> = self.logs.keys().copied().collect();
         for log_id in logs {
+            self.weigh_shown(view, &log_id);
             self.count_unread(&log_id, me);
         }
     }
 
-    /// Decides whether a message is deleted, with these devices having asked for it.
-    fn weigh(&mut self, place: Place, deleters: &[DeviceId]) {
-        let author = place.log.writer.device;
+    /// Decides whether a message is deleted, with these deletions of it.
+    fn weigh(&mut self, place: Place, deletions: &[Deletion]) {
         let roster = &self.roster;
-        let deleted = deleters
-            .iter()
-            .any(|device| may_delete(roster, device, &author));
+        let author = roster.account_of(&place.log.writer.device);
+        let counts = |(claim, epoch): &Deletion| {
+            let original = author.map(|author| Original { author, place });
+            original.is_some_and(|of| projection::whose(roster, &of, claim, |_| *epoch).is_some())
+        };
         let numbers = self.unread.deleted.entry(place.log).or_default();
-        if deleted {
+        if deletions.iter().any(counts) {
             numbers.insert(place.seq);
         } else {
             numbers.remove(place.seq);
+        }
+    }
+
+    /// Decides which of the messages of a log that this account has not read are hidden, as the
+    /// store has them. Only those of authors about whom something was done are looked at.
+    fn weigh_shown(&mut self, view: &View<'_>, log_id: &LogId) {
+        let (Some(log), Some(author)) = (
+            self.logs.get(log_id),
+            self.roster.account_of(&log_id.writer.device),
+        ) else {
+            return;
+        };
+        let mut hidden = Ranges::new();
+        if !self.roster.always_may(&author, Right::Write) {
+            let seen = self.own_seen.get(log_id).cloned().unwrap_or_default();
+            for seq in log.messages.minus(&seen).iter() {
+                let place = log_id.place(seq);
+                let shown = claims::envelope(view, &self.id, place).is_none_or(|envelope| {
+                    let (hlc, epoch) = (envelope.header.hlc, envelope.header.epoch);
+                    projection::is_shown(&self.roster, &author, (&place, hlc), &epoch)
+                });
+                if !shown {
+                    hidden.insert(seq);
+                }
+            }
+        }
+        put(&mut self.unread.hidden, log_id, hidden);
+    }
+
+    /// Decides whether a message that has just come is hidden.
+    fn note_shown(&mut self, spot: Spot) {
+        let log_id = spot.place.log;
+        let author = self.roster.account_of(&log_id.writer.device);
+        let hidden = author.is_some_and(|author| {
+            let at = (&spot.place, spot.hlc);
+            !projection::is_shown(&self.roster, &author, at, &spot.epoch)
+        });
+        if hidden {
+            let numbers = self.unread.hidden.entry(log_id).or_default();
+            numbers.insert(spot.place.seq);
         }
     }
 }
 
 impl Engine {
     /// Notes that a message is asked to be deleted, wherever it is, and if it is here.
-    pub(super) fn note_deletion(&mut self, id: ChannelId, target: &MessageId, by: DeviceId) {
-        let deleters = self.stage.deleters.entry((id, *target)).or_default();
-        deleters.push(by);
+    pub(super) fn note_deletion(&mut self, id: ChannelId, target: &MessageId, spot: Spot) {
+        let claim = Claim {
+            at: spot.place,
+            hlc: spot.hlc,
+            kind: ClaimKind::Deletion,
+        };
+        let deletions = self.stage.deletions.entry((id, *target)).or_default();
+        deletions.push((claim, spot.epoch));
         let staged = self.stage.placed.get(target).copied();
         let found = staged.or_else(|| self.store.reader().view().message(target));
         if let Some((_, place)) = found.filter(|(channel, _)| *channel == id) {
@@ -136,10 +193,14 @@ impl Engine {
     }
 
     /// Notes where a message of this turn is, and whether its deletion was here before it.
-    pub(super) fn note_message(&mut self, id: ChannelId, message: MessageId, place: Place) {
+    pub(super) fn note_message(&mut self, id: ChannelId, message: MessageId, spot: Spot) {
+        let place = spot.place;
         self.stage.placed.insert(message, (id, place));
         self.stage.recount.insert((id, place.log));
-        if self.may_be_unread(id, place) && !self.deleters(id, &message, place).is_empty() {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.note_shown(spot);
+        }
+        if self.may_be_unread(id, place) && !self.deletions(id, &message, place).is_empty() {
             self.mark_deletion(id, &message, place);
         }
     }
@@ -154,7 +215,7 @@ impl Engine {
     }
 
     fn mark_deletion(&mut self, id: ChannelId, message: &MessageId, place: Place) {
-        let deleters = self.deleters(id, message, place);
+        let deletions = self.deletions(id, message, place);
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
@@ -163,25 +224,40 @@ impl Engine {
             return;
         };
         log.deletions.insert(place.seq);
-        channel.weigh(place, &deleters);
+        channel.weigh(place, &deletions);
         self.stage.logs.insert((id, place.log));
         self.stage.recount.insert((id, place.log));
         self.stage.touched.insert(id);
     }
 
-    /// The devices that ask for a message to be deleted.
-    fn deleters(&self, id: ChannelId, message: &MessageId, place: Place) -> Vec<DeviceId> {
-        let mut deleters = stored_deleters(&self.store.reader().view(), &id, place);
-        let staged = self.stage.deleters.get(&(id, *message));
-        deleters.extend(staged.into_iter().flatten());
-        deleters
+    /// The deletions of a message, whether they count or not.
+    fn deletions(&self, id: ChannelId, message: &MessageId, place: Place) -> Vec<Deletion> {
+        let mut deletions = stored_deletions(&self.store.reader().view(), &id, place);
+        let staged = self.stage.deletions.get(&(id, *message));
+        let staged = staged.into_iter().flatten();
+        deletions.extend(staged.map(|(claim, epoch)| (claim.clone(), Some(*epoch))));
+        deletions
     }
 
-    /// Weighs the deletions of a channel again: its roster has changed.
-    pub(super) fn weigh_deletions(&mut self, id: ChannelId) {
-        let Some(channel) = self.channels.get(&id) else {
+    /// Weighs again what is deleted and what is hidden in a channel: its roster was another one.
+    pub(super) fn weigh_anew(&mut self, id: ChannelId, before: &Roster) {
+        let reader = self.store.reader();
+        let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
+        let judged_otherwise: Vec<LogId> = channel
+            .logs
+            .keys()
+            .filter(|log_id| {
+                let author = channel.roster.account_of(&log_id.writer.device);
+                let same = |author| before.judges_alike(&channel.roster, author, Right::Write);
+                author.as_ref().is_some_and(|author| !same(author))
+            })
+            .copied()
+            .collect();
+        for log_id in judged_otherwise {
+            channel.weigh_shown(&reader.view(), &log_id);
+        }
         let asked: Vec<Place> = channel
             .logs
             .values()
@@ -207,23 +283,14 @@ impl Engine {
     }
 }
 
-/// Whether the owner of one device may delete what that of another wrote: rule 3 of
-/// [`kith_crdt::projection::render`].
-fn may_delete(roster: &Roster, device: &DeviceId, author: &DeviceId) -> bool {
-    let Some(account) = roster.account_of(device) else {
-        return false;
-    };
-    let moderates = roster.role(&account);
-    roster.account_of(author) == Some(account)
-        || moderates.is_some_and(|role| role >= roster.least_role(Right::DeleteOthers))
-}
-
-fn stored_deleters(view: &View<'_>, id: &ChannelId, place: Place) -> Vec<DeviceId> {
-    view.claims(id, &place.message_id(id))
-        .iter()
-        .filter_map(|bytes| encoding::decode::<Claim>(bytes, CLAIM_MAX).ok())
+fn stored_deletions(view: &View<'_>, id: &ChannelId, place: Place) -> Vec<Deletion> {
+    let claims = claims::about(view, id, &place.message_id(id)).into_iter();
+    claims
         .filter(|claim| claim.kind == ClaimKind::Deletion)
-        .map(|claim| claim.at.log.writer.device)
+        .map(|claim| {
+            let epoch = claims::epoch_of(view, id, &claim.at);
+            (claim, epoch)
+        })
         .collect()
 }
 

@@ -10,6 +10,7 @@ use kith_crdt::time::{Hlc, Millis};
 use unicode_width::UnicodeWidthChar as _;
 
 use super::Engine;
+use super::apply::Spot;
 use super::effect::{Outcome, Refusal};
 
 /// An entry that is in the log and will be durable when the turn is.
@@ -135,7 +136,12 @@ impl Engine {
         let bytes = sealed.to_bytes();
         self.stage.outgoing.entry(id).or_default().push(bytes);
         self.keep(id, &sealed);
-        self.project(now, id, position.place, hlc, entry);
+        let spot = Spot {
+            place: position.place,
+            hlc,
+            epoch,
+        };
+        self.project(now, id, spot, entry);
         Ok(Written {
             place: position.place,
             hlc,

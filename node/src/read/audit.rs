@@ -5,7 +5,6 @@
 
 use kith_api::ApiError;
 use kith_api::why::{AuditPage, AuditQuery, Deed, Step, Verdict};
-use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, Place};
 use kith_crdt::law::Law;
 use kith_crdt::limits::PAGE_MAX;
@@ -13,10 +12,11 @@ use kith_crdt::projection::{Claim, ClaimKind};
 
 use super::Reading;
 use super::control_log::CheckedLog;
-use super::messages::{CLAIM_MAX, text_of};
+use super::messages::text_of;
 use super::references::CANDIDATES_MAX;
 use super::roles;
 use super::steps::rule;
+use crate::claims;
 use crate::engine::ChannelView;
 
 impl Reading<'_> {
@@ -78,7 +78,7 @@ impl Reading<'_> {
         let stored = self.view.all_claims(&channel.id, Some(kind)).into_iter();
         let mut found: Vec<(Claim, Step)> = stored
             .filter_map(|(target, bytes)| {
-                let claim: Claim = encoding::decode(&bytes, CLAIM_MAX).ok()?;
+                let claim = claims::read(&[bytes]).pop()?;
                 let (_, place) = self.view.message(&target)?;
                 let step = self.deletion_step(channel, place, &claim)?;
                 Some((claim, step))

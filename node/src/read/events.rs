@@ -5,12 +5,11 @@ use kith_api::channel::Retention;
 use kith_api::event::{Event, Happened};
 use kith_api::message::DeliveryState;
 use kith_crdt::control::{PolicyField, Right};
-use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, ChannelId, MessageId, Place};
-use kith_crdt::projection::{Claim, ClaimKind};
+use kith_crdt::projection::{self, ClaimKind, Original};
 
-use super::messages::CLAIM_MAX;
 use super::{Reading, roles};
+use crate::claims;
 use crate::clock;
 use crate::engine::{ChannelView, Moment, Stands};
 use crate::record::{Arrival, Happening, What};
@@ -80,8 +79,10 @@ impl Reading<'_> {
                     .filter(|message| message.deleted)?,
             },
             What::Reaction(message, place) => {
-                let (emoji, added) = self.reaction_at(channel.id, message, *place)?;
-                let account = channel.roster.account_of(&place.log.writer.device)?;
+                let (account, kind) = self.claim_at(&channel, message, *place)?;
+                let ClaimKind::Reaction { emoji, on: added } = kind else {
+                    return None;
+                };
                 Happened::Reaction {
                     channel: id,
                     id: (*message).into(),
@@ -204,20 +205,24 @@ impl Reading<'_> {
         self.message(channel, place).map(Box::new)
     }
 
-    fn reaction_at(
+    /// What is claimed about a message at a place, and by whom; none if that does not count.
+    fn claim_at(
         &self,
-        channel: ChannelId,
+        channel: &ChannelView,
         message: &MessageId,
         place: Place,
-    ) -> Option<(String, bool)> {
-        let claims = self.view.claims(&channel, message);
-        let mut claims = claims
-            .iter()
-            .filter_map(|bytes| encoding::decode::<Claim>(bytes, CLAIM_MAX).ok());
-        match claims.find(|claim| claim.at == place)?.kind {
-            ClaimKind::Reaction { emoji, on } => Some((emoji, on)),
-            ClaimKind::Edit | ClaimKind::Deletion => None,
-        }
+    ) -> Option<(AccountId, ClaimKind)> {
+        let (_, of) = self.view.message(message)?;
+        let original = Original {
+            author: channel.roster.account_of(&of.log.writer.device)?,
+            place: of,
+        };
+        let about = claims::about(&self.view, &channel.id, message);
+        let claim = about.into_iter().find(|claim| claim.at == place)?;
+        let account = projection::whose(&channel.roster, &original, &claim, |at| {
+            claims::epoch_of(&self.view, &channel.id, at)
+        })?;
+        Some((account, claim.kind))
     }
 }
 

@@ -4,11 +4,10 @@ use kith_api::message::{DeletedBy, Message, MessageDetail, MessageKind, PageQuer
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::encoding;
 use kith_crdt::envelope::{Envelope, Opened};
 use kith_crdt::ids::{AccountId, EpochId, MessageId, Place, Window};
 use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS, TOPIC_MAX_CHARS};
-use kith_crdt::projection::{self, Claim, Original, Rendered};
+use kith_crdt::projection::{Original, Rendered};
 use kith_crdt::segment::{Entry, Message as Said, read_change};
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::Line;
@@ -16,10 +15,8 @@ use kith_store::Line;
 use super::Reading;
 use super::against::against_message;
 use super::delivery::Lookups;
+use crate::claims;
 use crate::engine::ChannelView;
-
-/// Bytes of a stored claim.
-pub(super) const CLAIM_MAX: usize = 1_024;
 
 /// A message taken out of its envelope, before anything that others did to it.
 pub(super) struct Found {
@@ -31,6 +28,16 @@ pub(super) struct Found {
     said: Said,
     /// None where it is no text within bounds, or erased.
     text: Option<String>,
+}
+
+impl Found {
+    /// The message that claims are about.
+    pub(super) const fn original(&self) -> Original {
+        Original {
+            author: self.author,
+            place: self.place,
+        }
+    }
 }
 
 /// What others did to a message, as stored.
@@ -186,8 +193,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn envelope(&self, channel: &ChannelView, place: Place) -> Option<Envelope> {
-        let stored = self.view.envelope(&channel.id, &place)?;
-        Envelope::from_stored(&stored, &channel.id, place).ok()
+        claims::envelope(&self.view, &channel.id, place)
     }
 
     pub(super) fn find(&self, channel: &ChannelView, place: Place) -> Option<Found> {
@@ -372,27 +378,10 @@ fn open(opener: &mut Opener<'_>, place: Place, stored: &[u8]) -> Option<Found> {
 
 impl Reading<'_> {
     /// What the claims that count make of a message.
-    fn rendered(&self, channel: &ChannelView, found: &Found, claims: &[Vec<u8>]) -> Rendered {
-        let claims: Vec<Claim> = claims
-            .iter()
-            .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
-            .filter(|claim| self.claim_counts(channel, found, claim))
-            .collect();
-        projection::render(
-            &Original {
-                author: found.author,
-                place: found.place,
-            },
-            &claims,
-            |device| channel.roster.account_of(device),
-            // Only deletions by those who might are left.
-            |_| true,
-        )
-    }
-
-    /// Whether whoever claims something had the right to when they did, and no removal hides it.
-    fn claim_counts(&self, channel: &ChannelView, found: &Found, claim: &Claim) -> bool {
-        self.against_claim(channel, found, claim).is_none()
+    fn rendered(&self, channel: &ChannelView, found: &Found, stored: &[Vec<u8>]) -> Rendered {
+        let original = found.original();
+        let channel = (&channel.id, &*channel.roster);
+        claims::render(&self.view, channel, &original, &claims::read(stored))
     }
 }
 

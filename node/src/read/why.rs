@@ -15,9 +15,10 @@ use kith_crdt::time::Millis;
 use super::Reading;
 use super::against::against_message;
 use super::delivery::Lookups;
-use super::messages::{CLAIM_MAX, Found, text_of};
+use super::messages::{Found, text_of};
 use super::steps::{rule, verdict};
 use super::{control_log::CheckedLog, roles};
+use crate::claims;
 use crate::engine::{ChannelView, Stands};
 
 /// Characters of an id by which a message is looked for among those that are in no timeline: of
@@ -125,7 +126,8 @@ impl Reading<'_> {
     fn arrival(&self, channel: &ChannelView, found: &Found) -> DeliveryState {
         let mut lookups = Lookups::default();
         let read_by = self.read_by(channel, found.place, found.author, &mut lookups);
-        self.state(channel, found.place, found.author, &read_by, &mut lookups)
+        let written = (found.place, found.hlc.millis());
+        self.state(channel, written, found.author, &read_by, &mut lookups)
     }
 
     /// A message that is in no timeline: its key is not here, it is not made as a message has to
@@ -216,11 +218,7 @@ impl Reading<'_> {
 
     /// The edits and deletions of a message, oldest first.
     fn changes(&self, channel: &ChannelView, found: &Found) -> Vec<MessageChange> {
-        let stored = self.view.claims(&channel.id, &found.id);
-        let mut claims: Vec<Claim> = stored
-            .iter()
-            .filter_map(|bytes| encoding::decode(bytes, CLAIM_MAX).ok())
-            .collect();
+        let mut claims = claims::about(&self.view, &channel.id, &found.id);
         claims.sort_by_key(|claim| (claim.hlc, claim.at));
         let told = |claim: &Claim| self.change(channel, found, claim);
         claims.iter().filter_map(told).collect()

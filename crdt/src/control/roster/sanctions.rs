@@ -13,6 +13,7 @@
 //!    an epoch that was made after the removal, which nobody had keys of who was outside.
 
 use super::Roster;
+use super::tenure::Course;
 use crate::control::op::VerifiedOp;
 use crate::control::role::{Right, Role};
 use crate::control::seen::LastSeen;
@@ -156,6 +157,35 @@ impl Roster {
     /// never belonged.
     pub fn role_at(&self, account: &AccountId, at: Millis) -> Option<Role> {
         self.members.get(account)?.tenure.role_at(at)
+    }
+
+    /// Whether whatever an account wrote counts, whenever that was and wherever it is: it always
+    /// had the right, was never muted and never removed.
+    pub fn always_may(&self, account: &AccountId, right: Right) -> bool {
+        let Some(member) = self.members.get(account) else {
+            return false;
+        };
+        let set = self.rights.get(&right);
+        let least = set.into_iter().flat_map(Course::values).copied();
+        let least = least.max().unwrap_or(right.least_role());
+        member
+            .tenure
+            .roles()
+            .all(|role| role >= least.max(right.least_role()))
+            && !self.mutes.contains_key(account)
+            && !self.removals.contains_key(account)
+    }
+
+    /// Whether the same of what an account wrote counts by another roster.
+    pub fn judges_alike(&self, other: &Self, account: &AccountId, right: Right) -> bool {
+        let roles = |roster: &Self| {
+            let member = roster.members.get(account)?;
+            Some(member.tenure.course().clone())
+        };
+        self.rights.get(&right) == other.rights.get(&right)
+            && self.mutes.get(account) == other.mutes.get(account)
+            && self.removals.get(account) == other.removals.get(account)
+            && roles(self) == roles(other)
     }
 
     /// The removal that hides what an account wrote at a place, sealed in an epoch; nothing if it

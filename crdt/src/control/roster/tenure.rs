@@ -95,6 +95,16 @@ impl Tenure {
             .map(|(_, op)| *op)
     }
 
+    /// The roles it has had and when.
+    pub(super) const fn course(&self) -> &Course<Role> {
+        &self.roles
+    }
+
+    /// The roles it has had.
+    pub(super) fn roles(&self) -> impl Iterator<Item = Role> + '_ {
+        self.roles.values().copied()
+    }
+
     /// The role at a time. What is older than the account's membership has the first role: the
     /// clocks of two people differ.
     pub(super) fn role_at(&self, at: Millis) -> Option<Role> {
@@ -122,6 +132,10 @@ impl<T> Course<T> {
     pub(super) fn at(&self, time: Millis) -> Option<&T> {
         let after = self.0.partition_point(|(from, _)| *from <= time);
         Some(&self.0.get(after.checked_sub(1)?)?.1)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, value)| value)
     }
 
     pub(super) fn latest(&self) -> Option<&T> {

@@ -6,8 +6,8 @@ pub(super) mod invites;
 pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod node;
-pub(super) mod why;
 pub(super) mod policy;
+pub(super) mod why;
 
 use axum::Router;
 use axum::routing::{get, post, put};

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kith_crdt::control::Right;
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, EpochId, LogId, MessageId, Place, SegmentId};
 use kith_crdt::projection::{self, Claim, ClaimKind, Original, Position, Rendered, SeenBy};
@@ -156,9 +155,8 @@ impl<'a> Expected<'a> {
 
     fn is_shown(&self, written: &Written) -> bool {
         let roster = &self.served.roster;
-        let author = &written.author;
-        let hidden = roster.hidden_by(author, &written.place, &written.epoch);
-        roster.may(author, Right::Write, written.hlc.millis()) && hidden.is_none()
+        let at = (&written.place, written.hlc);
+        projection::is_shown(roster, &written.author, at, &written.epoch)
     }
 
     fn showing(&self, written: &Written) -> Showing {
@@ -166,14 +164,13 @@ impl<'a> Expected<'a> {
         let stored = self.claims.get(&written.id).into_iter().flatten();
         let claims: Vec<Claim> = stored
             .filter_map(|bytes| encoding::decode(bytes, bytes.len()).ok())
-            .filter(|claim| self.counts(written, claim))
             .collect();
         let original = Original {
             author: written.author,
             place: written.place,
         };
-        let account_of = |device: &_| roster.account_of(device);
-        let rendered = projection::render(&original, &claims, account_of, |_| true);
+        let epoch_of = |at: &Place| self.epochs.get(at).copied();
+        let rendered = projection::render(roster, &original, &claims, epoch_of);
         let newest = rendered.current().unwrap_or(written.place);
         let text = self.texts.get(&newest).copied();
         Showing {
@@ -182,24 +179,5 @@ impl<'a> Expected<'a> {
             rendered,
             replies: self.replies(&written.id),
         }
-    }
-
-    fn counts(&self, written: &Written, claim: &Claim) -> bool {
-        let roster = &self.served.roster;
-        let Some(account) = roster.account_of(&claim.at.log.writer.device) else {
-            return false;
-        };
-        let own = account == written.author;
-        let right = match claim.kind {
-            ClaimKind::Deletion if own => return true,
-            ClaimKind::Deletion => Right::DeleteOthers,
-            ClaimKind::Edit if own => Right::Write,
-            ClaimKind::Edit => return false,
-            ClaimKind::Reaction { .. } => Right::React,
-        };
-        let epoch = self.epochs.get(&claim.at).copied();
-        let epoch = epoch.unwrap_or(EpochId([0; 16]));
-        let hidden = roster.hidden_by(&account, &claim.at, &epoch);
-        roster.may(&account, right, claim.hlc.millis()) && hidden.is_none()
     }
 }

@@ -1,0 +1,213 @@
+//! What counts of what was written, by the roster.
+//!
+//! 1. **Everybody has the rights of the time at which they wrote.** A message is shown if its
+//!    author then had the right to write; a claim counts if its author then had the right that it
+//!    takes. Whoever is given another role later, or muted, said before what they said.
+//! 2. What is one's own one may always take back.
+//! 3. What a removal hides (`control/roster/sanctions.rs`) is neither shown nor counted.
+
+use super::against::Against;
+use super::claims::{self, Claim, ClaimKind, Original, Rendered};
+use crate::control::{Right, Roster};
+use crate::ids::{AccountId, EpochId, Place};
+use crate::time::Hlc;
+
+/// What speaks against showing a message that an account wrote at a place and a time, sealed in an
+/// epoch; nothing if it is shown.
+pub fn against_message(
+    roster: &Roster,
+    author: &AccountId,
+    (place, hlc): (&Place, Hlc),
+    epoch: &EpochId,
+) -> Option<Against> {
+    let right = Right::Write;
+    if let Some(why) = roster.unheard(author, right, hlc.millis()) {
+        return Some(Against::Unheard(right, why));
+    }
+    let by = roster.hidden_by(author, place, epoch)?;
+    Some(Against::Removed { by })
+}
+
+/// Whether a message is shown: as [`against_message`].
+pub fn is_shown(
+    roster: &Roster,
+    author: &AccountId,
+    written: (&Place, Hlc),
+    epoch: &EpochId,
+) -> bool {
+    against_message(roster, author, written, epoch).is_none()
+}
+
+/// What speaks against a claim about a message; nothing if it counts. `epoch_of` says in which
+/// epoch an envelope is sealed; it is asked only about those of accounts that were removed at some
+/// time.
+pub fn against_claim(
+    roster: &Roster,
+    original: &Original,
+    claim: &Claim,
+    epoch_of: impl FnOnce(&Place) -> Option<EpochId>,
+) -> Option<Against> {
+    let Some(account) = roster.account_of(&claim.at.log.writer.device) else {
+        return Some(Against::Stranger);
+    };
+    let right = match claim.kind {
+        ClaimKind::Edit if account != original.author => return Some(Against::NotTheirs),
+        ClaimKind::Edit => Right::Write,
+        ClaimKind::Reaction { .. } => Right::React,
+        ClaimKind::Deletion if account == original.author => return None,
+        ClaimKind::Deletion => Right::DeleteOthers,
+    };
+    if let Some(why) = roster.unheard(&account, right, claim.hlc.millis()) {
+        return Some(Against::Unheard(right, why));
+    }
+    let hidden = |epoch: &EpochId| roster.hidden_by(&account, &claim.at, epoch);
+    let by = hidden(&EpochId([0; 16]))?;
+    let by = epoch_of(&claim.at).map_or(Some(by), |epoch| hidden(&epoch))?;
+    Some(Against::Removed { by })
+}
+
+/// Whose word a claim about a message is, if it counts. `epoch_of` as in [`against_claim`].
+pub fn whose(
+    roster: &Roster,
+    original: &Original,
+    claim: &Claim,
+    epoch_of: impl FnOnce(&Place) -> Option<EpochId>,
+) -> Option<AccountId> {
+    match against_claim(roster, original, claim, epoch_of) {
+        Some(_) => None,
+        None => roster.account_of(&claim.at.log.writer.device),
+    }
+}
+
+/// What the claims that count make of a message. `epoch_of` as in [`against_claim`].
+pub fn render(
+    roster: &Roster,
+    original: &Original,
+    claims: &[Claim],
+    epoch_of: impl Fn(&Place) -> Option<EpochId>,
+) -> Rendered {
+    claims::render(original, claims, |claim| {
+        whose(roster, original, claim, &epoch_of)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+    use crate::control::{Body, ControlLog, LastSeen, Role};
+    use crate::crypto::phrase::Phrase;
+    use crate::identity::{DeviceSecrets, create_account};
+    use crate::ids::{LogId, SegmentId, Window, Writer};
+    use crate::time::Millis;
+
+    const THEN: Millis = Millis(1_800_000_000_000);
+    const EPOCH: EpochId = EpochId([1; 16]);
+
+    fn person(rng: &mut ChaCha20Rng, name: &str) -> DeviceSecrets {
+        let phrase = Phrase::random(rng);
+        create_account(&phrase, name, "phone", rng).unwrap()
+    }
+
+    /// Alice's channel, with Bob as a moderator for an hour.
+    fn channel() -> (ControlLog, DeviceSecrets, DeviceSecrets) {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let (alice, bob) = (person(&mut rng, "Alice"), person(&mut rng, "Bob"));
+        let (mut log, _) = ControlLog::create(&alice, "tea", THEN, &mut rng).unwrap();
+        let add = Body::Add {
+            role: Role::Moderator,
+            certificate: bob.certificate.clone(),
+        };
+        log.author(&alice, add, THEN).unwrap();
+        let lower = Body::SetRole {
+            account: bob.account,
+            role: Role::Member,
+        };
+        log.author(&alice, lower, THEN.plus(3_600_000)).unwrap();
+        (log, alice, bob)
+    }
+
+    fn place(who: &DeviceSecrets, seq: u32) -> Place {
+        let writer = Writer {
+            device: who.device(),
+            incarnation: 1,
+        };
+        LogId {
+            segment: SegmentId {
+                window: Window(500_000 - 500_000 % 24),
+                index: 0,
+            },
+            writer,
+        }
+        .place(seq)
+    }
+
+    fn claim(who: &DeviceSecrets, minutes: u64, kind: ClaimKind) -> Claim {
+        Claim {
+            at: place(who, 5),
+            hlc: Hlc::at(THEN.plus(minutes * 60_000)),
+            kind,
+        }
+    }
+
+    fn reaction() -> ClaimKind {
+        ClaimKind::Reaction {
+            emoji: "👍".into(),
+            on: true,
+        }
+    }
+
+    #[test]
+    fn a_claim_counts_by_the_rights_of_its_time() {
+        let (log, alice, bob) = channel();
+        let original = Original {
+            author: alice.account,
+            place: place(&alice, 1),
+        };
+        let by = |claim: Claim| whose(log.roster(), &original, &claim, |_| Some(EPOCH));
+        let deletion = |minutes| claim(&bob, minutes, ClaimKind::Deletion);
+        assert_eq!(by(deletion(30)), Some(bob.account));
+        assert_eq!(by(deletion(90)), None);
+        assert_eq!(by(claim(&bob, 90, reaction())), Some(bob.account));
+        let own = claim(&alice, 90, ClaimKind::Deletion);
+        assert_eq!(by(own), Some(alice.account));
+    }
+
+    #[test]
+    fn what_a_removal_hides_counts_nowhere() {
+        let (mut log, alice, bob) = channel();
+        let remove = Body::Remove {
+            account: bob.account,
+            last_seen: LastSeen::new([(place(&bob, 1).log, 4)]),
+        };
+        log.author(&alice, remove, THEN.plus(7_200_000)).unwrap();
+        let roster = log.roster();
+        let original = Original {
+            author: alice.account,
+            place: place(&alice, 1),
+        };
+        let hidden = claim(&bob, 30, reaction());
+        let seen = Claim {
+            at: place(&bob, 4),
+            ..hidden.clone()
+        };
+        assert_eq!(whose(roster, &original, &hidden, |_| Some(EPOCH)), None);
+        assert_eq!(
+            whose(roster, &original, &seen, |_| Some(EPOCH)),
+            Some(bob.account)
+        );
+        let shown = |seq| {
+            is_shown(
+                roster,
+                &bob.account,
+                (&place(&bob, seq), Hlc::at(THEN)),
+                &EPOCH,
+            )
+        };
+        assert_eq!([4, 5].map(shown), [true, false]);
+        assert!(!roster.always_may(&bob.account, Right::Write));
+        assert!(roster.always_may(&alice.account, Right::Write));
+    }
+}

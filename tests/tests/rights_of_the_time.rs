@@ -1,0 +1,103 @@
+//! What somebody wrote counts by the rights they had then, and alike wherever it is asked: when a
+//! message is shown, when it is counted, and when something is done to it. Engines under virtual
+//! time.
+
+use kith_crdt::control::Role;
+use kith_crdt::ids::{ChannelId, MessageId};
+use kith_node::engine::{Command, MemberAct, Outcome, Refusal};
+use kith_tests::world::World;
+
+const HOUR_MS: u64 = 3_600_000;
+
+fn act(world: &mut World, channel: ChannelId, on: usize, act: MemberAct) {
+    let account = world.secrets(on).account;
+    let command = Command::Member {
+        channel,
+        account,
+        act,
+        dry_run: false,
+    };
+    world.ask(0, command).expect("the founder may");
+}
+
+fn delete(world: &mut World, number: usize, target: MessageId) -> Result<Outcome, Refusal> {
+    let reason = None;
+    world.ask(number, Command::Delete { target, reason })
+}
+
+fn edit(world: &mut World, number: usize, target: MessageId) -> Result<Outcome, Refusal> {
+    let text = "otherwise".into();
+    world.ask(number, Command::Edit { target, text })
+}
+
+#[test]
+fn what_a_moderator_deleted_stays_deleted_when_they_are_one_no_more() {
+    let mut world = World::new(3, 71);
+    let channel = world.channel("general");
+    act(&mut world, channel, 1, MemberAct::SetRole(Role::Moderator));
+    let gone = world.say(2, channel, "off topic");
+    world.until_agreed(&[0, 1, 2], &channel);
+    delete(&mut world, 1, gone).expect("a moderator may");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.pass(1_000);
+    act(&mut world, channel, 1, MemberAct::SetRole(Role::Member));
+    let late = world.say(2, channel, "off topic again");
+    world.until_agreed(&[0, 1, 2], &channel);
+    assert!(
+        delete(&mut world, 1, late).is_err(),
+        "no moderator any more"
+    );
+
+    match edit(&mut world, 2, gone) {
+        Err(Refusal::Denied(why)) => assert!(why.contains("was deleted"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(edit(&mut world, 2, late).is_ok());
+    assert_eq!(world.unread(0, &channel), 1);
+    world.crash(0);
+    world.start(0);
+    assert_eq!(world.unread(0, &channel), 1);
+}
+
+#[test]
+fn what_a_removal_hides_is_not_unread() {
+    let mut world = World::new(3, 72);
+    let channel = world.channel("general");
+    world.say(2, channel, "seen by the one who removes");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.link(0, 1, false);
+    world.link(0, 2, false);
+    world.say(2, channel, "not seen");
+    world.until("the other has it", |world| world.messages(1, &channel) == 2);
+    assert_eq!(world.unread(1, &channel), 2);
+    act(&mut world, channel, 2, MemberAct::Remove);
+    world.link(0, 1, true);
+    world.until_agreed(&[0, 1], &channel);
+    for number in [0, 1] {
+        assert_eq!(world.unread(number, &channel), 1, "at {number}");
+        world.crash(number);
+        world.start(number);
+        assert_eq!(world.unread(number, &channel), 1, "at {number}, again");
+    }
+}
+
+#[test]
+fn what_somebody_muted_wrote_meanwhile_is_not_unread() {
+    let mut world = World::new(3, 73);
+    let channel = world.channel("general");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.link(0, 2, false);
+    world.link(1, 2, false);
+    let until = world.now().plus(HOUR_MS);
+    act(&mut world, channel, 2, MemberAct::Mute(until));
+    world.pass(1_000);
+    world.say(2, channel, "they have not heard");
+    world.link(0, 2, true);
+    world.link(1, 2, true);
+    world.until_agreed(&[0, 1, 2], &channel);
+    assert_eq!(world.unread(1, &channel), 0);
+    world.pass(2 * HOUR_MS);
+    world.say(2, channel, "at last");
+    world.until_agreed(&[0, 1, 2], &channel);
+    assert_eq!(world.unread(1, &channel), 1);
+}
