@@ -74,6 +74,21 @@ pub enum Happened {
         /// When.
         at: Timestamp,
     },
+    /// Somebody pinned a message or unpinned it. Durable.
+    Pin {
+        /// The message's channel.
+        channel: ChannelId,
+        /// The message.
+        id: MessageId,
+        /// Who.
+        account: AccountId,
+        /// The name that account goes by.
+        name: String,
+        /// Whether it was pinned; unpinned otherwise.
+        pinned: bool,
+        /// When.
+        at: Timestamp,
+    },
     /// Somebody read messages. Durable.
     Read {
         /// The messages' channel.
@@ -176,6 +191,7 @@ impl Happened {
             Self::MessageDeleted { .. } => "message_deleted",
             Self::MessageExpired { .. } => "message_expired",
             Self::Reaction { .. } => "reaction",
+            Self::Pin { .. } => "pin",
             Self::Read { .. } => "read",
             Self::State { .. } => "state",
             Self::Member { .. } => "member",
@@ -195,6 +211,7 @@ impl Happened {
             | Self::MessageDeleted { channel, .. }
             | Self::MessageExpired { channel, .. }
             | Self::Reaction { channel, .. }
+            | Self::Pin { channel, .. }
             | Self::Read { channel, .. }
             | Self::State { channel, .. }
             | Self::Member { channel, .. }

@@ -15,6 +15,8 @@ use crate::reaction::Reactions;
 pub enum MessageKind {
     /// Something somebody wrote.
     Text,
+    /// Something that is to have everybody's attention, by somebody who may ask for it.
+    Announcement,
     /// A form that this version does not know; it has no text.
     Unknown,
 }
@@ -86,6 +88,11 @@ pub struct Message {
     /// Why it was deleted, in the words of whoever did; absent unless they gave a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether it is pinned.
+    pub pinned: bool,
+    /// Who pinned it; absent unless it is pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_by: Option<PinnedBy>,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
     /// The message whose thread it is in.
@@ -110,6 +117,17 @@ pub struct Message {
 /// Who deleted a message, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeletedBy {
+    /// Who.
+    pub account: AccountId,
+    /// The name that account goes by.
+    pub name: String,
+    /// When, by the clock of whoever did.
+    pub at: Timestamp,
+}
+
+/// Who pinned a message, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PinnedBy {
     /// Who.
     pub account: AccountId,
     /// The name that account goes by.
@@ -200,6 +218,9 @@ pub struct SendMessage {
     /// The message whose thread it goes to: an id or a unique prefix.
     #[serde(default)]
     pub thread: Option<String>,
+    /// Whether it announces something.
+    #[serde(default)]
+    pub announce: bool,
     /// Idempotency key: a retry with the same key writes no second message.
     #[serde(default)]
     pub key: Option<String>,
@@ -268,6 +289,8 @@ pub(crate) mod tests {
             deleted: false,
             deleted_by: None,
             reason: None,
+            pinned: false,
+            pinned_by: None,
             reply_to: None,
             thread: None,
             replies: 0,
@@ -295,6 +318,7 @@ pub(crate) mod tests {
             "text",
             "edited",
             "deleted",
+            "pinned",
             "reply_to",
             "thread",
             "replies",

@@ -6,7 +6,8 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    channel, completions, daemon, init, invite, man, member, message, policy, read, send, tail, why,
+    channel, completions, daemon, init, invite, man, member, message, pin, policy, read, send,
+    tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -127,6 +128,10 @@ pub(crate) enum Verb {
     Mark(read::MarkArgs),
     /// Give a reaction to a message, or take it back
     React(message::ReactArgs),
+    /// Pin a message in its channel, or unpin it
+    Pin(pin::PinArgs),
+    /// List the pinned messages of a channel, those pinned first first
+    Pins(pin::PinsArgs),
     /// Replace the text of a message
     Edit(message::EditArgs),
     /// Show the texts that a message has had

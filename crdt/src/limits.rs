@@ -15,6 +15,11 @@ pub const TOPIC_MAX_CHARS: usize = 256;
 pub const EMOJI_MAX: usize = 64;
 /// Different emoji on one message: more cannot be shown.
 pub const EMOJI_PER_MESSAGE: usize = 64;
+/// Messages pinned in a channel: what is pinned is to be seen at a glance.
+pub const PINS_PER_CHANNEL: usize = 64;
+/// Entries that pin or unpin which are looked through for what is pinned, the newest: whoever may
+/// pin could otherwise make that take as long as they like.
+pub const PIN_ENTRIES: usize = 4_096;
 /// Accounts in a channel: rosters are held in memory.
 pub const ACCOUNTS_PER_CHANNEL: usize = 1_000;
 /// Devices of an account.

@@ -60,6 +60,9 @@ pub struct Log {
     /// Those of the messages that somebody, permitted or not, asks to be deleted.
     #[cbor(n(8), default)]
     pub deletions: Ranges,
+    /// Numbers that pin a message or unpin one.
+    #[cbor(n(9), default)]
+    pub pins: Ranges,
 }
 
 /// What is to be done with an envelope that claims a place in a log.
@@ -122,6 +125,7 @@ impl Log {
             fork: None,
             threaded: Ranges::new(),
             deletions: Ranges::new(),
+            pins: Ranges::new(),
         }
     }
 
@@ -205,6 +209,7 @@ impl Log {
                 &mut self.quarantined,
                 &mut self.threaded,
                 &mut self.deletions,
+                &mut self.pins,
             ] {
                 ranges.truncate(self.head + 1);
             }

@@ -2,12 +2,19 @@
 //! engine asks before it lets somebody do something to a message, the readers when they show it,
 //! and both get the same answer.
 
+use std::collections::BTreeSet;
+
 use kith_crdt::control::Roster;
 use kith_crdt::encoding;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{ChannelId, EpochId, MessageId, Place};
-use kith_crdt::projection::{self, Claim, Original, Rendered};
+use kith_crdt::keyring::Keyring;
+use kith_crdt::limits::{PIN_ENTRIES, PINS_PER_CHANNEL};
+use kith_crdt::projection::{self, Claim, Original, Position, Rendered};
+use kith_crdt::segment::read_change;
 use kith_store::View;
+
+use crate::engine::Places;
 
 /// Bytes of a stored claim.
 const CLAIM_MAX: usize = 1_024;
@@ -31,6 +38,53 @@ pub(crate) fn render(
     claims: &[Claim],
 ) -> Rendered {
     projection::render(roster, original, claims, |at| epoch_of(view, channel, at))
+}
+
+/// The messages of a channel that are pinned, those pinned first first, at most
+/// [`PINS_PER_CHANNEL`]. `pins` are the entries that pin and unpin.
+pub(crate) fn pinned(
+    view: &View<'_>,
+    (channel, roster, keys): (&ChannelId, &Roster, &Keyring),
+    pins: &Places,
+) -> Vec<Place> {
+    let entries = pins.iter().rev();
+    let entries = entries.flat_map(|(log, seqs)| seqs.iter().map(|seq| log.place(seq)));
+    let targets: BTreeSet<MessageId> = entries
+        .take(PIN_ENTRIES)
+        .filter_map(|at| target_of(view, (channel, keys), at))
+        .collect();
+    let mut pinned: Vec<(Position, Place)> = targets
+        .iter()
+        .filter_map(|target| {
+            let (of, place) = view.message(target)?;
+            let author = roster.account_of(&place.log.writer.device)?;
+            let message = envelope(view, channel, place).filter(|_| of == *channel)?;
+            let written = (&place, message.header.hlc);
+            let shown = projection::is_shown(roster, &author, written, &message.header.epoch);
+            let original = Original { author, place };
+            let about = about(view, channel, target);
+            let rendered = render(view, (channel, roster), &original, &about);
+            let at = rendered.pinned.filter(|_| shown)?;
+            let pin = about.iter().find(|claim| claim.at == at)?;
+            Some((Position::new(pin.hlc, at), place))
+        })
+        .collect();
+    pinned.sort_unstable();
+    pinned.truncate(PINS_PER_CHANNEL);
+    pinned.into_iter().map(|(_, place)| place).collect()
+}
+
+/// The message that the entry at a place is about, if it can be opened and is about one.
+fn target_of(
+    view: &View<'_>,
+    (channel, keys): (&ChannelId, &Keyring),
+    at: Place,
+) -> Option<MessageId> {
+    let envelope = envelope(view, channel, at)?;
+    let key = keys.window_key(&envelope.header.epoch, at.log.segment.window)?;
+    let change = envelope.open_change(channel, &key).ok()?;
+    let entry = read_change(&change, &at.log.writer.actor(channel), at.seq).ok()?;
+    entry.target()
 }
 
 /// The epoch that what stands at a place is sealed in.

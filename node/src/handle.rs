@@ -4,6 +4,7 @@
 //! engine and come back when they are durable.
 
 mod members;
+mod pins;
 mod policy;
 mod teller;
 mod why;
@@ -325,6 +326,7 @@ impl Node {
             channel,
             reply_to: message(request.reply_to)?,
             thread: message(request.thread)?,
+            announce: request.announce,
             text: request.text,
         };
         drop(reading);

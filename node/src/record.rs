@@ -120,6 +120,9 @@ pub enum What {
     /// newcomers may read.
     #[n(8)]
     Setting(#[n(0)] u8),
+    /// A message was pinned or unpinned by the entry at a place.
+    #[n(9)]
+    Pin(#[n(0)] MessageId, #[n(1)] Place),
 }
 
 impl Happening {

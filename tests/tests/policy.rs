@@ -1,6 +1,9 @@
 //! What holds in a channel, who may change it, and what it means for newcomers, with real daemons.
 
-use kith_tests::{Daemon, Home, PATIENCE, befriend, texts, until, until_agreed, until_seen};
+use kith_crdt::limits::PINS_PER_CHANNEL;
+use kith_tests::{
+    Daemon, Home, PATIENCE, Tail, befriend, ids, texts, until, until_agreed, until_seen,
+};
 use serde_json::Value;
 
 /// Ana, who made the channel, and Ben; Cleo is not in it.
@@ -174,4 +177,116 @@ fn a_newcomer_reads_from_joining_on() {
         PATIENCE,
         || (ana.json(&["show", &before])["state"] == "read").then_some(()),
     );
+}
+
+#[test]
+fn in_a_channel_for_announcements_the_rest_reads_and_reacts() {
+    let Garden { homes, _daemons } = garden();
+    let [ana, ben, cleo] = &homes;
+    ana.json(&["policy", "garden", "right", "write", "moderator"]);
+    ana.json(&["policy", "garden", "right", "mention-all", "moderator"]);
+    ana.json(&["policy", "garden", "right", "react", "reader"]);
+    until_set(ben, "react", "reader");
+    let link = ana.field(&["invite", "garden", "--role", "reader"], "link");
+    cleo.json(&["join", &link]);
+
+    let news = ana.field(&["send", "garden", "Closed on Monday", "--announce"], "id");
+    let seen = until_seen(ben, &news);
+    assert_eq!(seen["kind"], "announcement");
+    until_seen(cleo, &news);
+    let page = ben.plain(&["read", "garden"]);
+    assert!(page.contains("announcement"), "{page}");
+    for home in [ben, cleo] {
+        let refused = home.fails(&["send", "garden", "why?"], 5);
+        assert!(refused.message.contains("write"), "{}", refused.message);
+        home.json(&["react", &news, "👍"]);
+    }
+    until("both reactions", PATIENCE, || {
+        let message = ana.json(&["show", &news]);
+        (message["reactions"]["👍"]["count"] == 2).then_some(())
+    });
+
+    // Whoever may write and not mention everybody does not announce.
+    ana.json(&["policy", "garden", "right", "write", "default"]);
+    until_set(ben, "write", "member");
+    let refused = ben.fails(&["send", "garden", "Me too", "--announce"], 5);
+    assert!(
+        refused.message.contains("mention everybody"),
+        "{}",
+        refused.message
+    );
+    let plain = ben.field(&["send", "garden", "Me too"], "id");
+    assert_eq!(until_seen(ana, &plain)["kind"], "text");
+    until_agreed(&[ana, ben, cleo], "garden");
+}
+
+#[test]
+fn who_may_pins_and_everybody_sees_what_is_pinned() {
+    let Garden { homes, _daemons } = garden();
+    let [ana, ben, _] = &homes;
+    let mut events = Tail::start(ben, &["garden", "--since", "0"]);
+    let first = ana.field(&["send", "garden", "the rules"], "id");
+    let second = ben.field(&["send", "garden", "the rota"], "id");
+    until_seen(ben, &first);
+    until_seen(ana, &second);
+    assert!(ben.lines(&["pins", "garden"]).is_empty());
+
+    let pinned = ben.json(&["pin", &second]);
+    assert_eq!(pinned["pinned"], true);
+    assert_eq!(pinned["pinned_by"]["name"], "Ben");
+    until("Ana to see it", PATIENCE, || {
+        (ana.json(&["show", &second])["pinned"] == true).then_some(())
+    });
+    ana.json(&["pin", &first]);
+    until("both to be pinned", PATIENCE, || {
+        (ids(&ben.lines(&["pins", "garden"])) == [&*second, &first]).then_some(())
+    });
+    let told = events.next("of the pin", |event| {
+        event["event"] == "pin" && event["id"] == *first
+    });
+    assert_eq!([&told["name"], &told["account"]], ["Ana", ana.account()]);
+    assert!(ben.plain(&["read", "garden"]).contains("pinned"));
+
+    // Anybody who may pin may unpin; what is deleted is not pinned.
+    assert_eq!(ana.json(&["pin", &second, "--remove"])["pinned"], false);
+    ana.json(&["delete", &first]);
+    until("nothing to be pinned", PATIENCE, || {
+        ben.lines(&["pins", "garden"]).is_empty().then_some(())
+    });
+    ana.fails(&["pin", &first], 5);
+    ana.fails(&["pin", "zzzzzz"], 4);
+
+    ana.json(&["policy", "garden", "right", "pin", "moderator"]);
+    until_set(ben, "pin", "moderator");
+    let refused = ben.fails(&["pin", &second], 5);
+    assert!(
+        refused.message.contains("pin messages"),
+        "{}",
+        refused.message
+    );
+    until_agreed(&[ana, ben], "garden");
+}
+
+#[test]
+fn so_many_messages_are_pinned_and_no_more() {
+    let ana = Home::init("Ana");
+    let daemon = Daemon::start(&ana);
+    ana.json(&["channel", "create", "garden"]);
+    let mut sent = Vec::new();
+    for number in 0..=PINS_PER_CHANNEL {
+        sent.push(ana.field(&["send", "garden", &format!("number {number}")], "id"));
+    }
+    let (last, rest) = sent.split_last().unwrap();
+    for id in rest {
+        ana.json(&["pin", id]);
+    }
+    let full = ana.fails(&["pin", last], 8);
+    assert!(full.message.contains("unpin one"), "{}", full.message);
+    ana.json(&["pin", &rest[0], "--remove"]);
+    ana.json(&["pin", last]);
+    daemon.stop();
+    let _daemon = Daemon::start(&ana);
+    let pinned = ana.lines(&["pins", "garden"]);
+    assert_eq!(pinned.len(), PINS_PER_CHANNEL);
+    assert_eq!(ids(&pinned).last(), Some(&&**last));
 }

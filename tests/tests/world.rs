@@ -219,6 +219,7 @@ fn the_same_key_sends_once() {
         text: "once".into(),
         reply_to: None,
         thread: None,
+        announce: false,
     };
     let first = world.ask_with_key(0, "retry-1", send.clone());
     let second = world.ask_with_key(0, "retry-1", send);
@@ -228,6 +229,7 @@ fn the_same_key_sends_once() {
         text: "another".into(),
         reply_to: None,
         thread: None,
+        announce: false,
     };
     assert!(matches!(
         world.ask_with_key(0, "retry-1", other),
@@ -317,6 +319,7 @@ fn threaded(channel: ChannelId, root: MessageId, text: &str) -> Command {
         text: text.into(),
         reply_to: None,
         thread: Some(root),
+        announce: false,
     }
 }
 

@@ -266,6 +266,18 @@ impl Client {
         self.ask(Call::new(method, path)).await
     }
 
+    /// Pins a message, or unpins it.
+    pub async fn pin(&self, id: &str, on: bool) -> Answer<Message> {
+        let method = if on { Method::PUT } else { Method::DELETE };
+        self.ask(Call::new(method, route!("/v1/messages/{}/pin", id)))
+            .await
+    }
+
+    /// The pinned messages of a channel, those pinned first first.
+    pub async fn pins(&self, channel: &str) -> Answer<Vec<Message>> {
+        self.get(route!("/v1/channels/{}/pins", channel)).await
+    }
+
     /// Events, for as long as they are asked for.
     pub async fn events(&self, query: EventsQuery) -> Answer<EventStream> {
         EventStream::open(Arc::clone(&self.connections), query).await

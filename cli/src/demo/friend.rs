@@ -46,6 +46,7 @@ async fn answer(client: &Client, channel: &str, message: &Message) -> Result<(),
         reply_to: Some(id.clone()),
         thread: message.thread.map(|thread| thread.to_string()),
         key: Some(format!("answer-{id}")),
+        ..SendMessage::default()
     };
     client.send(channel, &request).await?;
     Ok(())

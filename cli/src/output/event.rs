@@ -76,6 +76,12 @@ fn sentence(what: &Happened, look: &Look) -> String {
             let did = if *added { "gave" } else { "took back" };
             format!("{name} {did} {emoji} on {id}")
         }
+        Happened::Pin {
+            id, name, pinned, ..
+        } => {
+            let did = if *pinned { "pinned" } else { "unpinned" };
+            format!("{} {did} {}", person(name), handle(short(id)))
+        }
         Happened::Read { name, ids, .. } => {
             let ids: Vec<String> = ids.iter().map(|id| handle(short(id))).collect();
             format!("{} has read {}", person(name), ids.join(" "))

@@ -89,7 +89,13 @@ fn text(message: &Message, look: &Look) -> Vec<String> {
         }
         None => return vec![look.paint(Paint::Faint, "(cannot be read here)")],
     };
-    let lines: Vec<String> = clean_lines(said).map(Into::into).collect();
+    let paint = match message.kind {
+        MessageKind::Announcement => Paint::Strong,
+        MessageKind::Text | MessageKind::Unknown => Paint::Plain,
+    };
+    let lines: Vec<String> = clean_lines(said)
+        .map(|line| look.paint(paint, line))
+        .collect();
     if lines.is_empty() {
         return vec![String::new()];
     }
@@ -105,6 +111,12 @@ pub(crate) fn deleted(by: Option<&DeletedBy>, reason: Option<&str>) -> String {
 
 fn details(message: &Message, occasion: Occasion) -> Vec<String> {
     let mut details = Vec::new();
+    if message.kind == MessageKind::Announcement && !message.deleted {
+        details.push("announcement".to_owned());
+    }
+    if message.pinned {
+        details.push("pinned".to_owned());
+    }
     if let Some(answered) = &message.reply_to {
         details.push(format!("answers {}", short(answered)));
     }
@@ -159,6 +171,13 @@ impl Show for MessageDetail {
             table.row(vec![
                 Cell::new(Paint::Faint, "deleted"),
                 Cell::new(Paint::Plain, &look.full_time(by.at)),
+            ]);
+        }
+        if let Some(by) = &message.pinned_by {
+            let pinned = format!("{} by {}", look.full_time(by.at), by.name);
+            table.row(vec![
+                Cell::new(Paint::Faint, "pinned"),
+                Cell::new(Paint::Plain, &pinned),
             ]);
         }
         table.write(look, out);

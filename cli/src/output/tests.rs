@@ -67,6 +67,8 @@ fn message(byte: u8, name: &str, text: &str) -> Message {
         edited: false,
         deleted: false,
         deleted_by: None,
+        pinned: false,
+        pinned_by: None,
         reason: None,
         reply_to: None,
         thread: None,

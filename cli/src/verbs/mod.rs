@@ -9,6 +9,7 @@ pub(crate) mod invite;
 pub(crate) mod man;
 pub(crate) mod member;
 pub(crate) mod message;
+pub(crate) mod pin;
 pub(crate) mod policy;
 pub(crate) mod read;
 pub(crate) mod send;
@@ -84,6 +85,8 @@ impl Session {
             Verb::Mark(args) => self.mark(args).await,
             Verb::Show(args) => self.show(args).await,
             Verb::React(args) => self.react(args).await,
+            Verb::Pin(args) => self.pin(args).await,
+            Verb::Pins(args) => self.pins(args).await,
             Verb::Edit(args) => self.edit(args).await,
             Verb::History(args) => self.history(args).await,
             Verb::Delete(args) => self.delete(args).await,

@@ -22,6 +22,9 @@ pub(crate) struct SendArgs {
     /// The message whose thread it goes to
     #[arg(long, value_name = "ID")]
     thread: Option<String>,
+    /// Announce it: it is shown to everybody as something to take note of
+    #[arg(long)]
+    announce: bool,
     /// Make a retry harmless: the same key writes no second message
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -34,6 +37,7 @@ impl Session {
             text: text_or_stdin(&args.text)?,
             reply_to: args.reply_to.clone(),
             thread: args.thread.clone(),
+            announce: args.announce,
             key: args.key.clone(),
         };
         self.output

@@ -8,6 +8,10 @@
 //!    is one reaction however it is spelled; what this node's Unicode table does not have is not
 //!    shown. At most [`EMOJI_PER_MESSAGE`] different ones are, the earliest.
 //!
+//! 5. Of all who pin a message or unpin it the latest word holds, whoever's it is: a pin is the
+//!    channel's and not somebody's own. So of two who do the one and the other without knowing of
+//!    each other the later has it, on every node alike.
+//!
 //! "First" and "latest" are by [`Position`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +44,13 @@ pub enum ClaimKind {
         #[n(1)]
         on: bool,
     },
+    /// Pinned, or not any more.
+    #[n(3)]
+    Pin {
+        /// Pinned, or not any more.
+        #[n(0)]
+        on: bool,
+    },
 }
 
 impl ClaimKind {
@@ -52,6 +63,7 @@ impl ClaimKind {
                 emoji: emoji.clone(),
                 on: *on,
             }),
+            Entry::Pin { on, .. } => Some(Self::Pin { on: *on }),
             Entry::Message(_) | Entry::Seen(_) | Entry::Unknown { .. } => None,
         }
     }
@@ -62,6 +74,7 @@ impl ClaimKind {
             Self::Edit => 0,
             Self::Deletion => 1,
             Self::Reaction { .. } => 2,
+            Self::Pin { .. } => 3,
         }
     }
 }
@@ -108,6 +121,8 @@ pub struct Rendered {
     pub deleted: Option<Place>,
     /// The reactions that hold, by first use.
     pub reactions: Vec<Reaction>,
+    /// The pin that holds; none on a message that is deleted.
+    pub pinned: Option<Place>,
 }
 
 impl Rendered {
@@ -137,6 +152,7 @@ pub(super) fn render(
         versions: vec![original.place],
         deleted: None,
         reactions: Vec::new(),
+        pinned: None,
     };
     let mut reactions = BTreeMap::new();
     for (&position, (account, claim)) in &authored {
@@ -144,6 +160,7 @@ pub(super) fn render(
             ClaimKind::Edit if *account == original.author => rendered.versions.push(claim.at),
             ClaimKind::Edit => {}
             ClaimKind::Deletion => rendered.deleted = rendered.deleted.or(Some(claim.at)),
+            ClaimKind::Pin { on } => rendered.pinned = on.then_some(claim.at),
             ClaimKind::Reaction { emoji, on } => {
                 if let Ok(emoji) = check_emoji(emoji) {
                     reactions.insert((*account, emoji), (position, *on));
@@ -152,6 +169,7 @@ pub(super) fn render(
         }
     }
     rendered.reactions = by_first_use(reactions);
+    rendered.pinned = rendered.pinned.filter(|_| rendered.deleted.is_none());
     rendered
 }
 
@@ -300,10 +318,24 @@ mod tests {
         assert_eq!(shown[0].emoji, emojis::iter().next().unwrap().as_str());
     }
 
+    #[test]
+    fn the_latest_word_on_a_pin_holds_whoever_says_it() {
+        let pin = |device, seq, on| claim(device, seq, ClaimKind::Pin { on });
+        assert_eq!(shown(&[pin(2, 2, true)]).pinned, Some(place(2, 2)));
+        let both = [pin(3, 5, false), pin(2, 4, true)];
+        assert_eq!(shown(&both).pinned, None);
+        let again = [pin(2, 6, true), pin(3, 5, false), pin(2, 4, true)];
+        assert_eq!(shown(&again).pinned, Some(place(2, 6)));
+        let deleted = [pin(2, 6, true), claim(1, 3, ClaimKind::Deletion)];
+        assert_eq!(shown(&deleted).pinned, None);
+        assert_eq!(shown(&[pin(9, 6, true)]).pinned, None, "nobody's device");
+    }
+
     fn any_claim() -> impl Strategy<Value = Claim> {
         let kind = prop_oneof![
             Just(ClaimKind::Edit),
             Just(ClaimKind::Deletion),
+            any::<bool>().prop_map(|on| ClaimKind::Pin { on }),
             (
                 prop_oneof![Just("👍"), Just("❤"), Just("❤\u{fe0f}"), Just("x")],
                 any::<bool>()

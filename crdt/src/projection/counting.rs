@@ -10,6 +10,7 @@ use super::against::Against;
 use super::claims::{self, Claim, ClaimKind, Original, Rendered};
 use crate::control::{Right, Roster};
 use crate::ids::{AccountId, EpochId, Place};
+use crate::segment::{ANNOUNCEMENT, Message};
 use crate::time::Hlc;
 
 /// What speaks against showing a message that an account wrote at a place and a time, sealed in an
@@ -38,6 +39,12 @@ pub fn is_shown(
     against_message(roster, author, written, epoch).is_none()
 }
 
+/// Whether a message of the form of an announcement is one: its author then had the right to
+/// mention everybody. Otherwise it is a text like any other.
+pub fn announces(roster: &Roster, author: &AccountId, message: &Message, hlc: Hlc) -> bool {
+    message.form == ANNOUNCEMENT && roster.may(author, Right::MentionAll, hlc.millis())
+}
+
 /// What speaks against a claim about a message; nothing if it counts. `epoch_of` says in which
 /// epoch an envelope is sealed; it is asked only about those of accounts that were removed at some
 /// time.
@@ -54,6 +61,7 @@ pub fn against_claim(
         ClaimKind::Edit if account != original.author => return Some(Against::NotTheirs),
         ClaimKind::Edit => Right::Write,
         ClaimKind::Reaction { .. } => Right::React,
+        ClaimKind::Pin { .. } => Right::Pin,
         ClaimKind::Deletion if account == original.author => return None,
         ClaimKind::Deletion => Right::DeleteOthers,
     };

@@ -11,7 +11,7 @@ mod seen;
 
 pub use against::Against;
 pub use claims::{Claim, ClaimKind, Original, Reaction, Rendered};
-pub use counting::{against_claim, against_message, is_shown, render, whose};
+pub use counting::{against_claim, against_message, announces, is_shown, render, whose};
 pub use seen::SeenBy;
 
 use crate::ids::{Place, SegmentId, Writer};

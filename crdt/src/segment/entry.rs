@@ -36,6 +36,13 @@ pub enum Entry {
         /// Given, or taken back.
         on: bool,
     },
+    /// That a message is pinned, or not any more.
+    Pin {
+        /// The message.
+        target: MessageId,
+        /// Pinned, or not any more.
+        on: bool,
+    },
     /// What the author has read.
     Seen(Vec<SeenRange>),
     /// A kind that a later version knows. It is kept and passed on, and has no effect here.
@@ -47,11 +54,14 @@ pub enum Entry {
     },
 }
 
+/// The form of a message that announces something.
+pub const ANNOUNCEMENT: u8 = 1;
+
 /// What a message says of itself besides its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(array)]
 pub struct Message {
-    /// What the body is: 0 is text.
+    /// What the body is: 0 is text, [`ANNOUNCEMENT`] text for everybody's attention.
     #[n(0)]
     pub form: u8,
     /// The message whose thread it belongs to.
@@ -94,6 +104,15 @@ struct Reaction {
     on: bool,
 }
 
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Pin {
+    #[n(0)]
+    target: MessageId,
+    #[n(1)]
+    on: bool,
+}
+
 impl Entry {
     /// The letter of its kind.
     pub const fn kind(&self) -> char {
@@ -102,6 +121,7 @@ impl Entry {
             Self::Edit { .. } => 'e',
             Self::Deletion { .. } => 'd',
             Self::Reaction { .. } => 'r',
+            Self::Pin { .. } => 'p',
             Self::Seen(_) => 's',
             Self::Unknown { kind, .. } => *kind,
         }
@@ -110,9 +130,10 @@ impl Entry {
     /// The message it is about, if it is about one.
     pub const fn target(&self) -> Option<MessageId> {
         match self {
-            Self::Edit { target } | Self::Deletion { target } | Self::Reaction { target, .. } => {
-                Some(*target)
-            }
+            Self::Edit { target }
+            | Self::Deletion { target }
+            | Self::Reaction { target, .. }
+            | Self::Pin { target, .. } => Some(*target),
             Self::Message(_) | Self::Seen(_) | Self::Unknown { .. } => None,
         }
     }
@@ -127,6 +148,10 @@ impl Entry {
             Self::Reaction { target, emoji, on } => encode(&Reaction {
                 target: *target,
                 emoji: emoji.clone(),
+                on: *on,
+            }),
+            Self::Pin { target, on } => encode(&Pin {
+                target: *target,
                 on: *on,
             }),
             Self::Seen(ranges) => encode(ranges),
@@ -151,6 +176,10 @@ impl Entry {
             'r' => {
                 let Reaction { target, emoji, on } = decode(bytes, CHANGE_MAX)?;
                 Self::Reaction { target, emoji, on }
+            }
+            'p' => {
+                let Pin { target, on } = decode(bytes, CHANGE_MAX)?;
+                Self::Pin { target, on }
             }
             's' => Self::Seen(decode(bytes, CHANGE_MAX)?),
             _ => Self::Unknown {
@@ -187,7 +216,7 @@ impl Entry {
     pub(super) const fn takes_body(&self, body: bool) -> bool {
         match self {
             Self::Message(_) | Self::Edit { .. } => body,
-            Self::Reaction { .. } | Self::Seen(_) => !body,
+            Self::Reaction { .. } | Self::Pin { .. } | Self::Seen(_) => !body,
             Self::Deletion { .. } | Self::Unknown { .. } => true,
         }
     }
@@ -308,6 +337,7 @@ mod tests {
                 },
                 18,
             ),
+            (Entry::Pin { target, on: true }, 13),
             (Entry::Seen(vec![seen(1, 9)]), 42),
             (
                 Entry::Unknown {

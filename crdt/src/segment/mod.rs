@@ -19,6 +19,6 @@ mod said;
 pub use branch::Branch;
 pub use document::{SegmentDocument, WriterChange};
 pub use emoji::{NotAnEmoji, check_emoji};
-pub use entry::{Entry, Message, SeenRange};
+pub use entry::{ANNOUNCEMENT, Entry, Message, SeenRange};
 pub use gate::{ChangeError, read_change};
 pub use said::{Quarantine, Said, read};

@@ -76,6 +76,7 @@ pub(crate) struct Line {
     /// The texts of its versions, the original first.
     pub(crate) texts: Vec<Option<String>>,
     pub(crate) deleted: Option<Place>,
+    pub(crate) pinned: Option<Place>,
     pub(crate) reactions: Vec<(&'static str, BTreeSet<AccountId>)>,
     pub(crate) seen: BTreeMap<AccountId, Hlc>,
 }
@@ -269,6 +270,7 @@ impl MemoryReplica {
                 .map(|at| texts[at].clone())
                 .collect(),
             deleted: rendered.deleted,
+            pinned: rendered.pinned,
             reactions: rendered
                 .reactions
                 .into_iter()

@@ -71,6 +71,11 @@ pub(crate) enum Act {
         emoji: usize,
         on: bool,
     },
+    Pin {
+        who: usize,
+        what: usize,
+        on: bool,
+    },
     See {
         who: usize,
     },
@@ -110,6 +115,8 @@ pub(crate) fn acts(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<A
         1 => (n.clone(), n.clone()).prop_map(|(who, what)| Act::Delete { who, what }),
         3 => (n.clone(), n.clone(), n.clone(), any::<bool>())
             .prop_map(|(who, what, emoji, on)| Act::React { who, what, emoji, on }),
+        2 => (n.clone(), n.clone(), any::<bool>())
+            .prop_map(|(who, what, on)| Act::Pin { who, what, on }),
         2 => n.clone().prop_map(|who| Act::See { who }),
         1 => n.clone().prop_map(|who| Act::Rename { who }),
         1 => n.clone().prop_map(|who| Act::Rekey { who }),
@@ -210,6 +217,9 @@ impl World {
                 let emoji = EMOJI[emoji % EMOJI.len()].to_owned();
                 let react = |target| Entry::Reaction { target, emoji, on };
                 self.answer(who % count, what, react, None);
+            }
+            Act::Pin { who, what, on } => {
+                self.answer(who % count, what, |target| Entry::Pin { target, on }, None);
             }
             Act::See { who } => self.see(who % count),
             Act::Rename { who } => {

@@ -3,7 +3,7 @@
 use kith_crdt::encoding::{decode, encode};
 use kith_crdt::ids::{Actor, MessageId};
 use kith_crdt::projection::{Claim, ClaimKind, SeenBy};
-use kith_crdt::segment::{Branch, Entry, Message, SeenRange, read_change};
+use kith_crdt::segment::{ANNOUNCEMENT, Branch, Entry, Message, SeenRange, read_change};
 use kith_crdt::time::{Hlc, Millis};
 
 use super::{CHANNEL, NOON, assert_recorded, log_id, recorded, writer};
@@ -23,6 +23,11 @@ fn entries() -> Vec<(&'static str, Entry)> {
         emoji: "👍".into(),
         on,
     };
+    let announcement = Message {
+        form: ANNOUNCEMENT,
+        ..Message::default()
+    };
+    let pin = |on| Entry::Pin { target: TARGET, on };
     vec![
         ("message", Entry::Message(Message::default())),
         ("message-with-everything", Entry::Message(full)),
@@ -38,6 +43,9 @@ fn entries() -> Vec<(&'static str, Entry)> {
                 last: 40,
             }]),
         ),
+        ("announcement", Entry::Message(announcement)),
+        ("pin", pin(true)),
+        ("pin-taken-back", pin(false)),
     ]
 }
 
@@ -71,9 +79,20 @@ fn entries_and_changes_are_as_recorded() {
                 on: true,
             })),
         ),
+        ("claim-pin", encode(&claim(ClaimKind::Pin { on: true }))),
+        ("change-of-a-pin", change_of_a_pin()),
         ("seen-by", encode(&seen_by())),
     ]);
     assert_recorded(RECORDS, &made);
+}
+
+/// A writer's first change, which pins a message.
+fn change_of_a_pin() -> Vec<u8> {
+    let pin = Entry::Pin {
+        target: TARGET,
+        on: true,
+    };
+    Branch::new(actor()).write(&pin)
 }
 
 fn claim(kind: ClaimKind) -> Claim {
@@ -107,6 +126,12 @@ fn recorded_entries_and_changes_are_read() {
             Ok(entry)
         );
     }
+    let pin = read_change(&recorded(RECORDS, "change-of-a-pin"), &actor(), 1);
+    assert_eq!(pin.map(|entry| entry.kind()), Ok('p'));
+    assert_eq!(
+        decode(&recorded(RECORDS, "claim-pin"), 512),
+        Ok(claim(ClaimKind::Pin { on: true }))
+    );
     assert_eq!(
         decode(&recorded(RECORDS, "claim-edit"), 512),
         Ok(claim(ClaimKind::Edit))

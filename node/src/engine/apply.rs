@@ -179,6 +179,13 @@ impl Engine {
                 self.project_claim(id, entry, spot);
                 self.happened(id, hlc.millis(), What::Reaction(*target, place));
             }
+            Entry::Pin { target, .. } => {
+                self.project_claim(id, entry, spot);
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.log_mut(place.log).pins.insert(place.seq);
+                }
+                self.happened(id, hlc.millis(), What::Pin(*target, place));
+            }
             Entry::Seen(ranges) => {
                 let account = self
                     .channels

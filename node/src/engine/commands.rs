@@ -11,7 +11,7 @@ use kith_crdt::limits::{
 use kith_crdt::link::InviteLink;
 use kith_crdt::projection::{Original, Rendered};
 use kith_crdt::ranges::Ranges;
-use kith_crdt::segment::{self, Entry, SeenRange};
+use kith_crdt::segment::{self, ANNOUNCEMENT, Entry, Message, SeenRange};
 use kith_crdt::time::Millis;
 use minicbor::{Decode, Encode};
 
@@ -141,10 +141,20 @@ impl Engine {
                 text,
                 reply_to,
                 thread,
-            } => self.send_message(now, channel, &text, reply_to, thread),
+                announce,
+            } => {
+                let message = Message {
+                    form: if announce { ANNOUNCEMENT } else { 0 },
+                    thread,
+                    reply_to,
+                    expires_at: None,
+                };
+                self.send_message(now, channel, &text, message)
+            }
             Command::Edit { target, text } => self.edit(now, target, &text),
             Command::Delete { target, reason } => self.delete(now, target, reason.as_deref()),
             Command::React { target, emoji, on } => self.react(now, target, &emoji, on),
+            Command::Pin { target, on } => self.pin(now, target, on),
             Command::Mark { channel, messages } => self.mark(now, channel, messages),
             Command::Typing { channel } => {
                 self.check_right(channel, Right::Write)?;
@@ -443,7 +453,7 @@ impl Engine {
     }
 
     /// Finds a message and what has become of it.
-    fn target(&mut self, target: &MessageId) -> Result<Target, Refusal> {
+    pub(super) fn target(&mut self, target: &MessageId) -> Result<Target, Refusal> {
         let reader = self.store.reader();
         let view = reader.view();
         let not_found = || Refusal::NotFound(format!("no message {target} here"));
@@ -487,14 +497,14 @@ fn fingerprint(command: &Command) -> [u8; 32] {
 }
 
 /// A message that a command is about.
-struct Target {
-    channel: ChannelId,
+pub(super) struct Target {
+    pub(super) channel: ChannelId,
     author: AccountId,
-    rendered: Rendered,
+    pub(super) rendered: Rendered,
 }
 
 impl Target {
-    fn check_alive(&self, done: &str) -> Result<(), Refusal> {
+    pub(super) fn check_alive(&self, done: &str) -> Result<(), Refusal> {
         if self.rendered.deleted.is_some() {
             return Err(Refusal::Denied(format!(
                 "the message was deleted and cannot be {done}"

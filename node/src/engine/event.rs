@@ -111,6 +111,8 @@ pub enum Command {
         reply_to: Option<MessageId>,
         /// The root of the thread it belongs to.
         thread: Option<MessageId>,
+        /// Whether it is an announcement.
+        announce: bool,
     },
     /// Replaces the text of an own message.
     Edit {
@@ -133,6 +135,13 @@ pub enum Command {
         /// One emoji.
         emoji: String,
         /// Whether it should be there.
+        on: bool,
+    },
+    /// Pins a message, or unpins it.
+    Pin {
+        /// Which message.
+        target: MessageId,
+        /// Whether it should be pinned.
         on: bool,
     },
     /// Marks messages as read.

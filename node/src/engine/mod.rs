@@ -27,6 +27,7 @@ mod load;
 mod members;
 mod outstanding;
 mod peers;
+mod pins;
 mod policy;
 mod receive;
 mod replica;

@@ -45,6 +45,8 @@ pub struct ChannelView {
     pub in_step: BTreeMap<DeviceId, Millis>,
     /// Devices that refused to compare when last asked.
     pub refused_by: BTreeSet<DeviceId>,
+    /// The entries that pin a message or unpin one.
+    pub pins: Places,
     /// When begins what this account may read; nothing if it may read everything.
     pub history_begins: Option<Millis>,
     /// Envelopes that others are known to hold and this node does not.
@@ -75,6 +77,7 @@ impl ChannelView {
             pending,
             in_step: channel.in_step.clone(),
             refused_by: channel.refused_by.clone(),
+            pins: channel.pins(),
             history_begins: channel.roster.history_begins(me),
             missing: channel.ahead.values().copied().max().unwrap_or(0),
         }

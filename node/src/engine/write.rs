@@ -5,7 +5,7 @@ use kith_crdt::envelope::{self, Envelope, Position};
 use kith_crdt::ids::{ChannelId, LogId, MessageId, Place};
 use kith_crdt::law::Law;
 use kith_crdt::limits::TEXT_MAX_CHARS;
-use kith_crdt::segment::{Entry, Message};
+use kith_crdt::segment::{ANNOUNCEMENT, Entry, Message};
 use kith_crdt::time::{Hlc, Millis};
 use unicode_width::UnicodeWidthChar as _;
 
@@ -31,19 +31,16 @@ impl Engine {
         now: Millis,
         channel: ChannelId,
         text: &str,
-        reply_to: Option<MessageId>,
-        thread: Option<MessageId>,
+        message: Message,
     ) -> Result<Outcome, Refusal> {
         check_message_text(text)?;
-        for target in reply_to.iter().chain(&thread) {
+        for target in message.reply_to.iter().chain(&message.thread) {
             self.check_target_in(channel, target)?;
         }
-        let entry = Entry::Message(Message {
-            form: 0,
-            thread,
-            reply_to,
-            expires_at: None,
-        });
+        if message.form == ANNOUNCEMENT {
+            self.check_right(channel, Right::MentionAll)?;
+        }
+        let entry = Entry::Message(message);
         let written = self.write(now, channel, Right::Write, &entry, Some(text.as_bytes()))?;
         Ok(Outcome::Written {
             message: written.place.message_id(&channel),

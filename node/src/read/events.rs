@@ -93,6 +93,20 @@ impl Reading<'_> {
                     at,
                 }
             }
+            What::Pin(message, place) => {
+                let (account, kind) = self.claim_at(&channel, message, *place)?;
+                let ClaimKind::Pin { on } = kind else {
+                    return None;
+                };
+                Happened::Pin {
+                    channel: id,
+                    id: (*message).into(),
+                    account: account.into(),
+                    name: name_of(&account),
+                    pinned: on,
+                    at,
+                }
+            }
             What::Read(account, messages) => Happened::Read {
                 channel: id,
                 account: (*account).into(),

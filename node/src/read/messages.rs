@@ -1,14 +1,16 @@
 //! Messages as they are shown: text opened, edits and deletions weighed, reactions counted.
 
-use kith_api::message::{DeletedBy, Message, MessageDetail, MessageKind, PageQuery, Version};
+use kith_api::message::{
+    DeletedBy, Message, MessageDetail, MessageKind, PageQuery, PinnedBy, Version,
+};
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::envelope::{Envelope, Opened};
 use kith_crdt::ids::{AccountId, EpochId, MessageId, Place, Window};
 use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS, TOPIC_MAX_CHARS};
-use kith_crdt::projection::{Original, Rendered};
-use kith_crdt::segment::{Entry, Message as Said, read_change};
+use kith_crdt::projection::{self, Original, Rendered};
+use kith_crdt::segment::{ANNOUNCEMENT, Entry, Message as Said, read_change};
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::Line;
 
@@ -134,6 +136,16 @@ impl Reading<'_> {
         self.shown(channel, &found, &around, &mut Lookups::default())
     }
 
+    /// The pinned messages of a channel, those pinned first first.
+    pub(crate) fn pins(&self, channel: &ChannelView) -> Vec<Message> {
+        let of = (&channel.id, &*channel.roster, &*channel.keys);
+        let places = claims::pinned(&self.view, of, &channel.pins);
+        let messages = places.iter();
+        messages
+            .filter_map(|place| self.message(channel, *place))
+            .collect()
+    }
+
     /// One message and where it has arrived.
     pub(crate) fn message_detail(
         &self,
@@ -246,15 +258,13 @@ impl Reading<'_> {
             name: member.name.clone(),
             device: found.place.log.writer.device.into(),
             at: found.hlc.into(),
-            kind: if found.said.form == 0 {
-                MessageKind::Text
-            } else {
-                MessageKind::Unknown
-            },
+            kind: kind(channel, found),
             edited: rendered.edited(),
             deleted,
             deleted_by,
             reason,
+            pinned: rendered.pinned.is_some(),
+            pinned_by: rendered.pinned.and_then(|at| self.pinned_by(channel, at)),
             reply_to: found.said.reply_to.map(Into::into),
             thread: found.said.thread.map(Into::into),
             replies: around.replies,
@@ -326,6 +336,16 @@ impl Reading<'_> {
         (deleted_by(&envelope), reason)
     }
 
+    /// Who pinned a message by the entry at a place, and when.
+    fn pinned_by(&self, channel: &ChannelView, at: Place) -> Option<PinnedBy> {
+        let account = channel.roster.account_of(&at.log.writer.device)?;
+        Some(PinnedBy {
+            account: account.into(),
+            name: name_in(channel, &account),
+            at: self.envelope(channel, at)?.header.hlc.into(),
+        })
+    }
+
     fn reactions(&self, rendered: &Rendered) -> Reactions {
         rendered
             .reactions
@@ -347,6 +367,19 @@ impl Reading<'_> {
 /// Whether a message is shown: its author then had the right to write, and no removal hides it.
 fn is_shown(channel: &ChannelView, found: &Found) -> bool {
     against_message(channel, found).is_none()
+}
+
+/// What a message is: an announcement by somebody who might not announce is a text.
+fn kind(channel: &ChannelView, found: &Found) -> MessageKind {
+    match found.said.form {
+        ANNOUNCEMENT
+            if projection::announces(&channel.roster, &found.author, &found.said, found.hlc) =>
+        {
+            MessageKind::Announcement
+        }
+        0 | ANNOUNCEMENT => MessageKind::Text,
+        _ => MessageKind::Unknown,
+    }
 }
 
 /// The name that an account of the channel goes by; empty if it is none.

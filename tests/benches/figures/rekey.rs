@@ -150,6 +150,7 @@ impl Crowd {
                 text: "after".into(),
                 reply_to: None,
                 thread: None,
+                announce: false,
             },
         ];
         let mut told = Vec::new();

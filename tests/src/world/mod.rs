@@ -373,6 +373,7 @@ impl World {
             text: text.into(),
             reply_to: None,
             thread: None,
+            announce: false,
         };
         match self.ask(number, command)? {
             Outcome::Written { message, .. } => Ok(message),

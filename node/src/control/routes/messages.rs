@@ -114,3 +114,36 @@ pub(in crate::control) async fn unreact(
 ) -> Answer<Message> {
     answer(node.react(id.trim(), emoji.trim(), false).await)
 }
+
+/// Pins a message.
+#[utoipa::path(put, path = "/v1/messages/{id}/pin", tag = "messages", operation_id = "pin",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Message), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn pin(
+    State(node): State<Node>,
+    InPath(id): InPath<String>,
+) -> Answer<Message> {
+    answer(node.pin(id.trim(), true).await)
+}
+
+/// Unpins a message.
+#[utoipa::path(delete, path = "/v1/messages/{id}/pin", tag = "messages", operation_id = "unpin",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Message), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn unpin(
+    State(node): State<Node>,
+    InPath(id): InPath<String>,
+) -> Answer<Message> {
+    answer(node.pin(id.trim(), false).await)
+}
+
+/// The pinned messages of a channel, those pinned first first.
+#[utoipa::path(get, path = "/v1/channels/{channel}/pins", tag = "messages", operation_id = "pins",
+    params(("channel" = String, Path)),
+    responses((status = 200, body = Vec<Message>), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn pins(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+) -> Answer<Vec<Message>> {
+    answer(node.pins(channel.trim()).await)
+}

@@ -71,6 +71,11 @@ pub(super) fn router(node: Node) -> Router {
             "/v1/messages/{id}/reactions/{emoji}",
             put(messages::react).delete(messages::unreact),
         )
+        .route(
+            "/v1/messages/{id}/pin",
+            put(messages::pin).delete(messages::unpin),
+        )
+        .route("/v1/channels/{channel}/pins", get(messages::pins))
         .route("/v1/events", get(events::events))
         .fallback(no_such_path)
         .method_not_allowed_fallback(async || Refusal::wrong_method())
