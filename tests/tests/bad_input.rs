@@ -533,3 +533,29 @@ fn how_a_channel_stands_is_unknown_while_nobody_is_there() {
     assert!(sync()["as_of"].is_string());
     assert!(ana.plain(&["channel", "show", "garden"]).contains("as of"));
 }
+
+#[test]
+fn who_goes_by_anothers_id_is_not_taken_for_them() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let a = Daemon::start(&ana);
+    let _b = Daemon::start_towards(&ben, &a.addresses());
+    let channel = ana.field(&["channel", "create", "garden"], "channel");
+    befriend(&ana, &ben, "garden");
+    let imposter = Home::init(&ben.account()[..8]);
+    let _c = Daemon::start_towards(&imposter, &a.addresses());
+    befriend(&ana, &imposter, "garden");
+    until_agreed(&[&ana, &ben, &imposter], "garden");
+
+    let who = &ben.account()[..8];
+    assert_says(
+        &ana.fails(&["role", "garden", who, "admin"], USAGE),
+        &["Ben"],
+    );
+    assert_eq!(
+        ana.json(&["role", "garden", "Ben", "admin"])["role"],
+        "admin"
+    );
+    ana.json(&["channel", "create", &channel[..8]]);
+    ana.fails(&["send", &channel[..8], "to whom?"], USAGE);
+    ana.json(&["send", &format!("#{}", &channel[..8]), "by its name"]);
+}

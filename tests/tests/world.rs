@@ -1,7 +1,8 @@
 //! Several engines in one thread under virtual time: what must hold whatever the network does.
 
+use kith_crdt::control::Role;
 use kith_crdt::ids::{ChannelId, MessageId};
-use kith_node::engine::{Command, Outcome, Refusal};
+use kith_node::engine::{Command, MemberAct, Outcome, Refusal};
 use kith_tests::world::World;
 
 const DAY_MS: u64 = 86_400_000;
@@ -432,4 +433,34 @@ fn the_first_incarnation_is_drawn_like_any_other() {
     let log: kith_crdt::log::Log = kith_crdt::encoding::decode(&logs[0].1, 1 << 16).unwrap();
     assert_ne!(log.id.writer, world.secrets(0).writer());
     assert_eq!(world.engine(0).shared().began_anew(), None);
+}
+
+#[test]
+fn who_is_added_without_a_link_hears_of_it_and_so_does_who_is_let_in_again() {
+    let mut world = World::new(3, 41);
+    let known = world.channel("general");
+    world.until_agreed(&[0, 1, 2], &known);
+
+    let other = world.make(0, "other");
+    world
+        .act(0, 1, other, MemberAct::Add(Role::Member))
+        .unwrap();
+    world.until("it belongs", |world| world.is_member(1, 1, &other));
+    world.say(0, other, "welcome");
+    world.until_agreed(&[0, 1], &other);
+    world.until("it reads", |world| world.shown(1, &other) == ["welcome"]);
+    world.say(1, other, "thanks");
+    world.until_agreed(&[0, 1], &other);
+    assert_eq!(world.shown(0, &other), ["welcome", "thanks"]);
+    assert!(!world.is_member(2, 1, &other), "nobody else hears of it");
+
+    world.act(0, 1, known, MemberAct::Remove).unwrap();
+    world.until("it knows", |world| !world.is_member(1, 1, &known));
+    world
+        .act(0, 1, known, MemberAct::Add(Role::Member))
+        .unwrap();
+    world.until("it belongs again", |world| world.is_member(1, 1, &known));
+    world.say(1, known, "back");
+    world.until_agreed(&[0, 1, 2], &known);
+    assert_eq!(world.shown(2, &known), ["back"]);
 }

@@ -97,7 +97,7 @@ impl Policy {
                 ("history for newcomers".to_owned(), told)
             }
             Self::Right { right, least } => {
-                (format!("who may {right}"), format!("{least} and above"))
+                (format!("right to {right}"), format!("{least} and above"))
             }
         }
     }

@@ -30,11 +30,17 @@ impl Engine {
 
     /// Asks a member who refused why, if this account belongs as far as is known here.
     pub(super) fn ask_why_refused(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
-        let pull = Box::new(ControlPull::new(id, Vec::new()));
-        self.ask_farewell(now, id, peer, pull);
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let belongs = channel.joining.is_none() && channel.roster.is_member(&self.me);
+        if belongs && channel.roster.by_transport(&peer).is_some() {
+            let pull = Box::new(ControlPull::new(id, Vec::new()));
+            self.pull_control(now, id, peer, pull);
+        }
     }
 
-    /// Takes the ops by which this account was taken out, page by page.
+    /// Takes the ops by which this account was taken out, or let in again, page by page.
     pub(super) fn take_farewell(
         &mut self,
         now: Millis,
@@ -47,13 +53,24 @@ impl Engine {
             return;
         };
         let page = pull.take(&ops);
+        let belongs = |engine: &Self| {
+            engine
+                .channels
+                .get(&id)
+                .map(|it| it.roster.is_member(&engine.me))
+        };
+        let before = belongs(self);
         let new = self.insert_ops(now, id, page.ops).new;
         if more && page.advanced && new > 0 {
-            self.ask_farewell(now, id, peer, pull);
+            self.pull_control(now, id, peer, pull);
+        }
+        if before == Some(false) && belongs(self) == Some(true) {
+            self.belongs_now(now, id);
         }
     }
 
-    fn ask_farewell(
+    /// Asks a member for the control log from where this node has it.
+    pub(super) fn pull_control(
         &mut self,
         now: Millis,
         id: ChannelId,
@@ -63,10 +80,6 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        let belongs = channel.joining.is_none() && channel.roster.is_member(&self.me);
-        if !belongs || channel.roster.by_transport(&peer).is_none() {
-            return;
-        }
         let request = Request::Control {
             tag: id.tag(),
             have: pull.have(&channel.control),

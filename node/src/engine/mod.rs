@@ -9,6 +9,7 @@
 //! The engine knows no clock, no socket and no task: time comes with every call, randomness from
 //! the generator it is given, so that a simulation can run many of them in one thread.
 
+mod added;
 mod apply;
 mod branches;
 mod channel;

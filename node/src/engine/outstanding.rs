@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use kith_crdt::control::ControlLog;
 use kith_crdt::grant::PendingKeyRequest;
-use kith_crdt::ids::{ChannelId, TransportKey};
+use kith_crdt::ids::{ChannelId, ChannelTag, TransportKey};
 use kith_crdt::sync::{ControlPull, Session};
 use kith_crdt::time::Millis;
 
@@ -34,19 +35,11 @@ pub(super) enum Purpose {
         channel: ChannelId,
         pull: Box<ControlPull>,
     },
-}
-
-impl Purpose {
-    /// The channel it is about.
-    pub(super) const fn channel(&self) -> ChannelId {
-        match self {
-            Self::Session { channel, .. }
-            | Self::Keys { channel, .. }
-            | Self::Prove { channel }
-            | Self::Offer { channel }
-            | Self::Farewell { channel, .. } => *channel,
-        }
-    }
+    /// The control log of a channel that was never heard of here, and what has come of it.
+    Hearsay {
+        tag: ChannelTag,
+        log: Option<Box<ControlLog>>,
+    },
 }
 
 /// The requests under way.
@@ -138,9 +131,18 @@ impl Outstanding {
     /// Whether a join of this channel has been asked of this peer.
     pub(super) fn joining(&self, channel: &ChannelId, peer: &TransportKey) -> bool {
         self.requests.values().any(|(asked, _, purpose)| {
-            asked == peer
-                && purpose.channel() == *channel
-                && matches!(purpose, Purpose::Prove { .. } | Purpose::Offer { .. })
+            let (Purpose::Prove { channel: about } | Purpose::Offer { channel: about }) = purpose
+            else {
+                return false;
+            };
+            asked == peer && about == channel
         })
+    }
+
+    /// Whether this peer has been asked about a channel that was never heard of here.
+    pub(super) fn hearing(&self, peer: &TransportKey) -> bool {
+        self.requests
+            .values()
+            .any(|(asked, _, purpose)| asked == peer && matches!(purpose, Purpose::Hearsay { .. }))
     }
 }

@@ -122,6 +122,7 @@ impl Engine {
             Purpose::Farewell { channel, pull } => {
                 self.take_farewell(now, channel, peer, pull, answer);
             }
+            Purpose::Hearsay { tag, log } => self.take_hearsay(now, peer, (tag, log), answer),
         }
     }
 
@@ -129,8 +130,8 @@ impl Engine {
     pub(super) fn failed(&mut self, now: Millis, peer: TransportKey, purpose: Purpose) {
         match purpose {
             Purpose::Session { .. } => self.start_waiting(now, peer),
-            // The next refusal leads to another.
-            Purpose::Farewell { .. } => {}
+            // The next refusal, or the next question, leads to another.
+            Purpose::Farewell { .. } | Purpose::Hearsay { .. } => {}
             Purpose::Keys { channel, .. }
             | Purpose::Prove { channel }
             | Purpose::Offer { channel } => {
@@ -264,9 +265,13 @@ impl Engine {
             return Answer::Refused(Refusal::Malformed);
         };
         let Some(id) = self.channel_of(&tag) else {
+            if matches!(request, Request::Summary { .. }) {
+                self.hear_of(now, tag, peer);
+            }
             return Answer::Refused(Refusal::NotForYou);
         };
         match &request {
+            Request::Summary { .. } => self.hear_again(now, id, peer),
             Request::Keys(signed) => return self.answer_keys(id, peer, signed),
             Request::Prove {
                 invite,

@@ -12,10 +12,19 @@ use crate::engine::{ChannelView, Standing};
 
 /// Candidates named where a reference is ambiguous.
 pub(super) const CANDIDATES_MAX: usize = 8;
+/// Characters of an id as the command line prints it.
+const PRINTED_ID: usize = 8;
 /// Characters of an id that a candidate is shown with.
 const SHORT_ID: usize = 12;
 /// Members by whose names a candidate is told from others.
 const NAMES_MAX: usize = 3;
+
+/// Whether a reference is as long as the ids that are printed, so that it may be meant as one even
+/// where something goes by it as its name. Whoever takes somebody's id for a name is not to be
+/// taken for them.
+fn is_like_id(reference: &str) -> bool {
+    reference.len() >= PRINTED_ID
+}
 
 impl Reading<'_> {
     /// The channel that a name, `#name` or id prefix means.
@@ -36,13 +45,17 @@ impl Reading<'_> {
         {
             found.retain(|channel| channel.standing != Standing::Left);
         }
-        let by_name = !found.is_empty();
-        if found.is_empty() && !reference.starts_with('#') && !reference.is_empty() {
+        let mut by_name = !found.is_empty();
+        let may_be_id = !reference.starts_with('#') && !reference.is_empty();
+        if may_be_id && (found.is_empty() || is_like_id(reference)) {
             let prefix = reference.to_ascii_lowercase();
-            found = channels
-                .iter()
-                .filter(|channel| channel.id.to_string().starts_with(&prefix))
-                .collect();
+            let meant = |channel: &&Arc<ChannelView>| {
+                channel.id.to_string().starts_with(&prefix)
+                    && !found.iter().any(|other| other.id == channel.id)
+            };
+            let by_id: Vec<_> = channels.iter().filter(meant).collect();
+            by_name &= by_id.is_empty();
+            found.extend(by_id);
         }
         match found.as_slice() {
             [] => Err(ApiError::not_found(format_args!(
@@ -179,8 +192,8 @@ impl Reading<'_> {
             !prefix.is_empty() && account.to_string().starts_with(&prefix)
         };
         let mut found: BTreeMap<&AccountId, &String> = here.clone().filter(called).collect();
-        if found.is_empty() {
-            found = here.filter(begins).collect();
+        if found.is_empty() || is_like_id(reference) {
+            found.extend(here.filter(begins));
         }
         if found.is_empty() {
             found = anywhere().filter(called).collect();

@@ -1,0 +1,115 @@
+//! Being let in without a link: whoever is added, or let in again, hears of it here.
+//!
+//! Those who know that somebody belongs ask that person's devices to compare the channel, as they
+//! ask every member. A device that is no member as far as it knows takes the question for a hint
+//! and asks back for the control log, which proves itself: whether this account belongs is found
+//! from the signed ops, and nobody is believed. A channel never heard of is asked after only where
+//! the peer is a member of a channel of this account's, one at a time with each.
+
+use kith_crdt::control::{ControlLog, Inserted, VerifiedOp};
+use kith_crdt::encoding;
+use kith_crdt::ids::{ChannelId, ChannelTag, TransportKey};
+use kith_crdt::sync::{Answer, ControlPull, Request};
+use kith_crdt::time::Millis;
+
+use super::channel::Channel;
+use super::outstanding::Purpose;
+use super::{Engine, Timer};
+use crate::record::{ChannelRecord, What};
+
+impl Engine {
+    /// A member asked about a channel that this account is out of: it may have been let in again.
+    pub(super) fn hear_again(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let is_out = channel.joining.is_none() && !channel.roster.is_member(&self.me);
+        if is_out && channel.roster.by_transport(&peer).is_some() {
+            let pull = Box::new(ControlPull::new(id, Vec::new()));
+            self.pull_control(now, id, peer, pull);
+        }
+    }
+
+    /// Somebody asked about a channel that was never heard of here: this account may have been
+    /// added.
+    pub(super) fn hear_of(&mut self, now: Millis, tag: ChannelTag, peer: TransportKey) {
+        let is_acquainted = self.channels.values().any(|channel| {
+            channel.roster.is_member(&self.me) && channel.roster.by_transport(&peer).is_some()
+        });
+        if is_acquainted && self.check_room().is_ok() && !self.outstanding.hearing(&peer) {
+            self.ask_about(now, tag, peer, None);
+        }
+    }
+
+    fn ask_about(
+        &mut self,
+        now: Millis,
+        tag: ChannelTag,
+        peer: TransportKey,
+        log: Option<Box<ControlLog>>,
+    ) {
+        let have = log.as_ref().map_or_else(Vec::new, |log| log.heads());
+        let request = Request::Control { tag, have };
+        self.ask(now, peer, Purpose::Hearsay { tag, log }, &request);
+    }
+
+    /// Takes the control log of a channel that was never heard of, page by page, and takes the
+    /// channel in if this account belongs to it.
+    pub(super) fn take_hearsay(
+        &mut self,
+        now: Millis,
+        peer: TransportKey,
+        (tag, log): (ChannelTag, Option<Box<ControlLog>>),
+        answer: Answer,
+    ) {
+        let Answer::Ops { ops, more } = answer else {
+            return;
+        };
+        let of_channel = |bytes: &Vec<u8>| {
+            let op = VerifiedOp::verify(bytes).ok()?;
+            (op.channel().tag() == tag).then_some(op)
+        };
+        let ops: Vec<VerifiedOp> = ops.iter().filter_map(of_channel).collect();
+        let Some(first) = ops.first() else { return };
+        let mut log = log.unwrap_or_else(|| Box::new(ControlLog::new(first.channel())));
+        let mut new = 0;
+        for op in ops {
+            if let Inserted::Added(added) = log.insert(op) {
+                new += added.len();
+            }
+        }
+        if more && new > 0 {
+            self.ask_about(now, tag, peer, Some(log));
+        } else if log.roster().is_member(&self.me) {
+            self.take_in(now, *log);
+        }
+    }
+
+    fn take_in(&mut self, now: Millis, log: ControlLog) {
+        let id = log.channel();
+        if self.channels.contains_key(&id) || self.check_room().is_err() {
+            return;
+        }
+        let name = log.roster().name.clone();
+        let record = ChannelRecord {
+            channel: id,
+            joining: None,
+            name: name.clone(),
+        };
+        self.stage.batch.put_channel(&id, encoding::encode(&record));
+        for op in log.iter() {
+            self.stage.batch.put_op(&id, &op.id(), op.to_bytes());
+        }
+        self.add_channel(Channel::new(log, name));
+        self.happened(id, now, What::Member(self.me));
+        self.roster_changed(now, id);
+        self.belongs_now(now, id);
+    }
+
+    /// What follows once this account belongs: keys and history.
+    pub(super) fn belongs_now(&mut self, now: Millis, id: ChannelId) {
+        self.timers.set(Timer::Keys(id), now);
+        self.timers.set_by(Timer::Beacon(id), now);
+        self.sync_soon(now, id);
+    }
+}
