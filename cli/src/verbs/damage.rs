@@ -23,9 +23,9 @@ impl Session {
             records => format!("{records} records on this disk cannot be read"),
         };
         let warning = format!(
-            "{records}, and what was in them may be missing here: check the disk; `kith verify \
-             CHANNEL` says what is hit, and other members still have it; stay connected to them: \
-             members, keys and whole logs come back by themselves"
+            "{records}, and what was in them may be missing here: check the disk and keep a copy \
+             of the home; `kith verify CHANNEL` says what is hit, and what you shared other \
+             members still have"
         );
         print_warning(&warning, self.output.is_json());
     }
