@@ -10,6 +10,7 @@
 //! the generator it is given, so that a simulation can run many of them in one thread.
 
 mod added;
+mod admitting;
 mod apply;
 mod branches;
 mod channel;
@@ -19,22 +20,27 @@ mod delivery;
 mod effect;
 mod event;
 mod farewell;
+mod founding;
 mod gossip;
 mod holds;
 mod incarnation;
+mod invites;
 mod joining;
 mod keys;
 mod load;
 mod members;
+mod messages;
 mod outstanding;
 mod peers;
 mod pins;
 mod policy;
 mod receive;
+mod repeats;
 mod replica;
 mod shared;
 mod stage;
 mod syncing;
+mod texts;
 mod timers;
 mod unread;
 mod write;

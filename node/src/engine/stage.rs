@@ -7,8 +7,8 @@ use kith_crdt::ids::{AccountId, ChannelId, EpochId, LogId, MessageId, Place, Seg
 use kith_crdt::projection::{Claim, SeenBy};
 use kith_store::Batch;
 
-use super::commands::Kept;
 use super::effect::{Effects, Moment, Outcome, Refusal};
+use super::repeats::Kept;
 use crate::network;
 use crate::record::Happening;
 

@@ -1,0 +1,77 @@
+//! Founding a channel, and leaving one.
+
+use kith_crdt::control::{Body, ControlLog, Policy};
+use kith_crdt::encoding;
+use kith_crdt::ids::ChannelId;
+use kith_crdt::limits::{CHANNELS_PER_NODE, NAME_MAX_CHARS, TOPIC_MAX_CHARS};
+use kith_crdt::time::Millis;
+
+use super::Engine;
+use super::channel::Channel;
+use super::effect::{Outcome, Refusal};
+use super::texts::{check_line, check_name};
+use super::write::no_channel;
+use crate::record::ChannelRecord;
+
+impl Engine {
+    pub(super) fn create_channel(
+        &mut self,
+        now: Millis,
+        name: &str,
+        topic: &str,
+    ) -> Result<Outcome, Refusal> {
+        check_name(name, "name", NAME_MAX_CHARS)?;
+        check_line(topic, "topic", TOPIC_MAX_CHARS)?;
+        self.check_room()?;
+        let (control, create) = ControlLog::create(&self.secrets, name, now, &mut self.rng)
+            .map_err(|error| Refusal::Usage(error.to_string()))?;
+        let id = control.channel();
+        let record = ChannelRecord {
+            channel: id,
+            joining: None,
+            name: name.to_owned(),
+        };
+        self.stage.batch.put_channel(&id, encoding::encode(&record));
+        self.stage
+            .batch
+            .put_op(&id, &create.id(), create.to_bytes());
+        self.add_channel(Channel::new(control, name.to_owned()));
+        let hlc = self.hlc.tick(now);
+        if let Err(refusal) = self.make_epoch(now, id, hlc) {
+            self.remove_channel(id);
+            return Err(refusal);
+        }
+        if !topic.is_empty() {
+            self.author_op(now, id, Body::Policy(Policy::Topic(topic.to_owned())))?;
+        }
+        self.sync_soon(now, id);
+        Ok(Outcome::Channel {
+            channel: id,
+            name: name.to_owned(),
+        })
+    }
+
+    /// Checks that the node may have one channel more.
+    ///
+    /// # Errors
+    /// [`Refusal::Limit`] naming the bound.
+    pub(super) fn check_room(&self) -> Result<(), Refusal> {
+        if self.channels.len() < CHANNELS_PER_NODE {
+            return Ok(());
+        }
+        Err(Refusal::Limit(format!(
+            "this node has {CHANNELS_PER_NODE} channels, the most there may be"
+        )))
+    }
+
+    pub(super) fn leave(&mut self, now: Millis, id: ChannelId) -> Result<Outcome, Refusal> {
+        let channel = self.channels.get(&id).ok_or_else(no_channel)?;
+        let name = channel.name().to_owned();
+        if channel.joining.is_some() {
+            self.fail_join(id, "the join was given up here");
+        } else {
+            self.author_op(now, id, Body::Leave)?;
+        }
+        Ok(Outcome::Channel { channel: id, name })
+    }
+}

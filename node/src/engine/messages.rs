@@ -1,0 +1,212 @@
+//! What is done to a message that is there: it is edited, deleted, reacted to, marked as read.
+
+use kith_crdt::control::Right;
+use kith_crdt::ids::{AccountId, ChannelId, LogId, MessageId};
+use kith_crdt::law::Law;
+use kith_crdt::limits::{EMOJI_PER_MESSAGE, SEEN_RANGES_MAX, TOPIC_MAX_CHARS};
+use kith_crdt::projection::{Original, Rendered};
+use kith_crdt::ranges::Ranges;
+use kith_crdt::segment::{self, Entry, SeenRange};
+use kith_crdt::time::Millis;
+
+use super::Engine;
+use super::effect::{Outcome, Refusal};
+use super::texts::check_line;
+use super::write::{check_message_text, no_channel};
+use crate::claims;
+
+/// A message that a command is about.
+pub(super) struct Target {
+    pub(super) channel: ChannelId,
+    author: AccountId,
+    pub(super) rendered: Rendered,
+}
+
+impl Target {
+    pub(super) fn check_alive(&self, done: &str) -> Result<(), Refusal> {
+        if self.rendered.deleted.is_some() {
+            return Err(Refusal::Denied(format!(
+                "the message was deleted and cannot be {done}"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    pub(super) fn edit(
+        &mut self,
+        now: Millis,
+        target: MessageId,
+        text: &str,
+    ) -> Result<Outcome, Refusal> {
+        check_message_text(text)?;
+        let found = self.target(&target)?;
+        if found.author != self.me {
+            return Err(Refusal::by_law(
+                Law::Edits,
+                "only the author can edit a message",
+            ));
+        }
+        found.check_alive("edited")?;
+        let written = self.write(
+            now,
+            found.channel,
+            Right::Write,
+            &Entry::Edit { target },
+            Some(text.as_bytes()),
+        )?;
+        Ok(Outcome::Written {
+            message: target,
+            at: written.hlc.millis(),
+        })
+    }
+
+    pub(super) fn delete(
+        &mut self,
+        now: Millis,
+        target: MessageId,
+        reason: Option<&str>,
+    ) -> Result<Outcome, Refusal> {
+        if let Some(reason) = reason {
+            check_line(reason, "reason", TOPIC_MAX_CHARS)?;
+        }
+        let found = self.target(&target)?;
+        if found.rendered.deleted.is_some() {
+            return Ok(Outcome::Written {
+                message: target,
+                at: now,
+            });
+        }
+        let right = if found.author == self.me {
+            Right::Write
+        } else {
+            Right::DeleteOthers
+        };
+        let body = reason
+            .filter(|reason| !reason.is_empty())
+            .map(str::as_bytes);
+        let written = self.write(now, found.channel, right, &Entry::Deletion { target }, body)?;
+        Ok(Outcome::Written {
+            message: target,
+            at: written.hlc.millis(),
+        })
+    }
+
+    pub(super) fn react(
+        &mut self,
+        now: Millis,
+        target: MessageId,
+        emoji: &str,
+        on: bool,
+    ) -> Result<Outcome, Refusal> {
+        let emoji =
+            segment::check_emoji(emoji).map_err(|error| Refusal::Usage(error.to_string()))?;
+        let found = self.target(&target)?;
+        found.check_alive("reacted to")?;
+        let reactions = &found.rendered.reactions;
+        let there = reactions.iter().find(|reaction| reaction.emoji == emoji);
+        if there.is_some_and(|reaction| reaction.accounts.contains(&self.me)) == on {
+            return Ok(Outcome::Written {
+                message: target,
+                at: now,
+            });
+        }
+        if on && there.is_none() && reactions.len() >= EMOJI_PER_MESSAGE {
+            return Err(Refusal::Limit(format!(
+                "a message can bear {EMOJI_PER_MESSAGE} different emoji"
+            )));
+        }
+        let entry = Entry::Reaction {
+            target,
+            emoji: emoji.to_owned(),
+            on,
+        };
+        let written = self.write(now, found.channel, Right::React, &entry, None)?;
+        Ok(Outcome::Written {
+            message: target,
+            at: written.hlc.millis(),
+        })
+    }
+
+    pub(super) fn mark(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        messages: Option<Vec<MessageId>>,
+    ) -> Result<Outcome, Refusal> {
+        let ranges = match messages {
+            None => self
+                .channels
+                .get(&id)
+                .ok_or_else(no_channel)?
+                .unread_ranges(&self.me),
+            Some(messages) => self.ranges_of(id, &messages)?,
+        };
+        let marked: u64 = ranges.iter().map(|(_, ranges)| ranges.len()).sum();
+        let seen: Vec<SeenRange> = ranges
+            .iter()
+            .flat_map(|(log, ranges)| {
+                ranges.ranges().iter().map(|(first, last)| SeenRange {
+                    log: *log,
+                    first: *first,
+                    last: *last,
+                })
+            })
+            .collect();
+        for part in seen.chunks(SEEN_RANGES_MAX) {
+            self.write_entry(now, id, &Entry::Seen(part.to_vec()), None)?;
+        }
+        Ok(Outcome::Marked(marked))
+    }
+
+    fn ranges_of(
+        &mut self,
+        id: ChannelId,
+        messages: &[MessageId],
+    ) -> Result<Vec<(LogId, Ranges)>, Refusal> {
+        let mut wanted: std::collections::BTreeMap<LogId, Ranges> =
+            std::collections::BTreeMap::new();
+        for message in messages {
+            let place = match self.store.reader().view().message(message) {
+                Some((channel, place)) if channel == id => place,
+                _ => {
+                    return Err(Refusal::NotFound(format!(
+                        "no message {message} in this channel"
+                    )));
+                }
+            };
+            wanted.entry(place.log).or_default().insert(place.seq);
+        }
+        let unread = self
+            .channels
+            .get(&id)
+            .ok_or_else(no_channel)?
+            .unread_ranges(&self.me);
+        Ok(unread
+            .into_iter()
+            .filter_map(|(log, unread)| Some((log, unread.intersect(wanted.get(&log)?))))
+            .filter(|(_, ranges)| !ranges.is_empty())
+            .collect())
+    }
+
+    /// Finds a message and what has become of it.
+    pub(super) fn target(&mut self, target: &MessageId) -> Result<Target, Refusal> {
+        let reader = self.store.reader();
+        let view = reader.view();
+        let not_found = || Refusal::NotFound(format!("no message {target} here"));
+        let (id, place) = view.message(target).ok_or_else(not_found)?;
+        let roster = &self.channels.get(&id).ok_or_else(not_found)?.roster;
+        let author = roster
+            .account_of(&place.log.writer.device)
+            .ok_or_else(not_found)?;
+        let original = Original { author, place };
+        let about = claims::about(&view, &id, target);
+        let rendered = claims::render(&view, (&id, roster), &original, &about);
+        Ok(Target {
+            channel: id,
+            author,
+            rendered,
+        })
+    }
+}
