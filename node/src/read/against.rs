@@ -3,7 +3,7 @@
 use kith_crdt::projection::{self, Against, Claim};
 
 use super::Reading;
-use super::messages::Found;
+use super::found::Found;
 use crate::claims;
 use crate::engine::ChannelView;
 

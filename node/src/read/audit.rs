@@ -12,7 +12,7 @@ use kith_crdt::projection::{Claim, ClaimKind};
 
 use super::Reading;
 use super::control_log::CheckedLog;
-use super::messages::text_of;
+use super::found::text_of;
 use super::references::CANDIDATES_MAX;
 use super::roles;
 use super::steps::rule;

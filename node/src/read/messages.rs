@@ -5,74 +5,25 @@ use kith_api::message::{
 };
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
-use kith_crdt::crypto::secret::Secret;
-use kith_crdt::envelope::{Envelope, Opened};
-use kith_crdt::ids::{AccountId, EpochId, MessageId, Place, Window};
-use kith_crdt::limits::{PAGE_MAX, TEXT_MAX_CHARS, TOPIC_MAX_CHARS};
-use kith_crdt::projection::{self, Original, Rendered};
-use kith_crdt::segment::{ANNOUNCEMENT, Entry, Message as Said, read_change};
-use kith_crdt::time::{Hlc, Millis};
+use kith_crdt::envelope::Envelope;
+use kith_crdt::ids::{AccountId, MessageId, Place};
+use kith_crdt::limits::{PAGE_MAX, TOPIC_MAX_CHARS};
+use kith_crdt::projection::{self, Rendered};
+use kith_crdt::segment::ANNOUNCEMENT;
+use kith_crdt::time::Millis;
 use kith_store::Line;
 
 use super::Reading;
 use super::against::against_message;
 use super::delivery::Lookups;
+use super::found::{Found, Opener, open, text_of};
 use crate::claims;
 use crate::engine::ChannelView;
-
-/// A message taken out of its envelope, before anything that others did to it.
-pub(super) struct Found {
-    pub(super) id: MessageId,
-    pub(super) place: Place,
-    pub(super) hlc: Hlc,
-    pub(super) epoch: EpochId,
-    pub(super) author: AccountId,
-    said: Said,
-    /// None where it is no text within bounds, or erased.
-    text: Option<String>,
-}
-
-impl Found {
-    /// The message that claims are about.
-    pub(super) const fn original(&self) -> Original {
-        Original {
-            author: self.author,
-            place: self.place,
-        }
-    }
-}
 
 /// What others did to a message, as stored.
 struct Around {
     claims: Vec<Vec<u8>>,
     replies: u64,
-}
-
-/// Opens envelopes of one channel. Neighbours in a page are mostly of one window, so the key of
-/// the last one is kept.
-struct Opener<'c> {
-    channel: &'c ChannelView,
-    last: Option<(EpochId, Window, Secret)>,
-}
-
-impl<'c> Opener<'c> {
-    const fn new(channel: &'c ChannelView) -> Self {
-        Self {
-            channel,
-            last: None,
-        }
-    }
-
-    /// Both parts of an envelope; none where its key is not here or it does not open.
-    fn open(&mut self, envelope: &Envelope) -> Option<Opened> {
-        let (epoch, window) = (envelope.header.epoch, envelope.place().log.segment.window);
-        if !matches!(&self.last, Some((e, w, _)) if (*e, *w) == (epoch, window)) {
-            let key = self.channel.keys.window_key(&epoch, window)?;
-            self.last = Some((epoch, window, key));
-        }
-        let (_, _, key) = self.last.as_ref()?;
-        envelope.open(&self.channel.id, key).ok()
-    }
 }
 
 impl Reading<'_> {
@@ -202,15 +153,6 @@ impl Reading<'_> {
         }
         self.find(channel, place)
             .ok_or_else(|| ApiError::not_found(format_args!("message {id} cannot be read here")))
-    }
-
-    pub(super) fn envelope(&self, channel: &ChannelView, place: Place) -> Option<Envelope> {
-        claims::envelope(&self.view, &channel.id, place)
-    }
-
-    pub(super) fn find(&self, channel: &ChannelView, place: Place) -> Option<Found> {
-        let stored = self.view.envelope(&channel.id, &place)?;
-        open(&mut Opener::new(channel), place, &stored)
     }
 
     /// What others did to each of these messages.
@@ -388,27 +330,6 @@ pub(super) fn name_in(channel: &ChannelView, account: &AccountId) -> String {
     member.map(|member| member.name.clone()).unwrap_or_default()
 }
 
-/// Takes a message out of its envelope; none if the envelope does not open or says something else.
-fn open(opener: &mut Opener<'_>, place: Place, stored: &[u8]) -> Option<Found> {
-    let channel = opener.channel;
-    let envelope = Envelope::from_stored(stored, &channel.id, place).ok()?;
-    let opened = opener.open(&envelope)?;
-    let actor = place.log.writer.actor(&channel.id);
-    let Entry::Message(said) = read_change(&opened.change, &actor, place.seq).ok()? else {
-        return None;
-    };
-    let author = channel.roster.account_of(&place.log.writer.device)?;
-    Some(Found {
-        id: place.message_id(&channel.id),
-        place,
-        hlc: envelope.header.hlc,
-        epoch: envelope.header.epoch,
-        author,
-        said,
-        text: opened.body.and_then(text_within_bounds),
-    })
-}
-
 impl Reading<'_> {
     /// What the claims that count make of a message.
     fn rendered(&self, channel: &ChannelView, found: &Found, stored: &[Vec<u8>]) -> Rendered {
@@ -416,18 +337,6 @@ impl Reading<'_> {
         let channel = (&channel.id, &*channel.roster);
         claims::render(&self.view, channel, &original, &claims::read(stored))
     }
-}
-
-/// The text in an envelope's body; none where it cannot be opened or is no text within bounds.
-pub(super) fn text_of(channel: &ChannelView, envelope: &Envelope) -> Option<String> {
-    text_within_bounds(Opener::new(channel).open(envelope)?.body?)
-}
-
-fn text_within_bounds(body: Vec<u8>) -> Option<String> {
-    let text = String::from_utf8(body).ok()?;
-    // No text has more characters than bytes.
-    let fits = text.len() <= TEXT_MAX_CHARS || text.chars().count() <= TEXT_MAX_CHARS;
-    fits.then_some(text)
 }
 
 /// The members whom a text addresses as `@name`.

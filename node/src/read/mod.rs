@@ -7,6 +7,7 @@ mod channels;
 mod control_log;
 mod delivery;
 mod events;
+mod found;
 mod messages;
 pub(crate) mod policy;
 mod references;

@@ -15,7 +15,7 @@ use kith_crdt::time::Millis;
 use super::Reading;
 use super::against::against_message;
 use super::delivery::Lookups;
-use super::messages::{Found, text_of};
+use super::found::{Found, text_of};
 use super::steps::{rule, verdict};
 use super::{control_log::CheckedLog, roles};
 use crate::claims;
