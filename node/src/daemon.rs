@@ -11,7 +11,7 @@ use kith_crdt::identity::DeviceSecrets;
 use kith_store::{HomeLock, LockError, Medium, Store, StoreError, Vault, VaultError};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
@@ -149,6 +149,8 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         clock::now(),
     )?;
 
+    // Before anybody is told that it serves, and may stop it.
+    let signals = Signals::listen()?;
     let (mut network, network_events) = start_network(network_config, last_port)?;
     let control = Control::bind(&ControlConfig {
         home: config.home.clone(),
@@ -198,7 +200,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     }));
     on_ready(ready);
 
-    let stopped = wait_for_stop(&node, engine_ends, &mut network.task).await;
+    let stopped = wait_for_stop(&node, engine_ends, &mut network.task, signals).await;
     let _ = stop_control.send(());
     let _ = tokio::time::timeout(STOP_WAIT, serving).await;
     let _ = events.send(Event::Stop).await;
@@ -289,19 +291,39 @@ async fn feed(
     }
 }
 
+/// The signals by which somebody stops a daemon in order.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, DaemonError> {
+        let system = |error: std::io::Error| DaemonError::System(error.to_string());
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(system)?,
+            terminate: signal(SignalKind::terminate()).map_err(system)?,
+        })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
 /// Waits for somebody to stop the daemon, or for a part of it to end by itself: a daemon without
 /// its engine would only keep others from the home.
 async fn wait_for_stop(
     node: &Node,
     engine_ends: oneshot::Receiver<()>,
     network: &mut JoinHandle<()>,
+    signals: Signals,
 ) -> Result<(), DaemonError> {
-    let system = |error: std::io::Error| DaemonError::System(error.to_string());
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        () = signals.received() => Ok(()),
         () = node.stopped() => Ok(()),
         _ = engine_ends => Err(DaemonError::Ended("engine")),
         _ = network => Err(DaemonError::Ended("network")),
