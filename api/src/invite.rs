@@ -53,8 +53,11 @@ pub enum InviteStanding {
     UsedUp,
     /// Its time is over.
     Expired,
-    /// It was taken back, or whoever made it may not invite any more.
+    /// It was taken back.
     Revoked,
+    /// Not now: whoever made it may not invite at present. It opens again if they are given the
+    /// right again.
+    Suspended,
 }
 
 impl InviteStanding {
@@ -65,6 +68,7 @@ impl InviteStanding {
             Self::UsedUp => "used up",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::Suspended => "suspended",
         }
     }
 }

@@ -134,6 +134,37 @@ fn roles_mutes_and_bans_are_the_same_for_everybody() {
 }
 
 #[test]
+fn an_invite_waits_while_its_maker_may_not_invite() {
+    let Three { homes, _daemons } = three();
+    let [ana, ben, _] = &homes;
+    let invite = ben.field(&["invite", "garden"], "invite");
+    let state_at = |home: &Home| {
+        let invites = home.lines(&["invite", "list", "garden"]);
+        let found = invites.iter().find(|listed| listed["invite"] == *invite);
+        found.map_or_else(String::new, |listed| {
+            listed["state"].as_str().unwrap_or_default().to_owned()
+        })
+    };
+    let until_state = |state: &str| {
+        until(&format!("the invite to be {state}"), PATIENCE, || {
+            [ana, ben]
+                .iter()
+                .all(|home| state_at(home) == state)
+                .then_some(())
+        });
+    };
+    until_state("open");
+    ana.json(&["role", "garden", "Ben", "reader"]);
+    until_state("suspended");
+    assert!(
+        ana.plain(&["invite", "list", "garden"])
+            .contains("suspended")
+    );
+    ana.json(&["role", "garden", "Ben", "member"]);
+    until_state("open");
+}
+
+#[test]
 fn the_last_owner_stays() {
     let ana = Home::init("Ana");
     let _daemon = Daemon::start(&ana);

@@ -342,6 +342,7 @@ fn a_list_of_invites() {
     let list = [
         invite(1, 1, InviteStanding::Open),
         invite(2, 0, InviteStanding::UsedUp),
+        invite(3, 1, InviteStanding::Suspended),
     ];
     assert_data_eq!(
         shown(&list[..]),
@@ -349,6 +350,7 @@ fn a_list_of_invites() {
 INVITE    ROLE    LEFT  EXPIRES              BY   STATE
 aeaqcaib  member  1/2   2026-11-20 13:00:00  Ada  open
 aibaeaqc  member  0/2   2026-11-20 13:00:00  Ada  used up
+ambqgayd  member  1/2   2026-11-20 13:00:00  Ada  suspended
 
 "#]]
     );

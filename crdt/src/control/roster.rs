@@ -184,8 +184,11 @@ pub struct InviteState {
 pub enum InviteStanding {
     /// Yes.
     Open,
-    /// It was revoked, or whoever made it may no longer invite.
+    /// It was revoked.
     Revoked,
+    /// Not now: whoever made it may not invite. Should they be given the right again, it opens
+    /// again.
+    Suspended,
     /// Its time is over.
     Expired,
     /// It was used as often as it may be.
@@ -320,12 +323,14 @@ impl Roster {
         let Some(state) = self.invites.get(invite) else {
             return InviteStanding::Unknown;
         };
-        if state.revoked.is_some() || !self.inviter_still_may(state) {
+        if state.revoked.is_some() {
             InviteStanding::Revoked
         } else if state.used >= state.uses {
             InviteStanding::UsedUp
         } else if now > state.expires_at {
             InviteStanding::Expired
+        } else if !self.inviter_still_may(state) {
+            InviteStanding::Suspended
         } else {
             InviteStanding::Open
         }

@@ -37,7 +37,9 @@ impl Engine {
         if channel.roster.by_transport(&peer).is_none() {
             match channel.roster.invite_standing(invite, now) {
                 InviteStanding::Open => {}
-                InviteStanding::Revoked => return Answer::Refused(Refused::InviteRevoked),
+                InviteStanding::Revoked | InviteStanding::Suspended => {
+                    return Answer::Refused(Refused::InviteRevoked);
+                }
                 InviteStanding::Expired => return Answer::Refused(Refused::InviteExpired),
                 InviteStanding::UsedUp => return Answer::Refused(Refused::InviteUsedUp),
                 InviteStanding::Unknown => return Answer::Refused(Refused::NotForYou),
@@ -134,7 +136,7 @@ fn welcome(
     };
     match channel.roster.invite_standing(&invite, now) {
         InviteStanding::Open => Ok(()),
-        InviteStanding::Revoked => Err(Refused::InviteRevoked),
+        InviteStanding::Revoked | InviteStanding::Suspended => Err(Refused::InviteRevoked),
         InviteStanding::Expired => Err(Refused::InviteExpired),
         InviteStanding::UsedUp => Err(Refused::InviteUsedUp),
         InviteStanding::Unknown => Err(Refused::NotForYou),

@@ -18,6 +18,11 @@ use super::{Engine, Timer};
 use crate::record::ChannelRecord;
 
 const REVOKED: &str = "the invite was revoked: ask for a new one";
+const SUSPENDED: &str =
+    "whoever made the invite may not invite at present: ask somebody else of the channel for one";
+/// What a host says by the same word, whichever it is.
+const CLOSED: &str =
+    "the invite was revoked, or whoever made it may not invite at present: ask for a new one";
 const EXPIRED: &str = "the invite has expired: ask for a new one";
 const USED_UP: &str = "the invite has been used up: ask for a new one";
 /// Milliseconds from being let in to the first comparison.
@@ -168,7 +173,7 @@ impl Engine {
                 .any(|(transport, _)| *transport == peer)
         });
         let why = match refused {
-            Refused::InviteRevoked => REVOKED,
+            Refused::InviteRevoked => CLOSED,
             Refused::InviteExpired => EXPIRED,
             Refused::InviteUsedUp => USED_UP,
             _ => return,
@@ -190,6 +195,9 @@ impl Engine {
             InviteStanding::Open => {}
             InviteStanding::Revoked => {
                 return self.fail_join(id, REVOKED);
+            }
+            InviteStanding::Suspended => {
+                return self.fail_join(id, SUSPENDED);
             }
             InviteStanding::Expired => {
                 return self.fail_join(id, EXPIRED);

@@ -36,6 +36,7 @@ pub(super) const fn invite_standing(standing: InviteStanding) -> invite::InviteS
         InviteStanding::Open => invite::InviteStanding::Open,
         InviteStanding::UsedUp => invite::InviteStanding::UsedUp,
         InviteStanding::Expired => invite::InviteStanding::Expired,
+        InviteStanding::Suspended => invite::InviteStanding::Suspended,
         InviteStanding::Revoked | InviteStanding::Unknown => invite::InviteStanding::Revoked,
     }
 }

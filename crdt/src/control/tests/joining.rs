@@ -46,7 +46,31 @@ fn an_invite_tells_how_it_stands() {
     assert_eq!(standing(&log, &revoked, NOW), InviteStanding::Revoked);
     let orphaned = invite(&mut log, &bob().phone, 3, Role::Member, 1);
     log.author(&bob().phone, Body::Leave, NOW).unwrap();
-    assert_eq!(standing(&log, &orphaned, NOW), InviteStanding::Revoked);
+    assert_eq!(standing(&log, &orphaned, NOW), InviteStanding::Suspended);
+}
+
+#[test]
+fn an_invite_is_suspended_while_its_maker_may_not_invite() {
+    let mut log = founded();
+    let link = invite(&mut log, &alice().phone, 1, Role::Member, 1);
+    join(&mut log, &bob().phone, &link);
+    let of_bob = invite(&mut log, &bob().phone, 2, Role::Member, 1);
+    let give = |log: &mut ControlLog, role| {
+        let account = bob().account();
+        let body = Body::SetRole { account, role };
+        log.author(&alice().phone, body, NOW).unwrap();
+        log.roster().invite_standing(&of_bob.invite(), NOW)
+    };
+    assert_eq!(give(&mut log, Role::Reader), InviteStanding::Suspended);
+    assert_eq!(give(&mut log, Role::Member), InviteStanding::Open);
+    assert_eq!(give(&mut log, Role::Reader), InviteStanding::Suspended);
+    // What is over for good is told before what is over for now.
+    let later = NOW.plus(MONTH_MS + 1);
+    let roster = log.roster();
+    assert_eq!(
+        roster.invite_standing(&of_bob.invite(), later),
+        InviteStanding::Expired
+    );
 }
 
 #[test]
