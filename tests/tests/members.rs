@@ -119,9 +119,21 @@ fn roles_mutes_and_bans_are_the_same_for_everybody() {
 
     // A moderator stands below the owner.
     let denied = ben.fails(&["member", "ban", "garden", "Ana"], 5);
-    assert!(!denied.message.is_empty());
+    assert!(
+        denied
+            .message
+            .contains("do not stand above “Ana”, who is owner here"),
+        "{}",
+        denied.message
+    );
     ben.json(&["member", "ban", "garden", "Cleo"]);
     until_status(ana, "Cleo", "banned");
+    let denied = ana.fails(&["member", "add", "garden", "Cleo", "--dry-run"], 5);
+    assert!(
+        denied.message.contains("“Cleo” was banned by “Ben”"),
+        "{}",
+        denied.message
+    );
     let link = ana.field(&["invite", "garden"], "link");
     assert_ne!(cleo.kith(&["join", &link, "--wait", "2s"]).code, 0);
     ana.json(&["member", "unban", "garden", "Cleo"]);

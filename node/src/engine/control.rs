@@ -6,6 +6,7 @@ use kith_crdt::control::{Body, Inserted, PolicyField, Roster, VerifiedOp};
 use kith_crdt::ids::ChannelId;
 use kith_crdt::time::Millis;
 
+use super::denial;
 use super::effect::Refusal;
 use super::gossip::Taken;
 use super::write::no_channel;
@@ -24,10 +25,11 @@ impl Engine {
         body: Body,
     ) -> Result<VerifiedOp, Refusal> {
         let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
+        let about = denial::about(&body);
         let op = channel
             .control
             .author(&self.secrets, body, now)
-            .map_err(Refusal::from)?;
+            .map_err(|denied| channel.denial(about, denied))?;
         self.stage.batch.put_op(&id, &op.id(), op.to_bytes());
         let topics = self.listened_topics(id);
         self.roster_changed(now, id);

@@ -17,6 +17,7 @@ mod channel;
 mod commands;
 mod control;
 mod delivery;
+mod denial;
 mod effect;
 mod event;
 mod farewell;

@@ -7,6 +7,7 @@ use kith_crdt::ids::ChannelId;
 use kith_crdt::time::Millis;
 
 use super::Engine;
+use super::denial;
 use super::effect::{Outcome, Refusal};
 use super::write::no_channel;
 
@@ -49,9 +50,10 @@ impl Engine {
     ) -> Result<ControlLog, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
         let mut rehearsal = channel.control.clone();
+        let about = denial::about(&body);
         rehearsal
             .author(&self.secrets, body, now)
-            .map_err(Refusal::from)?;
+            .map_err(|denied| channel.denial(about, denied))?;
         Ok(rehearsal)
     }
 }
