@@ -130,7 +130,7 @@ pub(crate) enum Verb {
     React(message::ReactArgs),
     /// Pin a message in its channel, or unpin it
     Pin(pin::PinArgs),
-    /// List the pinned messages of a channel, those pinned first first
+    /// List the pinned messages of a channel, in the order in which they were pinned
     Pins(pin::PinsArgs),
     /// Replace the text of a message
     Edit(message::EditArgs),

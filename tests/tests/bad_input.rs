@@ -251,8 +251,22 @@ fn names_and_numbers_have_bounds() {
     home.fails(&["channel", "create", ""], USAGE);
     home.fails(&["channel", "create", "#"], USAGE);
     home.fails(&["channel", "create", "\u{200b}"], USAGE);
-    for nameless in [["show", ""], ["read", ""], ["history", ""]] {
-        home.fails(&nameless, USAGE);
+    for nameless in [
+        &["show", ""][..],
+        &["read", ""],
+        &["read", "garden", "--thread", ""],
+        &["read", "garden", "--before", ""],
+        &["history", ""],
+        &["mark", "garden", ""],
+        &["send", "garden", "yes", "--reply-to", ""],
+        &["pin", ""],
+        &["pins", ""],
+        &["policy", ""],
+        &["invite", ""],
+        &["invite", "revoke", "garden", ""],
+        &["tail", ""],
+    ] {
+        home.fails(nameless, USAGE);
     }
     home.fails(&["channel", "show", ""], USAGE);
     home.fails(&["daemon", "--api", "0.0.0.0:0"], USAGE);

@@ -270,12 +270,13 @@ const fn showing(showing: Showing) -> &'static str {
     }
 }
 
-/// Somebody by name, or by the beginning of their id, and their role.
+/// Somebody by name, or by the beginning of their id, and their role. The name is in quotes: people
+/// choose what they are called, and might be called like the rest of the sentence.
 fn who(account: Option<&AccountId>, name: &str, role: Option<Role>) -> String {
     let name = match (account, name) {
         (None, "") => "somebody unknown".to_owned(),
         (Some(account), "") => short(account),
-        (_, name) => clean(name).into_owned(),
+        (_, name) => format!("“{}”", clean(name).replace(['“', '”'], "\"")),
     };
     match role {
         Some(role) => format!("{name} ({})", role.name()),
@@ -283,7 +284,7 @@ fn who(account: Option<&AccountId>, name: &str, role: Option<Role>) -> String {
     }
 }
 
-/// Who did what: `Ana (owner) removed Ben`, or tried to.
+/// Who did what: `“Ana” (owner) removed “Ben”`, or tried to.
 fn sentence(step: &Step, look: &Look) -> String {
     let by = look.paint(
         Paint::Person,

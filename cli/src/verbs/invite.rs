@@ -14,7 +14,7 @@ use crate::verbs::{Outcome, Session};
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct InviteArgs {
     /// The channel
-    #[arg(required = true)]
+    #[arg(required = true, value_parser = reference())]
     channel: Option<String>,
     /// The role that whoever joins gets: reader, member, moderator, admin [default: member]
     #[arg(long, value_name = "ROLE")]
@@ -45,6 +45,7 @@ pub(crate) enum InviteVerb {
         #[arg(value_parser = reference())]
         channel: String,
         /// The link, or the beginning of the invite's id
+        #[arg(value_parser = reference())]
         invite: String,
     },
 }

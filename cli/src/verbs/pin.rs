@@ -2,12 +2,14 @@
 
 use clap::Args;
 
+use crate::args::reference;
 use crate::verbs::{Outcome, Session};
 
 /// Pins a message.
 #[derive(Debug, Args)]
 pub(crate) struct PinArgs {
     /// The message
+    #[arg(value_parser = reference())]
     id: String,
     /// Unpin it
     #[arg(long)]
@@ -18,6 +20,7 @@ pub(crate) struct PinArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PinsArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
 }
 

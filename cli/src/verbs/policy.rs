@@ -7,12 +7,14 @@ use kith_api::policy::{History, PolicyChange, PolicyRequest};
 use kith_api::right::Right;
 use kith_api::role::Role;
 
+use crate::args::reference;
 use crate::verbs::{Outcome, Session};
 
 /// Shows what holds in a channel, or changes it.
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
     /// What to change; everything is listed if nothing is said
     #[command(subcommand)]

@@ -23,10 +23,10 @@ pub(crate) struct ReadArgs {
     )]
     limit: u32,
     /// End the page before this message
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = reference())]
     before: Option<String>,
     /// Read the thread of this message
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = reference())]
     thread: Option<String>,
     /// Mark what is shown as read
     #[arg(long)]
@@ -40,7 +40,7 @@ pub(crate) struct MarkArgs {
     #[arg(value_parser = reference())]
     channel: String,
     /// The messages; all of the channel if none is named
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = reference())]
     ids: Vec<String>,
 }
 

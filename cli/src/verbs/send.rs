@@ -17,10 +17,10 @@ pub(crate) struct SendArgs {
     #[arg(allow_negative_numbers = true)]
     text: String,
     /// The message that it answers
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = reference())]
     reply_to: Option<String>,
     /// The message whose thread it goes to
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = reference())]
     thread: Option<String>,
     /// Announce it: it is shown to everybody as something to take note of
     #[arg(long)]

@@ -7,6 +7,7 @@ use kith_api::Client;
 use kith_api::event::{Event, EventsQuery, Happened};
 use kith_api::id::ChannelId;
 
+use crate::args::reference;
 use crate::output::event::Located;
 use crate::verbs::{Outcome, Session};
 
@@ -14,6 +15,7 @@ use crate::verbs::{Outcome, Session};
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
     /// Only what happens in this channel
+    #[arg(value_parser = reference())]
     channel: Option<String>,
     /// Begin after the event with this cursor
     #[arg(long, value_name = "CURSOR")]

@@ -6,6 +6,7 @@ use kith_api::verify::Difference;
 use kith_api::why::AuditQuery;
 use kith_crdt::limits::PAGE_MAX;
 
+use crate::args::reference;
 use crate::output::progress::with_progress;
 use crate::verbs::{Outcome, Session};
 
@@ -15,18 +16,22 @@ pub(crate) enum WhyVerb {
     /// Explain why somebody is what they are in a channel
     Member {
         /// The channel
+        #[arg(value_parser = reference())]
         channel: String,
         /// Their name, or the beginning of their account id
+        #[arg(value_parser = reference())]
         account: String,
     },
     /// Explain why a message is shown, or is not
     Message {
         /// The message
+        #[arg(value_parser = reference())]
         id: String,
     },
     /// Explain why something that was done counts, or does not
     Denied {
         /// The beginning of its op's id, as `kith audit` and `kith why member` print it
+        #[arg(value_parser = reference())]
         op: String,
     },
 }
@@ -35,6 +40,7 @@ pub(crate) enum WhyVerb {
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
 }
 
@@ -42,6 +48,7 @@ pub(crate) struct VerifyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     /// The channel
+    #[arg(value_parser = reference())]
     channel: String,
     /// How many entries, 500 at most
     #[arg(
@@ -52,10 +59,10 @@ pub(crate) struct AuditArgs {
     )]
     limit: u32,
     /// End the page before this op
-    #[arg(long, value_name = "OP")]
+    #[arg(long, value_name = "OP", value_parser = reference())]
     before: Option<String>,
     /// Only what this account did, or what was done about it
-    #[arg(long, value_name = "ACCOUNT")]
+    #[arg(long, value_name = "ACCOUNT", value_parser = reference())]
     account: Option<String>,
 }
 

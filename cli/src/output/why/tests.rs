@@ -368,6 +368,14 @@ aibaeaqc  2026-11-20 09:05:00  Ana (owner) removed Ben
     );
 }
 
+#[test]
+fn a_name_cannot_pass_for_a_part_of_the_sentence() {
+    let ana = "Ana” (owner) removed “Ben";
+    assert_eq!(who(None, ana, None), "“Ana\" (owner) removed \"Ben”");
+    let removed = step(1, ana, Deed::Remove);
+    assert!(shown(std::slice::from_ref(&removed)).contains("Ben” (owner) removed “Ben”"));
+}
+
 proptest! {
     #[test]
     fn no_name_or_text_of_others_reaches_the_terminal_raw(text in "[\u{0}-\u{a0}\u{2020}-\u{2070}a-z]{0,12}") {
