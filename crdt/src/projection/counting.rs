@@ -3,8 +3,11 @@
 //! 1. **Everybody has the rights of the time at which they wrote.** A message is shown if its
 //!    author then had the right to write; a claim counts if its author then had the right that it
 //!    takes. Whoever is given another role later, or muted, said before what they said.
-//! 2. What is one's own one may always take back.
-//! 3. What a removal hides (`control/roster/sanctions.rs`) is neither shown nor counted.
+//! 2. What is one's own one may always take back, whatever one's role, and also while muted: it
+//!    takes away and adds nothing.
+//! 3. What a removal hides (`control/roster/sanctions.rs`) is neither shown nor counted. A deletion
+//!    of one's own is no exception: whether nodes have the entries that a removal hides depends on
+//!    when they heard of it, so nothing shown may.
 
 use super::against::Against;
 use super::claims::{self, Claim, ClaimKind, Original, Rendered};
@@ -59,14 +62,18 @@ pub fn against_claim(
     };
     let right = match claim.kind {
         ClaimKind::Edit if account != original.author => return Some(Against::NotTheirs),
-        ClaimKind::Edit => Right::Write,
-        ClaimKind::Reaction { .. } => Right::React,
-        ClaimKind::Pin { .. } => Right::Pin,
-        ClaimKind::Deletion if account == original.author => return None,
-        ClaimKind::Deletion => Right::DeleteOthers,
+        ClaimKind::Edit => Some(Right::Write),
+        ClaimKind::Reaction { .. } => Some(Right::React),
+        ClaimKind::Pin { .. } => Some(Right::Pin),
+        ClaimKind::Deletion if account == original.author => None,
+        ClaimKind::Deletion => Some(Right::DeleteOthers),
     };
-    if let Some(why) = roster.unheard(&account, right, claim.hlc.millis()) {
-        return Some(Against::Unheard(right, why));
+    let unheard = |right: Right| {
+        let why = roster.unheard(&account, right, claim.hlc.millis())?;
+        Some(Against::Unheard(right, why))
+    };
+    if let Some(unheard) = right.and_then(unheard) {
+        return Some(unheard);
     }
     let hidden = |epoch: &EpochId| roster.hidden_by(&account, &claim.at, epoch);
     let by = hidden(&EpochId([0; 16]))?;
@@ -181,6 +188,37 @@ mod tests {
         assert_eq!(by(claim(&bob, 90, reaction())), Some(bob.account));
         let own = claim(&alice, 90, ClaimKind::Deletion);
         assert_eq!(by(own), Some(alice.account));
+    }
+
+    #[test]
+    fn one_s_own_is_taken_back_in_any_role_and_while_muted_and_not_after_a_removal() {
+        let (mut log, alice, bob) = channel();
+        let account = bob.account;
+        let role = Role::Reader;
+        log.author(&alice, Body::SetRole { account, role }, THEN)
+            .unwrap();
+        let until = THEN.plus(7_200_000);
+        log.author(&alice, Body::Mute { account, until }, THEN)
+            .unwrap();
+        let original = Original {
+            author: bob.account,
+            place: place(&bob, 1),
+        };
+        let against = |log: &ControlLog, kind| {
+            let claim = claim(&bob, 90, kind);
+            against_claim(log.roster(), &original, &claim, |_| Some(EPOCH))
+        };
+        assert!(against(&log, reaction()).is_some(), "it adds something");
+        assert!(against(&log, ClaimKind::Edit).is_some(), "so does it");
+        assert_eq!(against(&log, ClaimKind::Deletion), None);
+        let last_seen = LastSeen::new([(place(&bob, 1).log, 4)]);
+        let remove = Body::Remove { account, last_seen };
+        let by = log
+            .author(&alice, remove, THEN.plus(8_000_000))
+            .unwrap()
+            .id();
+        let hidden = Some(Against::Removed { by });
+        assert_eq!(against(&log, ClaimKind::Deletion), hidden);
     }
 
     #[test]

@@ -78,15 +78,17 @@ impl Engine {
                 at: now,
             });
         }
-        let right = if found.author == self.me {
-            Right::Write
+        // What is one's own may be taken back by whoever belongs, muted or not.
+        if found.author == self.me {
+            self.check_belongs(found.channel)?;
         } else {
-            Right::DeleteOthers
-        };
+            self.check_right(found.channel, Right::DeleteOthers)?;
+        }
         let body = reason
             .filter(|reason| !reason.is_empty())
             .map(str::as_bytes);
-        let written = self.write(now, found.channel, right, &Entry::Deletion { target }, body)?;
+        let entry = Entry::Deletion { target };
+        let written = self.write_entry(now, found.channel, &entry, body)?;
         Ok(Outcome::Written {
             message: target,
             at: written.hlc.millis(),
