@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::Timestamp;
 use crate::role::Role;
+use crate::why::Person;
 
 /// What kind of conversation a channel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -91,6 +92,10 @@ pub struct ChannelFacts {
     pub kind: ChannelKind,
     /// This account's role; none while it is joining.
     pub role: Option<Role>,
+    /// Whoever added this account to it, until this account writes anything there, if only a read
+    /// mark; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<Person>,
     /// How long messages are kept.
     pub retention: Retention,
     /// How many messages of the main timeline this account has not read: those that others wrote

@@ -36,11 +36,23 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// How many channels it has.
     pub channels: u64,
+    /// How many channels this account was added to that were not taken in, because too many are
+    /// not answered or left: at most 16 by one account, and 128 in all. Absent if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub declined: u64,
     /// How many of this device's messages are on no other device yet.
     pub pending: u64,
     /// How many damaged records have been met on this disk since the daemon started. What they
     /// held is passed over; everything else stays readable.
     pub damaged: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A device that this one is connected to.

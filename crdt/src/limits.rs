@@ -29,6 +29,15 @@ pub const DEVICES_PER_ACCOUNT: usize = 32;
 pub const CERTIFICATE_PART_MAX: usize = 4 * 1024;
 /// Channels on a node: each has a gossip topic.
 pub const CHANNELS_PER_NODE: usize = 2_000;
+/// Channels that one account may have added this one to and that it has not answered in: more than
+/// anybody needs who knows what they are adding somebody to, and few enough to be left by hand.
+pub const ADDED_BY_ONE: usize = 16;
+/// Those that all accounts together may: whoever makes up accounts must not fill what is left of
+/// [`CHANNELS_PER_NODE`] for this account's own use.
+pub const ADDED_BY_ALL: usize = 128;
+/// Channels not taken in for that reason that are remembered, so as not to fetch their control logs
+/// again and again.
+pub const ADDITIONS_DECLINED: usize = 256;
 /// Messages on one page of a timeline.
 pub const PAGE_MAX: usize = 500;
 /// Parents of a control op: a merge of that many heads at once is enough to converge.

@@ -134,6 +134,7 @@ impl Node {
             addresses: self.addresses(),
             peers: reading.peers(),
             channels: self.0.shared.channels().len() as u64,
+            declined: self.0.shared.declined(),
             pending: reading.pending(),
             damaged: self.0.reader.damage_count(),
         })

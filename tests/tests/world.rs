@@ -2,6 +2,7 @@
 
 use kith_crdt::control::Role;
 use kith_crdt::ids::{ChannelId, MessageId};
+use kith_crdt::limits::ADDED_BY_ONE;
 use kith_node::engine::{Command, MemberAct, Outcome, Refusal};
 use kith_tests::world::World;
 
@@ -463,4 +464,44 @@ fn who_is_added_without_a_link_hears_of_it_and_so_does_who_is_let_in_again() {
     world.say(1, known, "back");
     world.until_agreed(&[0, 1, 2], &known);
     assert_eq!(world.shown(2, &known), ["back"]);
+}
+
+#[test]
+fn nobody_fills_another_s_node_with_channels_by_adding_them() {
+    let mut world = World::new(2, 44);
+    let known = world.channel("general");
+    world.until_agreed(&[0, 1], &known);
+    let add = |world: &mut World, number: usize| {
+        let channel = world.make(0, &format!("{number}"));
+        let act = MemberAct::Add(Role::Member);
+        world.act(0, 1, channel, act).unwrap();
+        channel
+    };
+    let taken_in = |world: &World| world.engine(1).shared().channels().len() - 1;
+    let mut added: Vec<ChannelId> = (0..ADDED_BY_ONE).map(|n| add(&mut world, n)).collect();
+    world.until("all are taken in", |world| taken_in(world) == ADDED_BY_ONE);
+    let view = world.engine(1).shared().channel(&added[0]).unwrap();
+    assert_eq!(view.added_by, Some(world.secrets(0).account));
+
+    added.extend([100, 101].map(|n| add(&mut world, n)));
+    world.until("both are declined", |world| {
+        world.engine(1).shared().declined() == 2
+    });
+    world.pass(60_000);
+    assert_eq!(taken_in(&world), ADDED_BY_ONE);
+
+    // An answer, if only that something was read, makes room for one, and leaving for another.
+    let said = world.say(0, added[0], "are you there?");
+    world.until("it reads", |world| world.messages(1, &added[0]) == 1);
+    let (channel, messages) = (added[0], Some(vec![said]));
+    world.ask(1, Command::Mark { channel, messages }).unwrap();
+    let view = world.engine(1).shared().channel(&channel).unwrap();
+    assert_eq!(view.added_by, None);
+    world.until("another is taken in", |world| {
+        taken_in(world) == ADDED_BY_ONE + 1
+    });
+    let channel = added[1];
+    world.ask(1, Command::Leave { channel }).unwrap();
+    world.until("and the last", |world| taken_in(world) == ADDED_BY_ONE + 2);
+    assert_eq!(world.engine(1).shared().declined(), 0);
 }

@@ -46,13 +46,17 @@ impl Show for [ChannelSummary] {
 
 fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
     let facts = &summary.facts;
-    let role = match facts.state {
+    let mut role = match facts.state {
         ChannelState::Joining => "joining",
         ChannelState::Left => "left",
         ChannelState::Removed => "removed",
         ChannelState::Banned => "banned",
         ChannelState::Active => facts.role.map_or("-", |role| role.name()),
-    };
+    }
+    .to_owned();
+    if let Some(adder) = &facts.added_by {
+        role += &format!(", added by {}", adder.name);
+    }
     let last = facts.last_activity.map(|time| look.time(time));
     vec![
         Cell::new(Paint::Strong, &format!("#{}", facts.name)),
@@ -60,7 +64,7 @@ fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
         Cell::right(&unread(facts)),
         Cell::number(facts.messages),
         Cell::number(summary.members),
-        Cell::new(Paint::Plain, role),
+        Cell::new(Paint::Plain, &role),
         Cell::new(Paint::Faint, last.as_deref().unwrap_or("-")),
         Cell::new(Paint::Plain, &facts.topic),
     ]
@@ -99,6 +103,16 @@ impl Show for ChannelDetail {
             table.row(vec![
                 Cell::new(Paint::Faint, name),
                 Cell::new(Paint::Plain, &value),
+            ]);
+        }
+        if let Some(adder) = &facts.added_by {
+            let told = format!(
+                "by {}: write or `kith mark` something to stay, or `kith channel leave`",
+                adder.name
+            );
+            table.row(vec![
+                Cell::new(Paint::Faint, "added"),
+                Cell::new(Paint::Strong, &told),
             ]);
         }
         if self.damaged > 0 {

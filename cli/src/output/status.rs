@@ -36,6 +36,17 @@ impl Show for Status {
                 Cell::new(Paint::Bad, "nothing: nobody can connect to this node"),
             ]);
         }
+        if self.declined > 0 {
+            let told = format!(
+                "{} that you were added to: answer in those marked in `kith channel list`, or \
+                 leave them, and they come",
+                self.declined
+            );
+            facts.row(vec![
+                Cell::new(Paint::Faint, "not taken in"),
+                Cell::new(Paint::Plain, &told),
+            ]);
+        }
         if self.damaged > 0 {
             facts.row(vec![
                 Cell::new(Paint::Faint, "damage"),

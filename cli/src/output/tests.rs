@@ -119,6 +119,7 @@ fn facts(name: &str, topic: &str) -> ChannelFacts {
         topic: topic.into(),
         kind: ChannelKind::Group,
         role: Some(Role::Owner),
+        added_by: None,
         retention: Retention::Forever,
         unread: 3,
         unread_replies: 0,
@@ -167,6 +168,7 @@ fn status(name: &str) -> Status {
             since: at("08:00:00"),
         }],
         channels: 1,
+        declined: 0,
         pending: 0,
         damaged: 0,
     }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use kith_api::channel::{CreateChannel, UpdateChannel};
 
 use crate::args::{channel_name, reference};
+use crate::output::print_error;
 use crate::verbs::{Outcome, Session};
 
 /// What to do with channels.
@@ -46,11 +47,11 @@ pub(crate) enum ChannelVerb {
         /// Its new topic; empty for none
         topic: String,
     },
-    /// Leave a channel
+    /// Leave a channel, or several
     Leave {
-        /// The channel
-        #[arg(value_parser = reference())]
-        channel: String,
+        /// The channels
+        #[arg(value_name = "CHANNEL", required = true, value_parser = reference())]
+        channels: Vec<String>,
     },
 }
 
@@ -83,7 +84,24 @@ impl Session {
                 };
                 output.put(&client.update_channel(channel, &request).await?)
             }
-            ChannelVerb::Leave { channel } => output.put(&client.leave(channel).await?),
+            ChannelVerb::Leave { channels } => self.leave(channels).await,
         }
+    }
+
+    /// Leaves channels: each that can be left, whatever becomes of the others. The last error is
+    /// the command's.
+    async fn leave(&self, channels: &[String]) -> Outcome {
+        let mut failed = None;
+        for channel in channels {
+            match self.client.leave(channel).await {
+                Ok(left) => self.output.put(&left)?,
+                Err(error) => {
+                    if let Some(before) = failed.replace(error) {
+                        print_error(&before, self.output.is_json());
+                    }
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
     }
 }

@@ -283,6 +283,12 @@ impl Roster {
         self.members.get(account).map(|member| member.role)
     }
 
+    /// The op that let an account in, the last time if there were several.
+    pub fn admitted_by(&self, account: &AccountId) -> Option<OpId> {
+        let member = self.members.get(account)?;
+        Some(member.tenure.admitted())
+    }
+
     /// Whether an account belongs now.
     pub fn is_member(&self, account: &AccountId) -> bool {
         self.members.get(account).is_some_and(Member::is_active)

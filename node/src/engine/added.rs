@@ -5,10 +5,18 @@
 //! and asks back for the control log, which proves itself: whether this account belongs is found
 //! from the signed ops, and nobody is believed. A channel never heard of is asked after only where
 //! the peer is a member of a channel of this account's, one at a time with each.
+//!
+//! Nobody asks before they add somebody, so nobody can fill another's node with channels either: of
+//! those that one account added this one to, and that it has not answered in, there are at most
+//! [`ADDED_BY_ONE`], and [`ADDED_BY_ALL`] in all. What comes on top is not taken in until one of
+//! them is answered, by anything that is written there, if only a read mark, or left.
 
-use kith_crdt::control::{ControlLog, Inserted, VerifiedOp};
+use std::collections::BTreeSet;
+
+use kith_crdt::control::{Body, ControlLog, Inserted, VerifiedOp};
 use kith_crdt::encoding;
-use kith_crdt::ids::{ChannelId, ChannelTag, TransportKey};
+use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, TransportKey};
+use kith_crdt::limits::{ADDED_BY_ALL, ADDED_BY_ONE, ADDITIONS_DECLINED};
 use kith_crdt::sync::{Answer, ControlPull, Request};
 use kith_crdt::time::Millis;
 
@@ -17,7 +25,66 @@ use super::outstanding::Purpose;
 use super::{Engine, Timer};
 use crate::record::{ChannelRecord, What};
 
+/// Channels that this account was added to and that were not taken in.
+#[derive(Debug, Default)]
+pub(super) struct Declined {
+    tags: BTreeSet<ChannelTag>,
+    /// How many channels had no answer then.
+    unanswered: usize,
+}
+
+/// Whoever added an account to a channel, if that is how it came in.
+fn adder(control: &ControlLog, account: &AccountId) -> Option<AccountId> {
+    let roster = control.roster();
+    let admission = control.get(&roster.admitted_by(account)?)?.op();
+    let is_addition = matches!(admission.body, Body::Add { .. });
+    (is_addition && roster.is_member(account)).then_some(admission.author)
+}
+
+impl Channel {
+    /// Whoever added this account, being `me`, as long as it has written nothing here.
+    pub(super) fn added_by(&self, me: &AccountId) -> Option<AccountId> {
+        let adder = adder(&self.control, me)?;
+        let is_mine = |device| self.roster.account_of(device) == Some(*me);
+        let has_answered = self.logs.keys().any(|log| is_mine(&log.writer.device));
+        (!has_answered).then_some(adder)
+    }
+}
+
 impl Engine {
+    /// Whether one more channel may be taken in that somebody added this account to.
+    fn may_be_added_by(&self, adder: &AccountId) -> bool {
+        let unanswered = self.unanswered();
+        let by_them = unanswered.iter().filter(|other| *other == adder).count();
+        unanswered.len() < ADDED_BY_ALL && by_them < ADDED_BY_ONE
+    }
+
+    /// Whoever added this account to a channel that it has not answered in, once for each.
+    fn unanswered(&self) -> Vec<AccountId> {
+        let channels = self.channels.values();
+        channels
+            .filter_map(|channel| channel.added_by(&self.me))
+            .collect()
+    }
+
+    /// Whether a channel was declined, and would be again.
+    fn is_declined(&mut self, tag: &ChannelTag) -> bool {
+        if self.declined.tags.is_empty() {
+            return false;
+        }
+        if self.unanswered().len() < self.declined.unanswered {
+            self.declined = Declined::default();
+            self.shared.put_declined(0);
+        }
+        self.declined.tags.len() >= ADDITIONS_DECLINED || self.declined.tags.contains(tag)
+    }
+
+    fn decline(&mut self, tag: ChannelTag) {
+        self.declined.tags.insert(tag);
+        self.declined.unanswered = self.unanswered().len();
+        self.shared.put_declined(self.declined.tags.len() as u64);
+    }
+
     /// A member asked about a channel that this account is out of: it may have been let in again.
     pub(super) fn hear_again(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
         let Some(channel) = self.channels.get(&id) else {
@@ -36,7 +103,11 @@ impl Engine {
         let is_acquainted = self.channels.values().any(|channel| {
             channel.roster.is_member(&self.me) && channel.roster.by_transport(&peer).is_some()
         });
-        if is_acquainted && self.check_room().is_ok() && !self.outstanding.hearing(&peer) {
+        if is_acquainted
+            && self.check_room().is_ok()
+            && !self.outstanding.hearing(&peer)
+            && !self.is_declined(&tag)
+        {
             self.ask_about(now, tag, peer, None);
         }
     }
@@ -89,6 +160,11 @@ impl Engine {
         let id = log.channel();
         if self.channels.contains_key(&id) || self.check_room().is_err() {
             return;
+        }
+        if let Some(adder) = adder(&log, &self.me)
+            && !self.may_be_added_by(&adder)
+        {
+            return self.decline(id.tag());
         }
         let name = log.roster().name.clone();
         let record = ChannelRecord {

@@ -104,6 +104,7 @@ pub struct Engine {
     timers: Timers,
     outstanding: Outstanding,
     branches: Branches,
+    declined: added::Declined,
     stage: Stage,
     shared: Arc<Shared>,
 }
@@ -141,6 +142,7 @@ impl Engine {
             timers: Timers::default(),
             outstanding: Outstanding::default(),
             branches: Branches::default(),
+            declined: added::Declined::default(),
             stage: Stage::new(batch),
             shared: Arc::default(),
         };

@@ -2,6 +2,7 @@
 //! whole after a turn is durable. Readers never wait for a turn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use kith_crdt::control::Roster;
@@ -25,6 +26,8 @@ pub struct ChannelView {
     pub standing: Standing,
     /// Who belongs to it.
     pub roster: Arc<Roster>,
+    /// Whoever added this account, as long as it has written nothing here.
+    pub added_by: Option<AccountId>,
     /// The keys that open it.
     pub keys: Arc<Keyring>,
     /// What each device holds of it.
@@ -67,6 +70,7 @@ impl ChannelView {
             name: channel.name().to_owned(),
             standing: channel.standing(me),
             roster: Arc::clone(&channel.roster),
+            added_by: channel.added_by(me),
             keys: Arc::clone(&channel.keys),
             holds: channel.holds.clone(),
             unread: channel.unread.in_main(),
@@ -102,6 +106,7 @@ pub struct Shared {
     channels: RwLock<BTreeMap<ChannelId, Arc<ChannelView>>>,
     peers: RwLock<BTreeMap<TransportKey, Connected>>,
     began_anew: RwLock<Option<Millis>>,
+    declined: AtomicU64,
     listening: RwLock<Vec<String>>,
 }
 
@@ -119,6 +124,16 @@ impl Shared {
     /// The connected nodes.
     pub fn peers(&self) -> BTreeMap<TransportKey, Connected> {
         self.read(&self.peers).clone()
+    }
+
+    /// How many channels that this account was added to were not taken in, because too many are
+    /// not answered.
+    pub fn declined(&self) -> u64 {
+        self.declined.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn put_declined(&self, channels: u64) {
+        self.declined.store(channels, Ordering::Relaxed);
     }
 
     /// When this device last found that it is not the only continuation of what it wrote, and went

@@ -171,6 +171,9 @@ impl Reading<'_> {
                 .role(&self.me)
                 .filter(|_| channel.roster.is_member(&self.me))
                 .map(roles::shown),
+            added_by: channel
+                .added_by
+                .map(|adder| self.person(&channel.roster, adder)),
             retention: Retention::Forever,
             unread: channel.unread,
             unread_replies: channel.unread_replies(),
