@@ -1,7 +1,7 @@
 //! Channels: what a list shows of each, what one shows of itself, and the requests that change
 //! them.
 
-use crate::id::{AccountId, ChannelId, DeviceId};
+use crate::id::{AccountId, ChannelId, DeviceId, MessageId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -133,6 +133,10 @@ pub struct ChannelDetail {
     /// Where this account's history begins: what is older was written before it came, and is not
     /// for it to read. Null if it may read everything.
     pub history_begins: Option<Timestamp>,
+    /// Threads with unread replies whose first message was written before this account came, and
+    /// is not for it to read; absent if there are none. The replies are, by the thread's id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begun_before: Vec<MessageId>,
     /// Whether this device holds what the others hold.
     pub sync: SyncState,
     /// A digest of everything held; equal on nodes that hold the same.

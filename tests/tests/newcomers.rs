@@ -296,3 +296,35 @@ fn who_may_make_no_key_goes_on_under_an_old_one() {
     assert_eq!(marked, Ok(kith_node::engine::Outcome::Marked(1)));
     world.until_agreed(&[0, 1], &channel);
 }
+
+#[test]
+fn replies_in_a_thread_that_began_before_are_read_counted_and_marked() {
+    let mut world = World::new(2, 68);
+    let channel = world.make(0, "general");
+    let root = world.say(0, channel, "before");
+    set(&mut world, channel, Policy::History(History::FromJoining));
+    world.join(0, 1, channel).unwrap();
+    world.until_agreed(&[0, 1], &channel);
+    let reply = |text: &str| Command::Send {
+        channel,
+        text: text.into(),
+        reply_to: None,
+        thread: Some(root),
+        announce: false,
+    };
+    world.ask(0, reply("and now")).unwrap();
+    world.until("the reply is there", |world| {
+        world.unread_replies(1, &channel) == 1
+    });
+    assert_eq!(world.page(1, &channel, None), []);
+    let thread = world.page(1, &channel, Some(&root));
+    assert_eq!(thread[0].text.as_deref(), Some("and now"));
+    world.ask(1, reply("so it is")).unwrap();
+    let messages = Some(vec![thread[0].id.0]);
+    let marked = world.ask(1, Command::Mark { channel, messages });
+    assert_eq!(marked, Ok(kith_node::engine::Outcome::Marked(1)));
+    assert_eq!(world.unread_replies(1, &channel), 0);
+    world.until_agreed(&[0, 1], &channel);
+    assert_eq!(world.page(0, &channel, Some(&root)).len(), 2);
+    assert!(world.ask(1, reply("")).is_err());
+}

@@ -19,8 +19,9 @@ mod why;
 
 use std::io::{self, Write};
 
+use kith_api::ApiError;
+use kith_api::channel::ChannelDetail;
 use kith_api::error::ErrorBody;
-use kith_api::{ApiError, Timestamp};
 use serde::Serialize;
 
 pub(crate) use self::json::to_line;
@@ -65,12 +66,35 @@ impl Output {
     }
 
     /// Says above the oldest page where history begins for this account, if it does not begin with
-    /// the channel.
-    pub(crate) fn put_history_begins(&self, begins: Option<Timestamp>) -> Result<(), ApiError> {
-        let Some(begins) = begins else { return Ok(()) };
+    /// the channel, and names the threads that began before and have something unread.
+    pub(crate) fn put_history_begins(
+        &self,
+        channel: &ChannelDetail,
+        typed: &str,
+    ) -> Result<(), ApiError> {
+        let Some(begins) = channel.history_begins else {
+            return Ok(());
+        };
         let begins = self.look.full_time(begins);
-        let line = format!("history begins at {begins}: what is older was written before you came");
-        print(&(self.look.paint(Paint::Faint, line) + "\n"))
+        self.put_note(&format!(
+            "history begins at {begins}: what is older was written before you came"
+        ))?;
+        for thread in &channel.begun_before {
+            self.put_note(&format!(
+                "replies in a thread that began before are unread: `kith read {typed} --thread {}`",
+                message::short(thread)
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// Says above a thread that it began with a message which is not shown here.
+    pub(crate) fn put_thread_begins(&self) -> Result<(), ApiError> {
+        self.put_note("the message that this thread began with is not for you to read")
+    }
+
+    fn put_note(&self, note: &str) -> Result<(), ApiError> {
+        print(&(self.look.paint(Paint::Faint, clean::clean(note)) + "\n"))
     }
 
     /// Prints a list of results: one line each for programs, one page for people.

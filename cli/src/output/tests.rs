@@ -141,6 +141,7 @@ fn detail(name: &str) -> ChannelDetail {
             devices: 2,
         }],
         history_begins: Some(at("08:00:00")),
+        begun_before: Vec::new(),
         sync: SyncState {
             up_to_date: Some(true),
             as_of: Some(at("11:00:00")),

@@ -1,6 +1,7 @@
 //! `kith read` and `kith mark`.
 
 use clap::Args;
+use kith_api::ErrorCode;
 use kith_api::channel::MarkRead;
 use kith_api::message::PageQuery;
 use kith_crdt::limits::PAGE_MAX;
@@ -53,10 +54,9 @@ impl Session {
             thread: args.thread.clone(),
         };
         let page = self.client.page(&args.channel, &query).await?;
-        let reaches_back = page.len() < args.limit as usize && args.thread.is_none();
+        let reaches_back = page.len() < args.limit as usize;
         if reaches_back && !self.output.is_json() {
-            let channel = self.client.channel(&args.channel).await?;
-            self.output.put_history_begins(channel.history_begins)?;
+            self.tell_beginning(args).await?;
         }
         self.output.put_each(&page)?;
         if args.mark && !page.is_empty() {
@@ -65,6 +65,22 @@ impl Session {
             self.client.mark(&args.channel, &MarkRead { ids }).await?;
         }
         Ok(())
+    }
+
+    /// Says above the oldest page of a channel or a thread where it begins for this account, if
+    /// that is not where it began.
+    async fn tell_beginning(&self, args: &ReadArgs) -> Outcome {
+        let Self { client, output } = self;
+        match &args.thread {
+            None => {
+                let channel = client.channel(&args.channel).await?;
+                output.put_history_begins(&channel, &args.channel)
+            }
+            Some(thread) => match client.message(thread).await {
+                Err(error) if error.code == ErrorCode::NotFound => output.put_thread_begins(),
+                _ => Ok(()),
+            },
+        }
     }
 
     /// Marks messages as read.

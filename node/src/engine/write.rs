@@ -7,6 +7,7 @@ use kith_crdt::law::Law;
 use kith_crdt::limits::TEXT_MAX_CHARS;
 use kith_crdt::segment::{ANNOUNCEMENT, Entry, Message};
 use kith_crdt::time::{Hlc, Millis};
+use kith_store::Line;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::Engine;
@@ -34,8 +35,13 @@ impl Engine {
         message: Message,
     ) -> Result<Outcome, Refusal> {
         check_message_text(text)?;
-        for target in message.reply_to.iter().chain(&message.thread) {
-            self.check_target_in(channel, target)?;
+        if let Some(answered) = &message.reply_to {
+            self.check_target_in(channel, answered)?;
+        }
+        if let Some(thread) = &message.thread
+            && !self.has_replies(channel, thread)
+        {
+            self.check_target_in(channel, thread)?;
         }
         if message.form == ANNOUNCEMENT {
             self.check_right(channel, Right::MentionAll)?;
@@ -210,6 +216,14 @@ impl Engine {
             ));
         };
         Ok(role)
+    }
+
+    /// Whether replies to a message are here. The message itself may be from before this account
+    /// came.
+    fn has_replies(&self, channel: ChannelId, thread: &MessageId) -> bool {
+        let line = Line::thread(&channel, thread);
+        let lengths = self.store.reader().view().lengths(&[line]);
+        lengths.iter().any(|length| *length > 0)
     }
 
     fn check_target_in(&self, channel: ChannelId, target: &MessageId) -> Result<(), Refusal> {

@@ -18,16 +18,17 @@ impl Node {
     /// [`ApiError`] if the text is out of bounds or this account may not write.
     pub async fn send(&self, reference: &str, request: SendMessage) -> Result<Sent, ApiError> {
         let reading = self.reading();
-        let channel = reading.find_channel(reference)?.id;
-        let message = |reference: Option<String>| -> Result<Option<MessageId>, ApiError> {
-            reference
-                .map(|reference| reading.find_message(&reference).map(|(id, _, _)| id))
-                .transpose()
-        };
+        let view = reading.find_channel(reference)?;
+        let answered = request
+            .reply_to
+            .map(|answered| reading.find_message(&answered));
+        let thread = request
+            .thread
+            .map(|thread| reading.find_thread(&view, &thread));
         let command = Command::Send {
-            channel,
-            reply_to: message(request.reply_to)?,
-            thread: message(request.thread)?,
+            channel: view.id,
+            reply_to: answered.transpose()?.map(|(id, _, _)| id),
+            thread: thread.transpose()?,
             announce: request.announce,
             text: request.text,
         };

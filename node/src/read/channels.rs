@@ -45,6 +45,11 @@ impl Reading<'_> {
             facts: self.facts(channel),
             members: self.members(channel),
             history_begins: channel.history_begins.map(Into::into),
+            begun_before: self
+                .begun_before(channel)
+                .into_iter()
+                .map(Into::into)
+                .collect(),
             sync: self.sync_state(channel),
             digest: kith_crdt::ids::base32(&channel.digest),
             damaged,

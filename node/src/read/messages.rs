@@ -42,7 +42,7 @@ impl Reading<'_> {
             )));
         }
         let line = match &query.thread {
-            Some(root) => Line::thread(&channel.id, &self.in_channel(channel, root)?.id),
+            Some(root) => Line::thread(&channel.id, &self.find_thread(channel, root)?),
             None => Line::main(&channel.id),
         };
         let mut before = match &query.before {

@@ -13,6 +13,7 @@ pub(crate) mod policy;
 mod references;
 pub(crate) mod roles;
 mod steps;
+mod threads;
 pub(crate) mod verify;
 mod why;
 
