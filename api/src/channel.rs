@@ -104,7 +104,7 @@ pub struct ChannelFacts {
     /// How many replies in threads this account has not read, by the same rule. Each thread's own
     /// number stands at the message that it belongs to.
     pub unread_replies: u64,
-    /// How many messages are here, those in threads and those deleted among them.
+    /// How many messages are here and shown, those in threads and those deleted among them.
     pub messages: u64,
     /// When the newest message was written.
     pub last_activity: Option<Timestamp>,

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Timestamp;
+use crate::id::OpId;
 use crate::reaction::Reactions;
+use crate::why::RuleInfo;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -88,6 +90,10 @@ pub struct Message {
     /// Why it was deleted, in the words of whoever did; absent unless they gave a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why nobody but its author is shown it; absent where everybody is. It is told on the devices
+    /// of its author alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Hidden>,
     /// Whether it is pinned.
     pub pinned: bool,
     /// Who pinned it; absent unless it is pinned.
@@ -97,7 +103,7 @@ pub struct Message {
     pub reply_to: Option<MessageId>,
     /// The message whose thread it is in.
     pub thread: Option<MessageId>,
-    /// How many messages its own thread has.
+    /// How many messages its own thread shows.
     pub replies: u64,
     /// How many of those this account has not read: they are others' and not deleted.
     pub unread_replies: u64,
@@ -112,6 +118,18 @@ pub struct Message {
     pub expires_at: Option<Timestamp>,
     /// The accounts it names.
     pub mentions: Vec<AccountId>,
+}
+
+/// Why a message is shown to nobody but its author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hidden {
+    /// The rule.
+    pub rule: RuleInfo,
+    /// What is the matter, in a few words.
+    pub reason: String,
+    /// The op because of which; absent if it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<OpId>,
 }
 
 /// Who deleted a message, and when.
@@ -289,6 +307,7 @@ pub(crate) mod tests {
             deleted: false,
             deleted_by: None,
             reason: None,
+            hidden: None,
             pinned: false,
             pinned_by: None,
             reply_to: None,

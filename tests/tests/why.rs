@@ -130,6 +130,13 @@ fn who_was_removed_meanwhile_and_what_of_it_counts_is_told_alike_everywhere() {
         );
         assert_eq!(why["steps"][0]["op"], apart.removed.as_str());
         assert_eq!(why["signature_holds"], true);
+        let refused = home.fails(&["show", &apart.late], NOT_FOUND);
+        let command = format!("`kith why message {}`", &apart.late[..8]);
+        for told in ["is hidden: whoever removed its author", "rule M3", &command] {
+            assert!(refused.message.contains(told), "{}", refused.message);
+        }
+        home.fails(&["react", &apart.late, "👍"], NOT_FOUND);
+        assert_eq!(home.json(&["channel", "show", "garden"])["messages"], 1);
         let why = home.json(&["why", "message", &apart.early]);
         assert_eq!(
             (&why["showing"], &why["role"]),
@@ -281,6 +288,19 @@ fn who_was_away_when_they_were_removed_finds_out_why() {
         ben.json(&["channel", "show", "garden"])["topic"],
         "what grows where"
     );
+    // He sees that nobody heard him.
+    let read = ben.lines(&["read", "garden"]);
+    assert_eq!(texts(&read), ["early", "late"]);
+    assert_eq!(read[0].get("hidden"), None);
+    assert_eq!(read[1]["hidden"]["rule"]["number"], "M3");
+    assert_eq!(read[1]["hidden"]["because"], apart.removed.as_str());
+    let told = ben.plain(&["read", "garden"]);
+    assert!(
+        told.contains("hidden from the others: whoever removed"),
+        "{told}"
+    );
+    let told = ben.plain(&["show", &apart.late]);
+    assert!(told.contains("`kith why message"), "{told}");
     // What he did meanwhile does not count for him either.
     let why = ben.json(&["why", "denied", &apart.promoted]);
     assert_eq!(why["verdict"], "void");

@@ -114,6 +114,9 @@ fn details(message: &Message, occasion: Occasion) -> Vec<String> {
     if message.kind == MessageKind::Announcement && !message.deleted {
         details.push("announcement".to_owned());
     }
+    if let Some(hidden) = &message.hidden {
+        details.push(format!("hidden from the others: {}", clean(&hidden.reason)));
+    }
     if message.pinned {
         details.push("pinned".to_owned());
     }
@@ -171,6 +174,20 @@ impl Show for MessageDetail {
             table.row(vec![
                 Cell::new(Paint::Faint, "deleted"),
                 Cell::new(Paint::Plain, &look.full_time(by.at)),
+            ]);
+        }
+        if let Some(hidden) = &message.hidden {
+            let rule = &hidden.rule;
+            let told = format!(
+                "from the others: {} (rule {} {}); `kith why message {}` says more",
+                hidden.reason,
+                rule.number,
+                rule.name,
+                short(&message.id)
+            );
+            table.row(vec![
+                Cell::new(Paint::Faint, "hidden"),
+                Cell::new(Paint::Bad, &told),
             ]);
         }
         if let Some(by) = &message.pinned_by {

@@ -67,6 +67,7 @@ fn message(byte: u8, name: &str, text: &str) -> Message {
         edited: false,
         deleted: false,
         deleted_by: None,
+        hidden: None,
         pinned: false,
         pinned_by: None,
         reason: None,

@@ -253,7 +253,55 @@ mod tests {
             )
         };
         assert_eq!([4, 5].map(shown), [true, false]);
-        assert!(!roster.always_may(&bob.account, Right::Write));
-        assert!(roster.always_may(&alice.account, Right::Write));
+    }
+
+    #[test]
+    fn a_log_counts_without_a_look_into_it_if_nothing_was_done_about_its_author_that_day() {
+        let (mut log, alice, bob) = channel();
+        let on = |day: u32, seq| {
+            let mut place = place(&bob, seq);
+            let today = Hlc::at(THEN).window(24).0;
+            place.log.segment.window = Window(today + 24 * day - 24);
+            place
+        };
+        let counts = |log: &ControlLog| {
+            let days = [0, 1, 2, 3].map(|day| {
+                let roster = log.roster();
+                roster.counts_up_to(&bob.account, Right::Write, &on(day, 4))
+            });
+            days.map(u8::from)
+        };
+        assert_eq!(counts(&log), [1, 1, 1, 1]);
+        let account = bob.account;
+        let until = THEN.plus(7_200_000);
+        log.author(&alice, Body::Mute { account, until }, THEN)
+            .unwrap();
+        assert_eq!(counts(&log), [1, 0, 1, 1], "the day of the mute");
+        let last_seen = LastSeen::new([(on(0, 1).log, 3), (on(1, 1).log, 4), (on(2, 1).log, 9)]);
+        let remove = Body::Remove { account, last_seen };
+        log.author(&alice, remove, THEN.plus(8_000_000)).unwrap();
+        assert_eq!(counts(&log), [0, 0, 1, 0], "what the remover had");
+        let everybody = log.roster();
+        assert!(everybody.counts_up_to(&alice.account, Right::Write, &on(3, 4)));
+        let nobody = AccountId([0; 32]);
+        assert!(!everybody.counts_up_to(&nobody, Right::Write, &on(1, 1)));
+    }
+
+    #[test]
+    fn a_log_of_a_day_on_which_a_right_or_a_role_changed_is_looked_into() {
+        let (mut log, alice, bob) = channel();
+        let counts = |log: &ControlLog, right| {
+            let roster = log.roster();
+            let mut day = place(&bob, 1);
+            day.log.segment.window = Hlc::at(THEN).window(24);
+            roster.counts_up_to(&bob.account, right, &day)
+        };
+        assert!(counts(&log, Right::Write));
+        assert!(!counts(&log, Right::DeleteOthers), "not all day");
+        let right = Right::Write;
+        let least = Role::Admin;
+        let policy = Body::Policy(crate::control::Policy::Right { right, least });
+        log.author(&alice, policy, THEN.plus(9_000_000)).unwrap();
+        assert!(!counts(&log, Right::Write), "not all day");
     }
 }

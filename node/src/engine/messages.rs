@@ -1,15 +1,16 @@
 //! What is done to a message that is there: it is edited, deleted, reacted to, marked as read.
 
 use kith_crdt::control::Right;
-use kith_crdt::ids::{AccountId, ChannelId, LogId, MessageId};
+use kith_crdt::ids::{AccountId, ChannelId, LogId, MessageId, Place};
 use kith_crdt::law::Law;
 use kith_crdt::limits::{EMOJI_PER_MESSAGE, SEEN_RANGES_MAX, TOPIC_MAX_CHARS};
-use kith_crdt::projection::{Original, Rendered};
+use kith_crdt::projection::{Original, Rendered, against_message};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::{self, Entry, SeenRange};
 use kith_crdt::time::Millis;
 
 use super::Engine;
+use super::channel::Channel;
 use super::effect::{Outcome, Refusal};
 use super::texts::check_line;
 use super::write::{check_message_text, no_channel};
@@ -192,6 +193,31 @@ impl Engine {
             .collect())
     }
 
+    /// Checks that a message is shown to this account.
+    fn check_shown(
+        &self,
+        channel: &Channel,
+        author: AccountId,
+        place: Place,
+    ) -> Result<(), Refusal> {
+        let roster = &channel.roster;
+        if author == self.me || roster.counts_up_to(&author, Right::Write, &place) {
+            return Ok(());
+        }
+        let reader = self.store.reader();
+        let Some(envelope) = claims::envelope(&reader.view(), &channel.id, place) else {
+            return Ok(());
+        };
+        let written = (&place, envelope.header.hlc);
+        match against_message(roster, &author, written, &envelope.header.epoch) {
+            None => Ok(()),
+            Some(against) => Err(Refusal::NotFound(format!(
+                "the message is hidden: {}; `kith why message` says more",
+                against.reason()
+            ))),
+        }
+    }
+
     /// Finds a message and what has become of it.
     pub(super) fn target(&mut self, target: &MessageId) -> Result<Target, Refusal> {
         let reader = self.store.reader();
@@ -202,6 +228,7 @@ impl Engine {
         let author = roster
             .account_of(&place.log.writer.device)
             .ok_or_else(not_found)?;
+        self.check_shown(&self.channels[&id], author, place)?;
         let original = Original { author, place };
         let about = claims::about(&view, &id, target);
         let rendered = claims::render(&view, (&id, roster), &original, &about);

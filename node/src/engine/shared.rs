@@ -36,8 +36,12 @@ pub struct ChannelView {
     pub unread: u64,
     /// Those in threads.
     pub unread_threads: Arc<Places>,
-    /// Messages in all.
+    /// Messages that are shown, in threads or not.
     pub messages: u64,
+    /// Messages that are here and not shown: of others, by what was done about them.
+    pub hidden: u64,
+    /// Those of them that are in threads.
+    pub hidden_threads: Places,
     /// The time of the newest message.
     pub last_activity: Option<Millis>,
     /// Equal on nodes that hold the same.
@@ -65,6 +69,7 @@ impl ChannelView {
             .filter(|(log_id, _)| log_id.writer.device == *device)
             .map(|(log_id, log)| pending_of(channel, log_id, &log.messages))
             .sum();
+        let hidden = channel.hidden().map(|(_, hidden)| hidden.len()).sum();
         Self {
             id: channel.id,
             name: channel.name().to_owned(),
@@ -75,7 +80,13 @@ impl ChannelView {
             holds: channel.holds.clone(),
             unread: channel.unread.in_main(),
             unread_threads: channel.unread.in_threads(),
-            messages: channel.messages,
+            messages: channel.messages.saturating_sub(hidden),
+            hidden,
+            hidden_threads: channel
+                .hidden()
+                .map(|(log, hidden)| (log.id, hidden.intersect(&log.threaded)))
+                .filter(|(_, hidden)| !hidden.is_empty())
+                .collect(),
             last_activity: channel.last_activity,
             digest: channel.digest(),
             pending,

@@ -1,9 +1,12 @@
-//! What this account has not read of a channel.
+//! What this account has not read of a channel, and what of it is not shown here.
 //!
 //! A message counts once it is here, if somebody else wrote it, this account has not marked it as
 //! read, and it is shown: not deleted, and not hidden by what was done about its author. It counts
 //! where it can be seen: to the channel if it is in the main timeline, to its thread if it is in
 //! one, and never to both.
+//!
+//! A message that is hidden is no message to anybody but its author, who is shown that it is; so it
+//! is not counted among the messages of the channel either.
 //!
 //! That somebody wants a message deleted is kept with its log; whether that counts is weighed when
 //! it comes and whenever the roster changes, by the rules by which the message is shown.
@@ -35,6 +38,7 @@ pub(super) struct Unread {
     main: Places,
     threads: Arc<Places>,
     deleted: Places,
+    /// Messages of others that are not shown, read or not.
     hidden: Places,
 }
 
@@ -101,21 +105,24 @@ impl Channel {
 
     /// Counts everything anew, as the store has it and the roster is.
     pub(super) fn count_all_unread(&mut self, view: &View<'_>, me: &AccountId) {
-        let asked: Vec<Place> = self
-            .logs
-            .values()
-            .flat_map(|log| log.deletions.iter().map(|seq| log.id.place(seq)))
-            .collect();
         self.unread = Unread::default();
-        for place in asked {
+        for place in self.deletions_asked_for() {
             let deletions = stored_deletions(view, &self.id, place);
             self.weigh(place, &deletions);
         }
         let logs: Vec<LogId> = self.logs.keys().copied().collect();
         for log_id in logs {
-            self.weigh_shown(view, &log_id);
+            self.weigh_shown(view, &log_id, me);
             self.count_unread(&log_id, me);
         }
+    }
+
+    /// The messages that somebody wants deleted.
+    fn deletions_asked_for(&self) -> Vec<Place> {
+        let asked = self.logs.values();
+        asked
+            .flat_map(|log| log.deletions.iter().map(|seq| log.id.place(seq)))
+            .collect()
     }
 
     /// Decides whether a message is deleted, with these deletions of it.
@@ -134,39 +141,60 @@ impl Channel {
         }
     }
 
-    /// Decides which of the messages of a log that this account has not read are hidden, as the
-    /// store has them. Only those of authors about whom something was done are looked at.
-    fn weigh_shown(&mut self, view: &View<'_>, log_id: &LogId) {
-        let (Some(log), Some(author)) = (
-            self.logs.get(log_id),
-            self.roster.account_of(&log_id.writer.device),
-        ) else {
+    /// Decides which messages of a log are hidden, as the store has them. They are looked at only
+    /// where something was done about their author that may concern them.
+    fn weigh_shown(&mut self, view: &View<'_>, log_id: &LogId, me: &AccountId) {
+        let Some(log) = self.logs.get(log_id) else {
             return;
         };
-        let mut hidden = Ranges::new();
-        if !self.roster.always_may(&author, Right::Write) {
-            let seen = self.own_seen.get(log_id).cloned().unwrap_or_default();
-            for seq in log.messages.minus(&seen).iter() {
-                let place = log_id.place(seq);
-                let shown = claims::envelope(view, &self.id, place).is_none_or(|envelope| {
-                    let (hlc, epoch) = (envelope.header.hlc, envelope.header.epoch);
-                    projection::is_shown(&self.roster, &author, (&place, hlc), &epoch)
-                });
-                if !shown {
-                    hidden.insert(seq);
-                }
-            }
-        }
+        let hidden = match self.roster.account_of(&log_id.writer.device) {
+            // Whose it is may become known.
+            None => log.messages.clone(),
+            Some(author) if author == *me => Ranges::new(),
+            Some(author) => self.hidden_in(view, log, &author),
+        };
         put(&mut self.unread.hidden, log_id, hidden);
     }
 
+    fn hidden_in(&self, view: &View<'_>, log: &Log, author: &AccountId) -> Ranges {
+        let mut hidden = Ranges::new();
+        let last = log.id.place(log.head);
+        if self.roster.counts_up_to(author, Right::Write, &last) {
+            return hidden;
+        }
+        let before = self.unread.hidden.get(&log.id);
+        for seq in log.messages.iter() {
+            let place = log.id.place(seq);
+            let is_hidden = match claims::envelope(view, &self.id, place) {
+                Some(envelope) => {
+                    let (hlc, epoch) = (envelope.header.hlc, envelope.header.epoch);
+                    !projection::is_shown(&self.roster, author, (&place, hlc), &epoch)
+                }
+                // It came in this very turn, and was weighed then.
+                None => before.is_some_and(|before| before.contains(seq)),
+            };
+            if is_hidden {
+                hidden.insert(seq);
+            }
+        }
+        hidden
+    }
+
+    /// Messages that are here and not shown, by the logs they are in.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = (&Log, Ranges)> {
+        self.unread.hidden.iter().filter_map(|(log_id, hidden)| {
+            let log = self.logs.get(log_id)?;
+            Some((log, log.messages.intersect(hidden)))
+        })
+    }
+
     /// Decides whether a message that has just come is hidden.
-    fn note_shown(&mut self, spot: Spot) {
+    fn note_shown(&mut self, spot: Spot, me: &AccountId) {
         let log_id = spot.place.log;
         let author = self.roster.account_of(&log_id.writer.device);
-        let hidden = author.is_some_and(|author| {
+        let hidden = author.is_none_or(|author| {
             let at = (&spot.place, spot.hlc);
-            !projection::is_shown(&self.roster, &author, at, &spot.epoch)
+            author != *me && !projection::is_shown(&self.roster, &author, at, &spot.epoch)
         });
         if hidden {
             let numbers = self.unread.hidden.entry(log_id).or_default();
@@ -198,7 +226,7 @@ impl Engine {
         self.stage.placed.insert(message, (id, place));
         self.stage.recount.insert((id, place.log));
         if let Some(channel) = self.channels.get_mut(&id) {
-            channel.note_shown(spot);
+            channel.note_shown(spot, &self.me);
         }
         if self.may_be_unread(id, place) && !self.deletions(id, &message, place).is_empty() {
             self.mark_deletion(id, &message, place);
@@ -248,23 +276,21 @@ impl Engine {
         let judged_otherwise: Vec<LogId> = channel
             .logs
             .keys()
-            .filter(|log_id| {
-                let author = channel.roster.account_of(&log_id.writer.device);
-                let same = |author| before.judges_alike(&channel.roster, author, Right::Write);
-                author.as_ref().is_some_and(|author| !same(author))
-            })
+            .filter(|log_id| !before.judges_log_alike(&channel.roster, log_id, Right::Write))
             .copied()
             .collect();
         for log_id in judged_otherwise {
-            channel.weigh_shown(&reader.view(), &log_id);
+            channel.weigh_shown(&reader.view(), &log_id, &self.me);
         }
-        let asked: Vec<Place> = channel
+        // Only somebody who has written something here can have deleted anything.
+        let deletes_otherwise = channel
             .logs
-            .values()
-            .flat_map(|log| log.deletions.iter().map(|seq| log.id.place(seq)))
-            .collect();
-        for place in asked {
-            self.mark_deletion(id, &place.message_id(&id), place);
+            .keys()
+            .any(|log_id| !before.judges_log_alike(&channel.roster, log_id, Right::DeleteOthers));
+        if deletes_otherwise {
+            for place in channel.deletions_asked_for() {
+                self.mark_deletion(id, &place.message_id(&id), place);
+            }
         }
         // Whose a log is may have become known only now.
         if let Some(channel) = self.channels.get(&id) {

@@ -85,10 +85,10 @@ impl Node {
     /// [`ApiError`] if the reference means none or several.
     pub async fn message(&self, reference: &str) -> Result<MessageDetail, ApiError> {
         let reading = self.reading();
-        let (id, channel, place) = reading.find_message(reference)?;
+        let (_, channel, place) = reading.find_message(reference)?;
         reading
             .message_detail(&channel, place)
-            .ok_or_else(|| cannot_be_read(&id))
+            .ok_or_else(|| reading.not_shown(&channel, place))
     }
 
     /// Replaces the text of an own message.
@@ -131,10 +131,10 @@ impl Node {
     /// [`ApiError`] if the reference means none or several.
     pub async fn history(&self, reference: &str) -> Result<Vec<Version>, ApiError> {
         let reading = self.reading();
-        let (id, channel, place) = reading.find_message(reference)?;
+        let (_, channel, place) = reading.find_message(reference)?;
         reading
             .history(&channel, place)
-            .ok_or_else(|| cannot_be_read(&id))
+            .ok_or_else(|| reading.not_shown(&channel, place))
     }
 
     /// Adds or removes an own reaction.
@@ -161,10 +161,6 @@ impl Node {
         let (_, channel, place) = reading.find_message(&target.to_string())?;
         reading
             .message(&channel, place)
-            .ok_or_else(|| cannot_be_read(target))
+            .ok_or_else(|| reading.not_shown(&channel, place))
     }
-}
-
-fn cannot_be_read(id: &MessageId) -> ApiError {
-    ApiError::not_found(format_args!("message {id} cannot be read here"))
 }

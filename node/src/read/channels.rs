@@ -158,11 +158,11 @@ impl Reading<'_> {
     /// How many messages there are. What counts them may be damaged where what shows them is not:
     /// then those of the main timeline are counted one by one.
     fn messages_in(&self, channel: &ChannelView) -> u64 {
-        if channel.messages > 0 && self.damaged == 0 {
+        if channel.messages + channel.hidden > 0 && self.damaged == 0 {
             return channel.messages;
         }
         let indexed = self.view.count(Line::main(&channel.id), None);
-        channel.messages.max(indexed)
+        channel.messages.max(indexed.saturating_sub(channel.hidden))
     }
 
     fn facts(&self, channel: &ChannelView) -> ChannelFacts {

@@ -1,7 +1,7 @@
 //! Messages as they are shown: text opened, edits and deletions weighed, reactions counted.
 
 use kith_api::message::{
-    DeletedBy, Message, MessageDetail, MessageKind, PageQuery, PinnedBy, Version,
+    DeletedBy, Hidden, Message, MessageDetail, MessageKind, PageQuery, PinnedBy, Version,
 };
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
@@ -17,8 +17,12 @@ use super::Reading;
 use super::against::against_message;
 use super::delivery::Lookups;
 use super::found::{Found, Opener, open, text_of};
+use super::steps::rule;
 use crate::claims;
 use crate::engine::ChannelView;
+
+/// Characters of an id in a command that is suggested.
+const SHORT_ID: usize = 8;
 
 /// What others did to a message, as stored.
 struct Around {
@@ -111,9 +115,7 @@ impl Reading<'_> {
     /// The texts a message has had, the first one first.
     pub(crate) fn history(&self, channel: &ChannelView, place: Place) -> Option<Vec<Version>> {
         let found = self.find(channel, place)?;
-        if !is_shown(channel, &found) {
-            return None;
-        }
+        self.seen_by_me(channel, &found)?;
         let claims = self.view.claims(&channel.id, &found.id);
         let rendered = self.rendered(channel, &found, &claims);
         let (deleted_by, reason) = self.deletion(channel, &rendered);
@@ -152,7 +154,7 @@ impl Reading<'_> {
             )));
         }
         self.find(channel, place)
-            .ok_or_else(|| ApiError::not_found(format_args!("message {id} cannot be read here")))
+            .ok_or_else(|| self.not_shown(channel, place))
     }
 
     /// What others did to each of these messages.
@@ -163,8 +165,44 @@ impl Reading<'_> {
         claims
             .into_iter()
             .zip(self.view.lengths(&threads))
-            .map(|(claims, replies)| Around { claims, replies })
+            .zip(threads)
+            .map(|((claims, replies), thread)| Around {
+                claims,
+                replies: replies.saturating_sub(self.hidden_in(channel, thread)),
+            })
             .collect()
+    }
+
+    /// Whether a message is shown to this account, and if so, whether to nobody else: what is hidden
+    /// its author still sees, or they would believe that it was lost, or heard.
+    fn seen_by_me(&self, channel: &ChannelView, found: &Found) -> Option<Option<Hidden>> {
+        match against_message(channel, found) {
+            None => Some(None),
+            Some(against) if found.author == self.me => Some(Some(Hidden {
+                rule: rule(against.law()),
+                reason: against.reason(),
+                because: against.because().map(Into::into),
+            })),
+            Some(_) => None,
+        }
+    }
+
+    /// Why a message that is here is not shown.
+    pub(crate) fn not_shown(&self, channel: &ChannelView, place: Place) -> ApiError {
+        let id = place.message_id(&channel.id).to_string();
+        let short = &id[..SHORT_ID];
+        let found = self.find(channel, place);
+        match found.and_then(|found| against_message(channel, &found)) {
+            Some(against) => ApiError::not_found(format_args!(
+                "message {id} is hidden: {} (rule {} {}); `kith why message {short}` says more",
+                against.reason(),
+                against.law().number(),
+                against.law().name()
+            )),
+            None => ApiError::not_found(format_args!(
+                "message {id} cannot be read here: `kith why message {short}` says why"
+            )),
+        }
     }
 
     /// The message as it may be shown; none if its author may not write here.
@@ -176,9 +214,7 @@ impl Reading<'_> {
         lookups: &mut Lookups,
     ) -> Option<Message> {
         let member = channel.roster.members.get(&found.author)?;
-        if !is_shown(channel, found) {
-            return None;
-        }
+        let hidden = self.seen_by_me(channel, found)?;
         let rendered = self.rendered(channel, found, &around.claims);
         let deleted = rendered.deleted.is_some();
         let (deleted_by, reason) = self.deletion(channel, &rendered);
@@ -205,6 +241,7 @@ impl Reading<'_> {
             deleted,
             deleted_by,
             reason,
+            hidden,
             pinned: rendered.pinned.is_some(),
             pinned_by: rendered.pinned.and_then(|at| self.pinned_by(channel, at)),
             reply_to: found.said.reply_to.map(Into::into),
@@ -235,6 +272,26 @@ impl Reading<'_> {
                 text_of(channel, &self.envelope(channel, *place)?)
             }
             _ => found.text.clone(),
+        }
+    }
+
+    /// How many messages of a thread are not shown.
+    fn hidden_in(&self, channel: &ChannelView, thread: Line) -> u64 {
+        if channel.hidden_threads.is_empty() {
+            return 0;
+        }
+        let is_hidden = |place: &Place| {
+            let hidden = channel.hidden_threads.get(&place.log);
+            hidden.is_some_and(|hidden| hidden.contains(place.seq))
+        };
+        let (mut hidden, mut before) = (0, None);
+        loop {
+            let page = self.view.page(thread, before, PAGE_MAX);
+            hidden += page.iter().filter(|entry| is_hidden(&entry.place)).count() as u64;
+            before = page.first().map(|entry| (entry.hlc, entry.place));
+            if page.len() < PAGE_MAX {
+                return hidden;
+            }
         }
     }
 
@@ -304,11 +361,6 @@ impl Reading<'_> {
             })
             .collect()
     }
-}
-
-/// Whether a message is shown: its author then had the right to write, and no removal hides it.
-fn is_shown(channel: &ChannelView, found: &Found) -> bool {
-    against_message(channel, found).is_none()
 }
 
 /// What a message is: an announcement by somebody who might not announce is a text.

@@ -6,7 +6,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use kith_api::message::PageQuery;
+use kith_api::message::{Message, PageQuery};
 use kith_crdt::control::Role;
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
@@ -150,7 +150,22 @@ impl World {
     }
 
     /// The texts that a node shows of a channel's newest messages, as its API does, at most 500.
+    /// What is hidden from the others is not among them.
     pub fn shown(&self, number: usize, channel: &ChannelId) -> Vec<String> {
+        let page = self.page(number, channel, None);
+        page.into_iter()
+            .filter(|message| message.hidden.is_none())
+            .filter_map(|message| message.text)
+            .collect()
+    }
+
+    /// The newest messages of a channel, or of a thread of it, that a node shows, at most 500.
+    pub fn page(
+        &self,
+        number: usize,
+        channel: &ChannelId,
+        thread: Option<&MessageId>,
+    ) -> Vec<Message> {
         let engine = self.engine(number);
         let (reader, shared) = (engine.reader(), engine.shared());
         let Some(view) = shared.channel(channel) else {
@@ -160,14 +175,12 @@ impl World {
         let reading = Reading::new(&reader, &shared, secrets.account, secrets.device());
         let query = PageQuery {
             limit: Some(500),
+            thread: thread.map(ToString::to_string),
             ..PageQuery::default()
         };
-        let page = reading
+        reading
             .page(&view, &query)
-            .expect("a page can be asked for");
-        page.into_iter()
-            .filter_map(|message| message.text)
-            .collect()
+            .expect("a page can be asked for")
     }
 
     /// Begins to listen on every line, inside the encryption of the transport.
@@ -490,13 +503,13 @@ impl World {
         engine.shared().channel(channel).map(|view| view.digest)
     }
 
-    /// How many messages a node holds of a channel.
+    /// How many messages a node holds of a channel, shown or not.
     pub fn messages(&self, number: usize, channel: &ChannelId) -> u64 {
         let engine = self.nodes[number].engine.as_ref().expect("the node runs");
         engine
             .shared()
             .channel(channel)
-            .map_or(0, |view| view.messages)
+            .map_or(0, |view| view.messages + view.hidden)
     }
 
     /// A running node's engine.

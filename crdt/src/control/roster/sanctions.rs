@@ -13,12 +13,14 @@
 //!    an epoch that was made after the removal, which nobody had keys of who was outside.
 
 use super::Roster;
-use super::tenure::Course;
 use crate::control::op::VerifiedOp;
 use crate::control::role::{Right, Role};
 use crate::control::seen::LastSeen;
 use crate::ids::{AccountId, EpochId, LogId, OpId, Place};
-use crate::time::Millis;
+use crate::time::{HOUR_MS, Millis};
+
+/// Milliseconds within which all that is in one log was written: the longest window.
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// A ban that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,25 +161,44 @@ impl Roster {
         self.members.get(account)?.tenure.role_at(at)
     }
 
-    /// Whether whatever an account wrote counts, whenever that was and wherever it is: it always
-    /// had the right, was never muted and never removed.
-    pub fn always_may(&self, account: &AccountId, right: Right) -> bool {
+    /// Whether whatever an account wrote in a log of its, up to the envelope at a place, counts,
+    /// as far as that can be told from the day of the log alone: it had the right all day, was not
+    /// muted, and whoever removed it had all of this. What `false` is said of may count.
+    pub fn counts_up_to(&self, account: &AccountId, right: Right, last: &Place) -> bool {
         let Some(member) = self.members.get(account) else {
             return false;
         };
+        let from = last.log.segment.window.starts_at();
+        let to = from.plus(DAY_MS);
         let set = self.rights.get(&right);
-        let least = set.into_iter().flat_map(Course::values).copied();
-        let least = least.max().unwrap_or(right.least_role());
-        member
-            .tenure
-            .roles()
-            .all(|role| role >= least.max(right.least_role()))
-            && !self.mutes.contains_key(account)
-            && !self.removals.contains_key(account)
+        let set = set.into_iter().flat_map(|course| course.during(from, to));
+        let least = set.copied().chain([self.least_role_at(right, from)]).max();
+        let lowest = member.tenure.lowest_during(from, to);
+        let mutes = self.mutes.get(account).into_iter().flatten();
+        let removals = self.removals.get(account).into_iter().flatten();
+        lowest >= least
+            && !mutes
+                .clone()
+                .any(|mute| mute.from < to && from < mute.until)
+            && removals
+                .clone()
+                .all(|removal| removal.last_seen.covers(last))
     }
 
-    /// Whether the same of what an account wrote counts by another roster.
-    pub fn judges_alike(&self, other: &Self, account: &AccountId, right: Right) -> bool {
+    /// Whether a log is of the same account by another roster, and the same of what is in it
+    /// counts.
+    pub fn judges_log_alike(&self, other: &Self, log: &LogId, right: Right) -> bool {
+        let device = &log.writer.device;
+        match (self.account_of(device), other.account_of(device)) {
+            (Some(account), Some(same)) if account == same => {
+                self.judges_alike(other, &account, right)
+            }
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    fn judges_alike(&self, other: &Self, account: &AccountId, right: Right) -> bool {
         let roles = |roster: &Self| {
             let member = roster.members.get(account)?;
             Some(member.tenure.course().clone())

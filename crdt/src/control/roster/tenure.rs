@@ -100,9 +100,12 @@ impl Tenure {
         &self.roles
     }
 
-    /// The roles it has had.
-    pub(super) fn roles(&self) -> impl Iterator<Item = Role> + '_ {
-        self.roles.values().copied()
+    /// The lowest role that it had at some moment from `from` on and before `to`.
+    pub(super) fn lowest_during(&self, from: Millis, to: Millis) -> Option<Role> {
+        self.role_at(from)
+            .into_iter()
+            .chain(self.roles.during(from, to).copied())
+            .min()
     }
 
     /// The role at a time. What is older than the account's membership has the first role: the
@@ -134,8 +137,13 @@ impl<T> Course<T> {
         Some(&self.0.get(after.checked_sub(1)?)?.1)
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().map(|(_, value)| value)
+    /// What it was at some moment from `from` on and before `to`; what came before everything
+    /// that was set is not told.
+    pub(super) fn during(&self, from: Millis, to: Millis) -> impl Iterator<Item = &T> {
+        let begun = self.0.partition_point(|(at, _)| *at <= from);
+        let set = self.0.iter().skip(begun.saturating_sub(1));
+        set.take_while(move |(at, _)| *at < to)
+            .map(|(_, value)| value)
     }
 
     pub(super) fn latest(&self) -> Option<&T> {
@@ -179,6 +187,23 @@ mod tests {
         assert_eq!(needed(standing(Role::Owner, 9)), []);
         assert_eq!(needed(standing(Role::Admin, 9)), [op(2)]);
         assert_eq!(needed(standing(Role::Member, 9)), [op(2), op(3)]);
+    }
+
+    #[test]
+    fn what_was_so_during_a_time_is_told() {
+        let mut course = Course::default();
+        for (at, value) in [(10, 'a'), (20, 'b'), (30, 'c')] {
+            course.set(Millis(at), value);
+        }
+        let during = |from, to| {
+            let told = course.during(Millis(from), Millis(to));
+            told.collect::<String>()
+        };
+        assert_eq!(during(0, 10), "");
+        assert_eq!(during(0, 11), "a");
+        assert_eq!(during(10, 20), "a");
+        assert_eq!(during(15, 31), "abc");
+        assert_eq!(during(30, 40), "c");
     }
 
     #[test]

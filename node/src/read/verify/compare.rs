@@ -224,10 +224,10 @@ impl Verifying<'_> {
 
     /// The figures that the daemon has in memory.
     fn counts(&self, expected: &Expected<'_>) -> Found {
-        let messages = expected.messages.len() as u64;
+        let messages = expected.messages_shown();
         if self.settled && self.served.messages != messages {
             let detail = format!(
-                "{} messages are counted and there are {messages}",
+                "{} messages are counted and {messages} are shown",
                 self.served.messages
             );
             return Err(different("a count", "the whole channel", detail));

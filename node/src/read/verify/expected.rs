@@ -47,6 +47,8 @@ pub(super) struct Numbers {
 /// Everything that the entries make.
 pub(super) struct Expected<'a> {
     served: &'a ChannelView,
+    /// Whoever is shown it.
+    me: AccountId,
     /// By id, every message, shown or not.
     pub(super) messages: BTreeMap<MessageId, Written>,
     /// The lines: the main timeline, and each thread by the message that it starts at.
@@ -71,9 +73,10 @@ pub(super) struct Showing {
 }
 
 impl<'a> Expected<'a> {
-    pub(super) const fn new(served: &'a ChannelView) -> Self {
+    pub(super) const fn new(served: &'a ChannelView, me: AccountId) -> Self {
         Self {
             served,
+            me,
             messages: BTreeMap::new(),
             lines: BTreeMap::new(),
             claims: BTreeMap::new(),
@@ -147,16 +150,30 @@ impl<'a> Expected<'a> {
             .collect()
     }
 
-    /// How many messages the thread of a message has.
+    /// How many messages the thread of a message has, shown or not.
     pub(super) fn replies(&self, id: &MessageId) -> u64 {
         let thread = self.lines.get(&Some(*id));
         thread.map_or(0, |thread| thread.len() as u64)
     }
 
+    /// How many messages are shown.
+    pub(super) fn messages_shown(&self) -> u64 {
+        let messages = self.messages.values();
+        messages.filter(|written| self.is_shown(written)).count() as u64
+    }
+
+    /// Whether a message is shown to this account: its own are in any case.
     fn is_shown(&self, written: &Written) -> bool {
         let roster = &self.served.roster;
         let at = (&written.place, written.hlc);
-        projection::is_shown(roster, &written.author, at, &written.epoch)
+        written.author == self.me
+            || projection::is_shown(roster, &written.author, at, &written.epoch)
+    }
+
+    fn replies_shown(&self, id: &MessageId) -> u64 {
+        let thread = self.lines.get(&Some(*id)).into_iter().flatten();
+        let messages = thread.filter_map(|(_, id)| self.messages.get(id));
+        messages.filter(|written| self.is_shown(written)).count() as u64
     }
 
     fn showing(&self, written: &Written) -> Showing {
@@ -177,7 +194,7 @@ impl<'a> Expected<'a> {
             id: written.id,
             text: text.filter(|_| rendered.deleted.is_none()),
             rendered,
-            replies: self.replies(&written.id),
+            replies: self.replies_shown(&written.id),
         }
     }
 }

@@ -208,7 +208,7 @@ impl<'a> Verifying<'a> {
         self.no_damage()?;
         self.same_moment(&control, &logs)?;
         self.same_keys()?;
-        let mut expected = Expected::new(self.served);
+        let mut expected = Expected::new(self.served, self.reading.me);
         for segment in logs.chunk_by(|a, b| a.id.segment == b.id.segment) {
             self.walk(segment, &mut expected)?;
         }
