@@ -161,16 +161,10 @@ fn who_comes_back_keeps_what_they_had_and_misses_the_time_between() {
     world.say(0, channel, "together");
     world.until("both have it", |world| world.messages(1, &channel) == 1);
     set(&mut world, channel, Policy::History(History::FromJoining));
-    let account = world.secrets(1).account;
-    let act = |act| Command::Member {
-        channel,
-        account,
-        act,
-        dry_run: false,
-    };
-    world.ask(0, act(MemberAct::Remove)).unwrap();
+    world.act(0, 1, channel, MemberAct::Remove).unwrap();
     world.say(0, channel, "among us");
-    world.ask(0, act(MemberAct::Add(Role::Member))).unwrap();
+    let again = MemberAct::Add(Role::Member);
+    world.act(0, 1, channel, again).unwrap();
     world.say(0, channel, "together again");
     world.until("it has what was said since", |world| {
         world.messages(1, &channel) == 2
@@ -186,14 +180,9 @@ fn a_reader_joins_a_channel_of_which_nothing_is_to_be_had_yet() {
     let mut world = World::new(3, 64);
     let channel = world.channel("general");
     world.until_agreed(&[0, 1, 2], &channel);
-    let account = world.secrets(1).account;
-    let lower = Command::Member {
-        channel,
-        account,
-        act: MemberAct::SetRole(Role::Reader),
-        dry_run: false,
-    };
-    world.ask(0, lower).unwrap();
+    world
+        .act(0, 1, channel, MemberAct::SetRole(Role::Reader))
+        .unwrap();
     let right = Policy::Right {
         right: Right::Invite,
         least: Role::Reader,
@@ -281,14 +270,9 @@ fn who_may_make_no_key_goes_on_under_an_old_one() {
     let channel = world.channel("general");
     world.say(0, channel, "read me");
     world.until_agreed(&[0, 1], &channel);
-    let account = world.secrets(1).account;
-    let lower = Command::Member {
-        channel,
-        account,
-        act: MemberAct::SetRole(Role::Reader),
-        dry_run: false,
-    };
-    world.ask(0, lower).unwrap();
+    world
+        .act(0, 1, channel, MemberAct::SetRole(Role::Reader))
+        .unwrap();
     world.until_agreed(&[0, 1], &channel);
     world.sleep(30 * DAY_MS);
     let messages = None;

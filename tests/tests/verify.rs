@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use kith_tests::{Daemon, Home, PATIENCE, befriend, copy_tree, until, until_agreed, until_seen};
+use kith_tests::{Daemon, Home, PATIENCE, copy_tree, lively, until, until_agreed};
 use serde_json::Value;
 
 fn equal(home: &Home) -> Value {
@@ -14,41 +14,6 @@ fn equal(home: &Home) -> Value {
     assert_eq!(report["equal"], true, "{report}");
     assert_eq!(report["difference"], Value::Null);
     report
-}
-
-/// Two people who have done everything that leaves a trace.
-fn lively() -> ([Home; 2], Vec<Daemon>) {
-    let homes = ["Ana", "Ben"].map(Home::init);
-    let [ana, ben] = &homes;
-    let a = Daemon::start(ana);
-    let b = Daemon::start_towards(ben, &a.addresses());
-    ana.json(&["channel", "create", "garden", "--topic", "what grows"]);
-    befriend(ana, ben, "garden");
-    let root = ana.field(&["send", "garden", "The bean is up."], "id");
-    until_seen(ben, &root);
-    for number in 0..4 {
-        let text = format!("I count {number}.");
-        ben.json(&["send", "garden", &text, "--thread", &root]);
-    }
-    let reply = ben.field(&["send", "garden", "Which?", "--reply-to", &root], "id");
-    ben.json(&["edit", &reply, "Which one?"]);
-    ana.json(&["edit", &root, "The beans are up."]);
-    until_seen(ana, &reply);
-    ana.json(&["react", &reply, "🌱"]);
-    ben.json(&["react", &reply, "🌱"]);
-    ana.json(&["react", &reply, "🌱", "--remove"]);
-    let spam = ben.field(&["send", "garden", "buy seeds"], "id");
-    until_seen(ana, &spam);
-    ana.json(&["delete", &spam, "--reason", "spam"]);
-    let own = ben.field(&["send", "garden", "oops"], "id");
-    ben.json(&["delete", &own]);
-    ana.json(&["mark", "garden"]);
-    ben.json(&["mark", "garden"]);
-    ana.json(&["role", "garden", "Ben", "moderator"]);
-    ana.json(&["member", "mute", "garden", "Ben"]);
-    ana.json(&["member", "unmute", "garden", "Ben"]);
-    until_agreed(&[ana, ben], "garden");
-    (homes, vec![a, b])
 }
 
 #[test]
@@ -125,65 +90,61 @@ fn flip(path: &PathBuf, at: usize) {
     fs::write(path, bytes).expect("a table");
 }
 
-#[test]
-fn a_flipped_bit_in_any_table_is_found_by_a_running_daemon() {
-    let (homes, daemons) = lively();
-    let ana = &homes[0];
-    daemons.into_iter().for_each(Daemon::stop);
+/// Flips a bit in each table of a home in turn, in a whole copy each time: before its daemon starts,
+/// or while it runs. Its first block is its first records.
+fn with_each_table_flipped(home: &Home, is_running: bool, check: impl Fn(&Home, &PathBuf)) {
     // What was written is in tables after a start.
-    Daemon::start(ana).stop();
-    let whole = ana.beside("whole");
-    copy_tree(ana.path(), &whole).expect("a home can be copied");
-    let count = tables(ana, "data").len() + tables(ana, "keys").len();
-    for number in 0..count {
-        fs::remove_dir_all(ana.path()).expect("a home can be removed");
-        copy_tree(&whole, ana.path()).expect("a home can be copied");
-        let daemon = Daemon::start(ana);
-        equal(ana);
-        let both = [tables(ana, "data"), tables(ana, "keys")].concat();
-        let Some(path) = both.get(number) else {
+    Daemon::start(home).stop();
+    let whole = home.beside("whole");
+    copy_tree(home.path(), &whole).expect("a home can be copied");
+    let both = |home: &Home| [tables(home, "data"), tables(home, "keys")].concat();
+    for number in 0..both(home).len() {
+        fs::remove_dir_all(home.path()).expect("a home can be removed");
+        copy_tree(&whole, home.path()).expect("a home can be copied");
+        let running = is_running.then(|| Daemon::start(home));
+        if is_running {
+            equal(home);
+        }
+        let Some(path) = both(home).get(number).cloned() else {
             break;
         };
-        // The first block of a table is its first records.
-        flip(path, 40);
-        let outcome = ana.kith(&["verify", "garden"]);
-        // A table that was replaced just then is in nobody's way.
-        let is_found = outcome.code == 1 && outcome.stderr.contains("check the disk");
-        assert!(is_found || !path.exists(), "{}: {outcome}", path.display());
+        flip(&path, 40);
+        let daemon = running.unwrap_or_else(|| Daemon::start(home));
+        check(home, &path);
         daemon.kill();
     }
 }
 
 #[test]
+fn a_flipped_bit_in_any_table_is_found_by_a_running_daemon() {
+    let (homes, daemons) = lively();
+    daemons.into_iter().for_each(Daemon::stop);
+    with_each_table_flipped(&homes[0], true, |ana, path| {
+        let outcome = ana.kith(&["verify", "garden"]);
+        // A table that was replaced just then is in nobody's way.
+        let is_found = outcome.code == 1 && outcome.stderr.contains("check the disk");
+        assert!(is_found || !path.exists(), "{}: {outcome}", path.display());
+    });
+}
+
+#[test]
 fn damage_is_told_where_something_may_be_missing_and_counts_do_not_fall_to_nothing() {
     let (homes, daemons) = lively();
-    let ana = &homes[0];
     daemons.into_iter().for_each(Daemon::stop);
-    Daemon::start(ana).stop();
-    let whole = ana.beside("whole");
-    copy_tree(ana.path(), &whole).expect("a home can be copied");
-    let count = tables(ana, "data").len() + tables(ana, "keys").len();
-    for number in 0..count {
-        fs::remove_dir_all(ana.path()).expect("a home can be removed");
-        copy_tree(&whole, ana.path()).expect("a home can be copied");
-        let both = [tables(ana, "data"), tables(ana, "keys")].concat();
-        flip(&both[number], 40);
-        let name = both[number].display();
-        let daemon = Daemon::start(ana);
+    with_each_table_flipped(&homes[0], false, |ana, path| {
+        let name = path.display();
         let read = ana.kith(&["read", "garden"]);
         // The channel itself may be what is lost; then nothing can be read of it.
-        if read.code == 0 {
-            let shown = ana.json(&["channel", "show", "garden"]);
-            assert!(
-                shown["messages"].as_u64() >= Some(read.lines.len() as u64),
-                "{name}"
-            );
-            let read = ana.kith(&["read", "garden"]);
-            let damaged = ana.json(&["status"])["damaged"].as_u64();
-            let is_told = read.stderr.contains("check the disk");
-            assert_eq!(is_told, damaged > Some(0), "{name}: {read}");
-            assert!(is_told || read.lines.len() == 4, "{name}: {read}");
+        if read.code != 0 {
+            return;
         }
-        daemon.kill();
-    }
+        let shown = ana.json(&["channel", "show", "garden"]);
+        let counted = shown["messages"].as_u64();
+        assert!(counted >= Some(read.lines.len() as u64), "{name}");
+        let read = ana.kith(&["read", "garden"]);
+        let damaged = ana.json(&["status"])["damaged"].as_u64();
+        let is_told = read.stderr.contains("check the disk");
+        assert_eq!(is_told, damaged > Some(0), "{name}: {read}");
+        assert!(is_told || read.lines.len() == 4, "{name}: {read}");
+    });
 }
