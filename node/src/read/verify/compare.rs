@@ -288,3 +288,99 @@ fn same_message(wanted: &Showing, shown: &Message) -> Result<(), &'static str> {
         Err("other reactions are shown than were given")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kith_api::Id;
+    use kith_api::message::{DeliveryState, MessageKind};
+    use kith_api::reaction::{Reaction as ShownReaction, Reactions};
+    use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId, SegmentId, Window, Writer};
+    use kith_crdt::projection::{Reaction, Rendered};
+
+    use super::*;
+
+    fn place(seq: u32) -> Place {
+        let writer = Writer {
+            device: DeviceId([1; 32]),
+            incarnation: 1,
+        };
+        let segment = SegmentId {
+            window: Window(24),
+            index: 0,
+        };
+        LogId { segment, writer }.place(seq)
+    }
+
+    fn wanted() -> Showing {
+        Showing {
+            id: MessageId([1; 10]),
+            rendered: Rendered {
+                versions: vec![place(1)],
+                deleted: None,
+                reactions: vec![Reaction {
+                    emoji: "🌱",
+                    accounts: BTreeSet::from([AccountId([1; 32])]),
+                }],
+                pinned: None,
+            },
+            text: Some(text_hash("hello")),
+            replies: 2,
+        }
+    }
+
+    fn shown() -> Message {
+        let reaction = ShownReaction {
+            count: 1,
+            mine: true,
+        };
+        Message {
+            id: Id(MessageId([1; 10])),
+            channel: Id(ChannelId([2; 32])),
+            account: Id(AccountId([1; 32])),
+            name: "Ada".into(),
+            device: Id(DeviceId([1; 32])),
+            at: kith_api::Timestamp(0),
+            kind: MessageKind::Text,
+            text: Some("hello".into()),
+            edited: false,
+            deleted: false,
+            deleted_by: None,
+            reason: None,
+            hidden: None,
+            pinned: false,
+            pinned_by: None,
+            reply_to: None,
+            thread: None,
+            replies: 2,
+            unread_replies: 0,
+            reactions: Reactions::from_iter([("🌱".to_owned(), reaction)]),
+            state: DeliveryState::Pending,
+            read_by: Vec::new(),
+            expires_at: None,
+            mentions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn whatever_is_shown_otherwise_than_the_entries_make_it_is_told() {
+        assert_eq!(same_message(&wanted(), &shown()), Ok(()));
+        type Change = fn(&mut Message);
+        let otherwise: [(&str, Change); 5] = [
+            ("text", |message| message.text = Some("hallo".into())),
+            ("deleted", |message| message.deleted = true),
+            ("edited", |message| message.edited = true),
+            ("replies", |message| message.replies = 3),
+            ("reactions", |message| {
+                message.reactions = Reactions::default()
+            }),
+        ];
+        for (what, change) in otherwise {
+            let mut message = shown();
+            change(&mut message);
+            let told = same_message(&wanted(), &message).expect_err(what);
+            assert!(told.contains(what), "{what}: {told}");
+        }
+    }
+}
