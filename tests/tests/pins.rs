@@ -2,6 +2,7 @@
 
 use kith_crdt::control::{Policy, Right, Role};
 use kith_crdt::ids::{ChannelId, MessageId};
+use kith_crdt::limits::PINS_PER_CHANNEL;
 use kith_crdt::projection::Claim;
 use kith_node::engine::{Command, Outcome, Refusal};
 use kith_tests::world::World;
@@ -97,4 +98,31 @@ fn a_pin_counts_by_the_right_of_its_time() {
         pin(&mut world, 1, target, false),
         Err(Refusal::Denied(_))
     ));
+}
+
+#[test]
+fn of_too_many_pins_those_first_pinned_are_listed_everywhere_alike() {
+    let mut world = World::new(2, 84);
+    let channel = world.channel("general");
+    let said: Vec<MessageId> = (0..PINS_PER_CHANNEL + 2)
+        .map(|number| world.say(0, channel, &format!("rule {number}")))
+        .collect();
+    world.until_agreed(&[0, 1], &channel);
+    world.link(0, 1, false);
+    for target in &said[..PINS_PER_CHANNEL] {
+        pin(&mut world, 0, *target, true).unwrap();
+    }
+    let one_more = pin(&mut world, 0, said[PINS_PER_CHANNEL], true);
+    assert!(matches!(one_more, Err(Refusal::Limit(_))));
+    world.pass(1_000);
+    for target in &said[PINS_PER_CHANNEL..] {
+        pin(&mut world, 1, *target, true).expect("they know of no others");
+    }
+    world.link(0, 1, true);
+    world.until_agreed(&[0, 1], &channel);
+    for number in [0, 1] {
+        let listed = world.pinned(number, &channel);
+        let listed: Vec<MessageId> = listed.iter().map(|message| message.id.0).collect();
+        assert_eq!(listed, said[..PINS_PER_CHANNEL], "at {number}");
+    }
 }

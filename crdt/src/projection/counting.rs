@@ -188,6 +188,38 @@ mod tests {
         assert_eq!(by(claim(&bob, 90, reaction())), Some(bob.account));
         let own = claim(&alice, 90, ClaimKind::Deletion);
         assert_eq!(by(own), Some(alice.account));
+        let edit = claim(&bob, 30, ClaimKind::Edit);
+        let against = against_claim(log.roster(), &original, &edit, |_| Some(EPOCH));
+        assert_eq!(against, Some(Against::NotTheirs));
+    }
+
+    #[test]
+    fn what_was_claimed_after_coming_back_is_told_by_its_epoch() {
+        let (mut log, alice, bob) = channel();
+        let account = bob.account;
+        let last_seen = LastSeen::new([]);
+        let at = THEN.plus(7_200_000);
+        log.author(&alice, Body::Remove { account, last_seen }, at)
+            .unwrap();
+        let add = Body::Add {
+            role: Role::Member,
+            certificate: bob.certificate.clone(),
+        };
+        log.author(&alice, add, at).unwrap();
+        let secret = crate::keys::EpochSecret::new(crate::crypto::secret::Secret::new([1; 32]));
+        let keys = secret.into_keys(&log.channel(), Hlc::at(at).window(24), 24);
+        let epoch = log.roster().epoch_op(&keys);
+        log.author(&alice, Body::Epoch(epoch), at).unwrap();
+        let original = Original {
+            author: alice.account,
+            place: place(&alice, 1),
+        };
+        let against = |epoch| {
+            let claim = claim(&bob, 180, reaction());
+            against_claim(log.roster(), &original, &claim, |_| Some(epoch))
+        };
+        assert_eq!(against(keys.epoch), None);
+        assert!(matches!(against(EPOCH), Some(Against::Removed { .. })));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use kith_crdt::control::{Body, Policy};
-use kith_crdt::ids::{DeviceId, LogId, SegmentId, TransportKey, Window, Writer};
+use kith_crdt::control::{Body, LastSeen, Policy, VerifiedOp};
+use kith_crdt::ids::{ChannelId, DeviceId, LogId, SegmentId, TransportKey, Window, Writer};
 use kith_crdt::limits::SYNC_MESSAGE_MAX;
 use kith_crdt::segment::Entry;
 use kith_crdt::sync::{
-    Answer, End, Head, Next, Outcome, Received, Replica as _, Request, Session, serve,
+    Answer, End, Head, Next, Outcome, Received, Refusal, Replica as _, Request, Session, serve,
 };
 
 use crate::orders::{all_of, assert_same};
@@ -309,4 +309,56 @@ fn whoever_is_not_on_the_roster_learns_nothing() {
     let outcome = pull(&mut replica, &stranger, &world.people[0].replica);
     assert!(matches!(outcome.end, End::Refused(_)));
     assert_eq!(replica.control.len(), 0);
+}
+
+#[test]
+fn whoever_was_taken_out_is_told_by_what_and_served_nothing_else() {
+    let mut world = two();
+    world.meet(1, 0);
+    let gone = key(&world, 1);
+    let have = world.people[1].replica.control.heads();
+    let account = world.people[1].secrets.account;
+    let last_seen = LastSeen::new([]);
+    world.author(0, Body::Remove { account, last_seen });
+    let removal = world.ops.last().expect("the founder may").id();
+    world.author(0, Body::Policy(Policy::Topic("among us".into())));
+
+    let host = &world.people[0].replica;
+    let tag = host.channel().tag();
+    let ask = |request: Request| serve(host, &gone, &request).expect("an answer").answer;
+    let Answer::Ops { ops, more } = ask(Request::Control { tag, have }) else {
+        panic!("no ops");
+    };
+    let given = ops.iter().map(|op| VerifiedOp::verify(op).unwrap().id());
+    assert_eq!((given.collect(), more), (vec![removal], false));
+
+    let other = ChannelId([1; 32]).tag();
+    let summary = Request::Summary {
+        tag,
+        heads: Vec::new(),
+        digest: host.digest(),
+        below: None,
+    };
+    let rest = [
+        summary,
+        Request::Control {
+            tag: other,
+            have: Vec::new(),
+        },
+        Request::Vectors {
+            tag,
+            segments: Vec::new(),
+        },
+        Request::Pull {
+            tag,
+            logs: Vec::new(),
+        },
+        Request::Beacons {
+            tag,
+            have: Vec::new(),
+        },
+    ];
+    for request in rest {
+        assert_eq!(ask(request), Answer::Refused(Refusal::NotForYou));
+    }
 }

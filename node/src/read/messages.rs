@@ -92,7 +92,7 @@ impl Reading<'_> {
     }
 
     /// The pinned messages of a channel, those pinned first first.
-    pub(crate) fn pins(&self, channel: &ChannelView) -> Vec<Message> {
+    pub fn pins(&self, channel: &ChannelView) -> Vec<Message> {
         let of = (&channel.id, &*channel.roster, &*channel.keys);
         let places = claims::pinned(&self.view, of, &channel.pins);
         let messages = places.iter();

@@ -183,6 +183,16 @@ impl World {
             .expect("a page can be asked for")
     }
 
+    /// The messages that a node lists as pinned.
+    pub fn pinned(&self, number: usize, channel: &ChannelId) -> Vec<Message> {
+        let engine = self.engine(number);
+        let (reader, shared) = (engine.reader(), engine.shared());
+        let secrets = &self.nodes[number].secrets;
+        let reading = Reading::new(&reader, &shared, secrets.account, secrets.device());
+        let view = shared.channel(channel);
+        view.map_or_else(Vec::new, |view| reading.pins(&view))
+    }
+
     /// Begins to listen on every line, inside the encryption of the transport.
     pub fn listen(&mut self) {
         self.wire.heard = Some(Vec::new());

@@ -167,3 +167,55 @@ fn whoever_was_taken_out_is_given_what_led_to_it_and_nothing_after() {
     by_alice(&mut log, add(bob(), Role::Member));
     assert_eq!(log.roster().dismissal(&key), None, "he is back");
 }
+
+#[test]
+fn of_a_long_chain_of_void_ops_the_beginning_is_told() {
+    let mut rng = ChaCha20Rng::seed_from_u64(7);
+    let mut log = founded();
+    admit(&mut log, 1, Role::Moderator, bob());
+    let mut bobs = log.clone();
+    let mut friends = Vec::new();
+    let mut last = None;
+    for _ in 0..=crate::limits::EXPLANATION_STEPS {
+        let phrase = Phrase::random(&mut rng);
+        let friend = create_account(&phrase, "friend", "phone", &mut rng).unwrap();
+        let add = Body::Add {
+            role: Role::Moderator,
+            certificate: friend.certificate.clone(),
+        };
+        let by = friends.last().unwrap_or(&bob().phone);
+        last = bobs.author(by, add, NOW).ok();
+        friends.push(friend);
+    }
+    log.author(&alice().phone, remove(bob()), NOW).unwrap();
+    meet(&mut log, &mut bobs);
+    let steps = log.why_op(&last.unwrap().id());
+    assert_eq!(steps.len(), crate::limits::EXPLANATION_STEPS);
+    assert!(steps.iter().all(|step| !step.verdict.stands()));
+}
+
+#[test]
+fn a_new_device_is_no_part_of_why_somebody_is_what_they_are() {
+    let mut rng = ChaCha20Rng::seed_from_u64(8);
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let before = log.why_account(&bob().account());
+    let tablet = NewDevice::generate(bob().account(), "tablet", &mut rng).unwrap();
+    let certificate = bob().phone.admit(&tablet.record).unwrap();
+    let body = Body::Devices { certificate };
+    log.author(&bob().phone, body, NOW).unwrap();
+    assert_eq!(log.why_account(&bob().account()), before);
+}
+
+#[test]
+fn a_device_that_was_dismissed_before_is_not_told_why_its_account_went() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Member, bob());
+    let certificate = bob().phone.dismiss(&bob().laptop.device()).unwrap();
+    log.author(&bob().phone, Body::Devices { certificate }, NOW)
+        .unwrap();
+    let removed = log.author(&alice().phone, remove(bob()), NOW).unwrap();
+    let dismissal = |device: &DeviceSecrets| log.roster().dismissal(&device.transport_key());
+    assert_eq!(dismissal(&bob().phone), Some(removed.id()));
+    assert_eq!(dismissal(&bob().laptop), None);
+}
