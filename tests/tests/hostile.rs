@@ -10,12 +10,14 @@ use kith_crdt::beacon::Beacon;
 use kith_crdt::control::{
     Body, ControlLog, ControlOp, LastSeen, Participation, Policy, Role, VerifiedOp,
 };
+use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::envelope::{self, Envelope, Position};
 use kith_crdt::frame::{self, Content};
+use kith_crdt::grant::KeyRequest;
 use kith_crdt::ids::{ChannelId, LogId, SegmentId, Writer};
 use kith_crdt::keyring::Keyring;
-use kith_crdt::keys::EpochKeys;
+use kith_crdt::keys::{EpochKeys, EpochSecret};
 use kith_crdt::limits::LOGS_PER_DEVICE;
 use kith_crdt::segment::{Branch, Entry, Message};
 use kith_crdt::sync::{Answer, Refusal, Request};
@@ -473,4 +475,62 @@ fn an_op_that_its_author_may_not_write_changes_nothing() {
     );
     attack.world.say(0, attack.channel, "the owner goes on");
     assert_eq!(attack.held(), 1);
+}
+
+/// Whether the honest node takes what the attacker hands it as the keys of an epoch that it named.
+fn takes(hand: impl FnOnce(EpochKeys) -> EpochKeys) -> bool {
+    let mut attack = Attack::new();
+    let (own, peer) = (attack.world.secrets(1).clone(), attack.world.transport(1));
+    let (channel, now) = (attack.channel, attack.world.now());
+    let connected = NetworkEvent::Connected {
+        peer,
+        address: "/ip4/192.0.2.1/tcp/4001".into(),
+        outbound: false,
+    };
+    attack.world.observe(0, Event::Network(connected));
+    let secret = EpochSecret::random(&mut attack.rng);
+    let keys = secret.into_keys(&channel, Hlc::at(now).window(24), 24);
+    let mut log = control(&attack);
+    let body = Body::Epoch(log.roster().epoch_op(&keys));
+    let op = log.author(&own, body, now).unwrap();
+    let content = Content::Ops(vec![op.to_bytes()]);
+    let frame = NetworkEvent::Frame {
+        ticket: 9,
+        peer,
+        topic: attack.keys.topic(),
+        data: frame::seal_frame(&attack.keys, &content, &mut attack.rng),
+    };
+    let commands = attack.world.observe(0, Event::Network(frame));
+    let asked = commands.into_iter().find_map(|command| match command {
+        Command::Request { id, bytes, .. } => match Request::parse(&bytes) {
+            Ok(Request::Keys(request)) => Some((id, request)),
+            _ => None,
+        },
+        _ => None,
+    });
+    let (id, request) = asked.expect("it asks for the keys");
+    let request = KeyRequest::verify(&channel, &request).unwrap();
+    let epoch = keys.epoch;
+    let granted = request.answer([&hand(keys)], &mut attack.rng).unwrap();
+    let answered = NetworkEvent::Answered {
+        id,
+        peer,
+        bytes: Answer::Keys(kith_crdt::encoding::encode(&granted)).to_bytes(),
+    };
+    attack.world.observe(0, Event::Network(answered));
+    let view = attack.world.engine(0).shared().channel(&channel).unwrap();
+    view.keys.has(&epoch)
+}
+
+#[test]
+fn keys_that_are_not_those_of_their_op_are_not_taken() {
+    assert!(takes(|keys| keys));
+    assert!(!takes(|keys| EpochKeys {
+        chain: Secret::new([9; 32]),
+        ..keys
+    }));
+    assert!(!takes(|keys| EpochKeys {
+        topic_key: Secret::new([9; 32]),
+        ..keys
+    }));
 }
