@@ -63,6 +63,13 @@ pub struct Log {
     /// Numbers that pin a message or unpin one.
     #[cbor(n(9), default)]
     pub pins: Ranges,
+    /// Numbers that were here until the disk lost them, and that somebody may still have. What was
+    /// written after them stays readable here, beyond the head.
+    #[cbor(n(10), default)]
+    pub awaited: Ranges,
+    /// Such numbers that nobody has any more.
+    #[cbor(n(11), default)]
+    pub lost: Ranges,
 }
 
 /// What is to be done with an envelope that claims a place in a log.
@@ -126,7 +133,14 @@ impl Log {
             threaded: Ranges::new(),
             deletions: Ranges::new(),
             pins: Ranges::new(),
+            awaited: Ranges::new(),
+            lost: Ranges::new(),
         }
+    }
+
+    /// Whether something is missing that was here before.
+    pub const fn has_holes(&self) -> bool {
+        !self.awaited.is_empty() || !self.lost.is_empty()
     }
 
     /// Says what is to be done with an envelope of this log. The signature is not looked at.
@@ -149,6 +163,8 @@ impl Log {
         debug_assert_eq!(envelope.header.prev, self.link);
         self.head = envelope.place().seq;
         self.link = envelope.link();
+        self.awaited.remove(self.head);
+        self.lost.remove(self.head);
     }
 
     /// Holds a page of envelopes of this log, in order, against it. Signatures are not looked at:
@@ -200,6 +216,8 @@ impl Log {
             return false;
         }
         self.fork = Some(seq);
+        self.awaited.truncate(seq);
+        self.lost.truncate(seq);
         if self.head >= seq {
             self.head = last.map_or(0, |last| last.place().seq);
             self.link = last.map_or([0; 32], Envelope::link);
@@ -308,6 +326,23 @@ mod tests {
             [Acceptance::Behind, Acceptance::Known, Acceptance::Next, gap]
         );
         assert_eq!(decode::<Log>(&encode(&log), 1024), Ok(log));
+    }
+
+    #[test]
+    fn what_the_disk_lost_is_no_hole_any_more_once_it_is_back() {
+        let chain = chain(3);
+        let mut log = held(&chain[..1]);
+        log.awaited.insert(2);
+        log.lost.insert(3);
+        assert_eq!(decode::<Log>(&encode(&log), 1024), Ok(log.clone()));
+        // As it was written before there was word of holes.
+        let whole = encode(&held(&chain[..1]));
+        let older = [&[0x8a], &whole[1..whole.len() - 2]].concat();
+        assert_eq!(decode::<Log>(&older, 1024), Ok(held(&chain[..1])));
+        log.append(&chain[1]);
+        assert!(log.awaited.is_empty() && log.has_holes());
+        log.close(3, Some(&chain[1]));
+        assert!(!log.has_holes());
     }
 
     #[test]
