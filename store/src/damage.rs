@@ -7,25 +7,32 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use kith_crdt::ids::MessageId;
+use minicbor::{Decode, Encode};
 
 use crate::keys::Tag;
 use crate::table::Table;
 
 /// How many damaged records are kept by name; what is beyond is only counted.
-const NAMED_MAX: usize = 1_024;
+pub(crate) const NAMED_MAX: usize = 1_024;
 
 /// How a record is damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
 pub enum DamageKind {
     /// Its seal does not hold: a bit of the value, or the value itself, is another's.
+    #[n(1)]
     Seal,
     /// It opens, but what is inside is not of the form that this table has.
+    #[n(2)]
     Form,
     /// The key it is sealed under is itself damaged.
+    #[n(3)]
     Key,
     /// The block of the file it lies in cannot be read; there may be more records in it.
+    #[n(4)]
     Block,
     /// Part of the write-ahead log cannot be read: the last commits before a crash may be lost.
+    #[n(5)]
     Log,
 }
 
@@ -53,18 +60,34 @@ impl std::fmt::Display for Damage {
     }
 }
 
-/// The damage seen since the store was opened. Seeing a record twice does not count twice.
+/// The damage seen since the store was opened, and what earlier runs saw that nobody has mended.
+/// Seeing a record twice does not count twice.
 #[derive(Debug, Default)]
 pub(crate) struct DamageLog {
-    seen: Mutex<Seen>,
+    pub(crate) seen: Mutex<Seen>,
     marker: Option<PathBuf>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    named: BTreeSet<Damage>,
-    unnamed: u64,
+pub(crate) struct Seen {
+    pub(crate) named: BTreeSet<Damage>,
+    pub(crate) unnamed: u64,
+    /// What the durable record had when the store was opened.
+    pub(crate) before: BTreeSet<Damage>,
+    /// What it had without names.
+    pub(crate) before_unnamed: u64,
+    /// How often any of this changed.
+    pub(crate) changes: u64,
+    /// The change up to which the durable record has it.
+    pub(crate) kept: u64,
     is_marked: bool,
+}
+
+impl Seen {
+    /// Everything known by name.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &Damage> {
+        self.named.union(&self.before)
+    }
 }
 
 impl DamageLog {
@@ -108,12 +131,40 @@ impl DamageLog {
             key: hex(key),
             kind,
         };
+        self.add(damage);
+    }
+
+    fn add(&self, damage: Damage) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.named.len() < NAMED_MAX {
-            seen.named.insert(damage);
-        } else if !seen.named.contains(&damage) {
+        let is_known = seen.before.contains(&damage);
+        let is_new = if seen.named.len() < NAMED_MAX {
+            seen.named.insert(damage)
+        } else if seen.named.contains(&damage) {
+            false
+        } else {
             seen.unnamed += 1;
+            true
+        };
+        if is_new && !is_known {
+            seen.changes += 1;
         }
+    }
+
+    /// Takes over what another look at the same home has met.
+    pub(crate) fn take_over(&self, met: Vec<Damage>) {
+        let is_broken = met.iter().any(|damage| damage.kind == DamageKind::Block);
+        for damage in met {
+            self.add(damage);
+        }
+        if is_broken {
+            self.mark();
+        }
+    }
+
+    /// Whether the next start is to salvage: files of a database are broken.
+    pub(crate) fn is_marked(&self) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.is_marked
     }
 
     pub(crate) fn named(&self) -> Vec<Damage> {
@@ -131,9 +182,8 @@ impl DamageLog {
                 && lines.iter().any(|line| damage.key.starts_with(line))
         };
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.named
-            .iter()
-            .filter(|damage| is_of(damage, &chan) || of_line(damage))
+        seen.known()
+            .filter(|damage| is_of(damage, &chan) || of_line(damage) || is_anywhere(damage))
             .count() as u64
     }
 
@@ -153,9 +203,21 @@ impl DamageLog {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.named.len() as u64 + seen.unnamed
     }
+
+    /// How many are known, those of earlier runs among them.
+    pub(crate) fn count_known(&self) -> u64 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.known().count() as u64 + seen.unnamed + seen.before_unnamed
+    }
 }
 
-fn is_of(damage: &Damage, chan: &str) -> bool {
+/// Whether a hole or a lost end of a log may hold records of any channel.
+pub(crate) fn is_anywhere(damage: &Damage) -> bool {
+    damage.key.len() < 2 * size_of::<Tag>()
+        && matches!(damage.kind, DamageKind::Block | DamageKind::Log)
+}
+
+pub(crate) fn is_of(damage: &Damage, chan: &str) -> bool {
     // Claims stand by the message they are about, and only then by its channel.
     let target = if damage.table == Table::Claims.name() {
         2 * MessageId::LEN
@@ -168,7 +230,7 @@ fn is_of(damage: &Damage, chan: &str) -> bool {
         .is_some_and(|rest| rest.starts_with(chan))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -3,8 +3,8 @@
 //!
 //! The open store answers from its caches and from the window keys that it read when it started,
 //! so a bit that has flipped on the disk since then may not show for weeks. An inspection has
-//! caches, keys and a count of damage of its own, sees one moment, and changes nothing: not even
-//! the mark that would have the next start salvage.
+//! caches, keys and a count of damage of its own, sees one moment, and changes nothing. What it has
+//! met counts once the open store takes it over.
 
 use std::sync::Arc;
 

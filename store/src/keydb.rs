@@ -33,6 +33,9 @@ use crate::window_keys::{WindowKey, WindowKeys};
 const COUNTER: u32 = 0;
 /// How far numbering goes on ahead when the counter cannot be read.
 const COUNTER_LEAP: u32 = 1 << 16;
+/// What stands in the place of a key that was deleted on purpose: CBOR's null. Without it a number
+/// that has no key would be taken for damage.
+const DELETED: [u8; 1] = [0xf6];
 /// How the names of files start that wait to be overwritten. RocksDB does not know such names.
 const HELD: &str = "held-";
 
@@ -141,18 +144,16 @@ impl KeyDb {
                         },
                     );
                 }
+                (Some(number), Some(Entry::Deleted)) => loaded.remove(number),
                 (number, _) => {
                     damage.note(site.table.name(), key, DamageKind::Seal);
-                    loaded.mark_damaged(number);
+                    loaded.raise_next(number.map_or(0, |number| number.saturating_add(1)));
                 }
             }
         });
         let has_hole = damage.named().iter().any(|damage| {
             damage.table == Table::WindowKeys.name() && damage.kind == DamageKind::Block
         });
-        if has_hole {
-            loaded.mark_damaged(None);
-        }
         match counter {
             Some(next) => loaded.raise_next(next),
             None if rows > 0 || has_hole => {
@@ -201,11 +202,61 @@ impl KeyDb {
         self.write(batch)
     }
 
-    /// Deletes a window key. Files may hold it until [`KeyDb::erase`].
-    pub(crate) fn delete_window(&self, number: u32) -> Result<(), StoreError> {
+    /// Deletes a window key, leaving the mark that it was deleted. Files may hold the key until
+    /// [`KeyDb::erase`].
+    pub(crate) fn delete_window(
+        &self,
+        number: u32,
+        (table_keys, nonces): (&TableKeys, &mut Nonces),
+    ) -> Result<(), StoreError> {
+        let key = number.to_be_bytes();
+        let site = Site {
+            table: Table::WindowKeys,
+            key: &key,
+        };
+        let mark = seal::seal(
+            site,
+            TABLE_KEY,
+            table_keys.get(site.table),
+            &nonces.next(),
+            &DELETED,
+        );
         let mut batch = WriteBatch::default();
-        batch.delete_cf(self.table(Table::WindowKeys), number.to_be_bytes());
+        batch.put_cf(self.table(site.table), key, mark);
         self.write(batch)
+    }
+
+    /// Deletes the records that cannot be opened: all those of window keys, and the epochs under a
+    /// prefix of their keys. Window keys that are still in memory are written again. Returns how
+    /// many there were.
+    pub(crate) fn drop_unreadable(
+        &self,
+        prefix: Vec<u8>,
+        loaded: &WindowKeys,
+        (table_keys, nonces): (&TableKeys, &mut Nonces),
+    ) -> Result<u64, StoreError> {
+        // What is met here was met at the start.
+        let unheard = DamageLog::default();
+        let mut batch = WriteBatch::default();
+        let mut dropped = 0;
+        let mut again = Vec::new();
+        for (table, prefix) in [(Table::WindowKeys, Vec::new()), (Table::Epochs, prefix)] {
+            self.scan(table, prefix, &unheard, |key, record| {
+                if open(Site { table, key }, record, table_keys).is_none() {
+                    batch.delete_cf(self.table(table), key);
+                    dropped += 1;
+                    let number = key.try_into().ok().map(u32::from_be_bytes);
+                    again.extend(number.filter(|_| table == Table::WindowKeys));
+                }
+            });
+        }
+        if dropped > 0 {
+            let known = |number| loaded.get(number).map(|(of, key)| (number, of, key));
+            let again: Vec<_> = again.into_iter().filter_map(known).collect();
+            self.write(batch)?;
+            self.put_windows(&again, loaded.next(), (table_keys, nonces))?;
+        }
+        Ok(dropped)
     }
 
     /// Writes an epoch. The value it had before, if another, is erased.
@@ -308,12 +359,15 @@ impl KeyDb {
 enum Entry {
     Counter(u32),
     Key(WindowRecord),
+    Deleted,
 }
 
 impl Entry {
     fn parse(number: Option<u32>, plain: &[u8]) -> Option<Self> {
         if number? == COUNTER {
             minicbor::decode(plain).ok().map(Self::Counter)
+        } else if plain == DELETED {
+            Some(Self::Deleted)
         } else {
             minicbor::decode(plain).ok().map(Self::Key)
         }

@@ -18,6 +18,7 @@ mod inspect;
 mod kdf;
 mod keydb;
 mod keys;
+mod ledger;
 mod rocks;
 mod salvage;
 mod scan;

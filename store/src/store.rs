@@ -5,6 +5,7 @@
 //! round, and a mark in the batch lets the next start finish what a crash left between.
 
 mod cursors;
+mod mend;
 mod shred;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,6 +108,7 @@ impl Store {
             data_at,
             keys_at,
         });
+        Self::read_ledger(&shared);
         let events = EventCursors::read(&shared);
         let mut store = Self {
             shared,
@@ -117,7 +119,15 @@ impl Store {
             sweep: SweepPosition::default(),
         };
         store.finish_shredding()?;
-        Ok(store)
+        match store.keep_damage() {
+            // RocksDB has met the broken file by itself and writes no more. It was left a marker.
+            Err(StoreError::Damaged { .. }) if is_on_disk && !is_marked => {
+                drop(store);
+                Self::open(home, master, medium)
+            }
+            // Whatever else keeps it from being written keeps everything, and is told then.
+            _ => Ok(store),
+        }
     }
 
     /// A reader, for any thread.
@@ -191,7 +201,9 @@ impl Store {
             cursors.next += batch.events.len() as u64;
             cursors.trim(&self.shared, &mut writes);
         }
+        let ledger = self.add_ledger(&mut writes);
         self.write_synced(writes)?;
+        self.ledger_kept(ledger);
         self.newest_blocks.keep(newest_blocks);
         self.events = cursors;
         Ok(CommitInfo {

@@ -17,13 +17,14 @@ use rocksdb::{ReadOptions, Snapshot};
 
 use crate::damage::Damage;
 use crate::error::StoreError;
-use crate::keys::{after_prefix, segment_in};
+use crate::inspect::Inspection;
+use crate::keys::{Tag, after_prefix, segment_in};
 use crate::seal::Site;
 use crate::shared::Shared;
 use crate::table::Table;
 use crate::timeline::{self, Line, TimelineEntry};
 
-pub(crate) use messages::encode_message_place;
+pub(crate) use messages::{decode_message_place, encode_message_place};
 use rows::NAME_LEN;
 
 /// Makes [`View`]s. Clones share everything; none of them waits for the writer.
@@ -56,6 +57,17 @@ impl Reader {
     /// How many damaged records were met since the store was opened.
     pub fn damage_count(&self) -> u64 {
         self.shared.damage.count()
+    }
+
+    /// How many damaged records are known, those among them that earlier runs met and that nobody
+    /// has mended.
+    pub fn damage_known(&self) -> u64 {
+        self.shared.damage.count_known()
+    }
+
+    /// Takes over what damage an inspection has met: the open store may not come by it for weeks.
+    pub fn take_over(&self, inspection: &Inspection) {
+        self.shared.damage.take_over(inspection.reader().damage());
     }
 
     /// How many of the damaged records that are known by name are of one channel, those of its
@@ -114,6 +126,36 @@ impl View<'_> {
             &self.shared.keys.channel(channel),
             OpId::from_slice,
         )
+    }
+
+    /// A control op of each channel that has any that can be read. A channel's own record may be
+    /// damaged, and its ops say which channel they are of.
+    pub fn an_op_of_each_channel(&self) -> Vec<Vec<u8>> {
+        let mut rows = self
+            .shared
+            .cursor(Table::Control, Vec::new(), Vec::new(), || self.options());
+        let mut found = Vec::new();
+        rows.seek_first();
+        while let Some((key, record)) = rows.row() {
+            let site = Site {
+                table: Table::Control,
+                key,
+            };
+            let op = self.shared.open(site, record).readable();
+            let op = op.and_then(|op| op.plain.get(NAME_LEN..).map(<[u8]>::to_vec));
+            let beyond = key.get(..size_of::<Tag>()).map(after_prefix);
+            match (op, beyond) {
+                (Some(op), Some(beyond)) => {
+                    found.push(op);
+                    if beyond.is_empty() {
+                        break;
+                    }
+                    rows.seek(&beyond);
+                }
+                _ => rows.next(),
+            }
+        }
+        found
     }
 
     /// One envelope.

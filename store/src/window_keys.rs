@@ -23,9 +23,9 @@ pub(crate) struct WindowKey {
 pub(crate) enum Lookup {
     /// The key is there.
     Alive(Secret),
-    /// The key was deleted, and what it sealed has ended.
+    /// The key was deleted, as a mark in its place says, and what it sealed has ended.
     Gone,
-    /// The key's own record is damaged.
+    /// There is neither key nor mark: the record of the key, or the number itself, is damaged.
     Lost,
 }
 
@@ -38,8 +38,7 @@ struct Content {
     by_number: BTreeMap<u32, WindowKey>,
     by_window: BTreeMap<(Tag, Window), u32>,
     channels: BTreeMap<Tag, ChannelId>,
-    damaged: BTreeSet<u32>,
-    damaged_somewhere: bool,
+    deleted: BTreeSet<u32>,
     next: u32,
 }
 
@@ -60,22 +59,13 @@ impl WindowKeys {
         content.next = content.next.max(number.saturating_add(1));
     }
 
-    /// Takes a key out of memory.
+    /// Takes a key out of memory that was deleted.
     pub(crate) fn remove(&self, number: u32) {
         let mut content = self.write();
+        content.deleted.insert(number);
+        content.next = content.next.max(number.saturating_add(1));
         if let Some(key) = content.by_number.remove(&number) {
             content.by_window.remove(&(key.chan, key.window));
-        }
-    }
-
-    /// Remembers that the record of a key, or of some key, is damaged.
-    pub(crate) fn mark_damaged(&self, number: Option<u32>) {
-        let mut content = self.write();
-        match number {
-            Some(number) => {
-                content.damaged.insert(number);
-            }
-            None => content.damaged_somewhere = true,
         }
     }
 
@@ -97,11 +87,16 @@ impl WindowKeys {
         let content = self.read();
         match content.by_number.get(&number) {
             Some(key) => Lookup::Alive(key.secret.clone()),
-            None if content.damaged.contains(&number) || content.damaged_somewhere => Lookup::Lost,
-            // A number never given out cannot have been deleted: the record's header is altered.
-            None if number >= content.next => Lookup::Lost,
-            None => Lookup::Gone,
+            None if content.deleted.contains(&number) => Lookup::Gone,
+            None => Lookup::Lost,
         }
+    }
+
+    /// A key and the channel that it is for.
+    pub(crate) fn get(&self, number: u32) -> Option<(ChannelId, WindowKey)> {
+        let content = self.read();
+        let key = content.by_number.get(&number)?;
+        Some((*content.channels.get(&key.chan)?, key.clone()))
     }
 
     /// What a key is for.
@@ -109,6 +104,14 @@ impl WindowKeys {
         let content = self.read();
         let key = content.by_number.get(&number)?;
         Some((*content.channels.get(&key.chan)?, key.window))
+    }
+
+    /// The channels that have keys.
+    pub(crate) fn channels(&self) -> Vec<ChannelId> {
+        let content = self.read();
+        let alive: BTreeSet<Tag> = content.by_number.values().map(|key| key.chan).collect();
+        let of_tag = |chan: &Tag| content.channels.get(chan).copied();
+        alive.iter().filter_map(of_tag).collect()
     }
 
     /// The windows of a channel that have a key, oldest first.
@@ -154,9 +157,8 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_key_is_lost_not_gone() {
+    fn a_key_that_nobody_deleted_is_lost_not_gone() {
         let keys = with(&[1, 3]);
-        keys.mark_damaged(Some(2));
         assert!(matches!(keys.secret(2), Lookup::Lost));
         assert_eq!(keys.scope(3), Some((CHANNEL, Window(72))));
         assert_eq!(keys.number(CHAN, Window(72)), Some(3));

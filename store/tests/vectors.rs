@@ -186,6 +186,45 @@ fn every_record_is_where_and_what_the_document_says() {
     assert_eq!(now.len(), golden.len(), "a vector that nothing makes");
 }
 
+#[test]
+fn a_deleted_key_and_the_record_of_damage_are_what_the_document_says() {
+    let home = Home::new();
+    let mut store = home.open();
+    let mut batch = store.batch();
+    write_everything(&mut batch);
+    store.commit(batch).unwrap();
+    store.shred(&CHANNEL, Window(DAY + 1)).unwrap();
+    drop(store);
+    flip_every_value(&home.path().join("data"), "logs");
+    let mut store = home.open();
+    assert!(store.reader().view().logs(&CHANNEL).is_empty());
+    store.keep_damage().unwrap();
+    drop(store);
+    let plain = |database: &str, table: &str, at: &[u8]| {
+        let records = records(&home.path().join(database));
+        let found = records.iter().find(|(of, key, _)| of == table && key == at);
+        let (_, key, record) = found.expect("a record there");
+        let table_key = expand_secret(&master(), "table", &[table.as_bytes()]);
+        hex(&open(&table_key, table, key, record))
+    };
+    let deleted = plain("keys", "window_keys", &2_u32.to_be_bytes());
+    assert_eq!(deleted, hex(&golden("deleted-key")));
+    let damage = plain("data", "meta", b"\0damage");
+    assert_eq!(damage, hex(&golden("damage")));
+}
+
+/// Flips a bit in every value of a table.
+fn flip_every_value(path: &Path, table: &str) {
+    let all = DB::list_cf(&Options::default(), path).unwrap();
+    let db = DB::open_cf(&Options::default(), path, &all).unwrap();
+    let cf = db.cf_handle(table).unwrap();
+    for row in db.iterator_cf(cf, IteratorMode::Start) {
+        let (key, mut record) = row.unwrap();
+        *record.last_mut().unwrap() ^= 1;
+        db.put_cf(cf, key, record).unwrap();
+    }
+}
+
 /// `T(what, data)` of section 3.
 fn tag(what: &str, data: &[&[u8]]) -> String {
     let key = expand_secret(&master(), "record-key", &[]);

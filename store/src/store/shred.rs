@@ -20,7 +20,7 @@ const SHREDDING: &[u8] = b"\0shredding";
 
 /// The tables in which records may outlive their window's key: those whose keys do not start
 /// with channel and window.
-const SWEPT: [Table; 3] = [Table::Claims, Table::MessageIds, Table::Timeline];
+pub(super) const SWEPT: [Table; 3] = [Table::Claims, Table::MessageIds, Table::Timeline];
 
 /// How far a sweep came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,8 @@ impl Store {
             self.shared.window_keys.number(*chan, window)
         });
         if let Some(number) = number {
-            self.key_db.delete_window(number)?;
+            self.key_db
+                .delete_window(number, (&self.shared.table_keys, &mut self.nonces))?;
             self.shared.window_keys.remove(number);
         }
         // Also where the key is gone already: what was cut off may have been the erasing.

@@ -10,6 +10,7 @@
 //! a page is the merge of two runs.
 
 mod block;
+mod logs;
 mod newest;
 mod read;
 mod write;
@@ -21,6 +22,7 @@ use kith_crdt::time::Hlc;
 
 use crate::keys::{RecordKeys, Tag};
 
+pub(crate) use logs::logs_of;
 pub(crate) use newest::NewestBlocks;
 pub(crate) use read::{count, lengths, page};
 pub(crate) use write::{Changes, Rewrite, rewrite};

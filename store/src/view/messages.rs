@@ -72,7 +72,7 @@ pub(crate) fn encode_message_place(place: &Place) -> Vec<u8> {
     e.into_writer()
 }
 
-fn decode_message_place(bytes: &[u8]) -> Result<(u16, Writer, u32), decode::Error> {
+pub(crate) fn decode_message_place(bytes: &[u8]) -> Result<(u16, Writer, u32), decode::Error> {
     let mut d = Decoder::new(bytes);
     if d.array()? != Some(4) {
         return Err(decode::Error::message("a place has four fields"));
