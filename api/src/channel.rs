@@ -141,8 +141,8 @@ pub struct ChannelDetail {
     pub sync: SyncState,
     /// A digest of everything held; equal on nodes that hold the same.
     pub digest: String,
-    /// How many damaged records of the channel have been met on this disk since the daemon
-    /// started. What they held is passed over; everything else stays readable.
+    /// How many damaged records of the channel have been met on this disk and not been mended
+    /// since. What they held is passed over; everything else stays readable.
     pub damaged: u64,
 }
 

@@ -42,7 +42,7 @@ pub struct Status {
     pub declined: u64,
     /// How many of this device's messages are on no other device yet.
     pub pending: u64,
-    /// How many damaged records have been met on this disk since the daemon started. What they
+    /// How many damaged records have been met on this disk and not been mended since. What they
     /// held is passed over; everything else stays readable.
     pub damaged: u64,
 }
@@ -73,7 +73,7 @@ pub struct PeerStatus {
 /// How much of this home's disk cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Damage {
-    /// How many damaged records have been met since the daemon started. What they held is passed
+    /// How many damaged records have been met and not been mended since. What they held is passed
     /// over; everything else stays readable.
     pub records: u64,
 }

@@ -1,4 +1,5 @@
-//! Verifying a channel: whether all that is shown of it is what its signed entries make.
+//! Verifying a channel: whether all that is shown of it is what its signed entries make. And
+//! mending it, where damage on the disk is why it is not.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -46,4 +47,51 @@ pub struct Difference {
     pub detail: String,
     /// What to do about it.
     pub remedy: String,
+}
+
+/// Asks for what damage on the disk took to be made good.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MendRequest {
+    /// How many milliseconds to wait for other members; 30 seconds if absent. What is not done by
+    /// then goes on by itself.
+    #[serde(default)]
+    pub wait_ms: Option<u64>,
+}
+
+impl MendRequest {
+    /// How many milliseconds to wait if nobody says.
+    pub const WAIT_MS: u64 = 30_000;
+}
+
+/// How the mending of a channel stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MendReport {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The channel's name.
+    pub channel_name: String,
+    /// Whether nothing more is to be had. If not, it goes on by itself.
+    pub done: bool,
+    /// How many records could not be read and were dropped.
+    pub dropped: u64,
+    /// How many logs were gone through.
+    pub logs: u64,
+    /// How many entries they have; what is shown of them was made anew.
+    pub entries: u64,
+    /// How many entries were missing and came back from other members.
+    pub fetched: u64,
+    /// Whether ops of the control log are awaited.
+    pub ops_awaited: bool,
+    /// Whether keys are awaited, or entries are being opened with those that came.
+    pub keys_awaited: bool,
+    /// How many entries are awaited from other members.
+    pub awaited: u64,
+    /// The first of them: whose, when, and by which number.
+    pub awaited_at: Vec<String>,
+    /// How many entries nobody has any more.
+    pub lost: u64,
+    /// The first of them: whose, when, and by which number.
+    pub lost_at: Vec<String>,
+    /// How many entries are here that no key opens, for whatever reason.
+    pub unopened: u64,
 }

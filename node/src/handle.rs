@@ -5,6 +5,7 @@
 
 mod channels;
 mod members;
+mod mend;
 mod messages;
 mod pins;
 mod policy;
@@ -136,7 +137,7 @@ impl Node {
             channels: self.0.shared.channels().len() as u64,
             declined: self.0.shared.declined(),
             pending: reading.pending(),
-            damaged: self.0.reader.damage_count(),
+            damaged: self.0.reader.damage_known(),
         })
     }
 
@@ -146,7 +147,7 @@ impl Node {
     /// None at present.
     pub async fn damage(&self) -> Result<Damage, ApiError> {
         Ok(Damage {
-            records: self.0.reader.damage_count(),
+            records: self.0.reader.damage_known(),
         })
     }
 

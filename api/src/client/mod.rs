@@ -31,7 +31,7 @@ use crate::message::{
 use crate::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
 use crate::socket::socket_path;
 use crate::status::{Damage, Status};
-use crate::verify::VerifyReport;
+use crate::verify::{MendReport, MendRequest, VerifyReport};
 use crate::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 
 /// How long an answer may take unless the request itself says how long to wait.
@@ -161,6 +161,23 @@ impl Client {
     pub async fn verify(&self, channel: &str) -> Answer<VerifyReport> {
         let call = Call::new(Method::GET, route!("/v1/channels/{}/verify", channel));
         let patience = self.timeout.max(VERIFY_TIMEOUT);
+        self.connections.ask(call, patience).await
+    }
+
+    /// Makes good what damage on the disk took from a channel, or from all of them. Waits as long
+    /// as the request says, and an hour more.
+    pub async fn mend(
+        &self,
+        channel: Option<&str>,
+        request: &MendRequest,
+    ) -> Answer<Vec<MendReport>> {
+        let path = match channel {
+            Some(channel) => route!("/v1/channels/{}/mend", channel),
+            None => "/v1/mend".into(),
+        };
+        let wait = Duration::from_millis(request.wait_ms.unwrap_or(MendRequest::WAIT_MS));
+        let call = Call::new(Method::POST, path).json(request);
+        let patience = self.timeout.max(VERIFY_TIMEOUT).saturating_add(wait);
         self.connections.ask(call, patience).await
     }
 

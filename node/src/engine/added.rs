@@ -91,7 +91,8 @@ impl Engine {
             return;
         };
         let is_out = channel.joining.is_none() && !channel.roster.is_member(&self.me);
-        if is_out && channel.roster.by_transport(&peer).is_some() {
+        let is_known = channel.roster.by_transport(&peer).is_some();
+        if is_out && is_known || channel.lost_ops {
             let pull = Box::new(ControlPull::new(id, Vec::new()));
             self.pull_control(now, id, peer, pull);
         }

@@ -211,11 +211,11 @@ impl Engine {
             return;
         };
         let log = channel.log_mut(place.log);
-        log.messages.insert(place.seq);
+        let is_new = log.messages.insert(place.seq);
         if thread.is_some() {
             log.threaded.insert(place.seq);
         }
-        channel.messages += 1;
+        channel.messages += u64::from(is_new);
         channel.last_activity = channel.last_activity.max(Some(hlc.millis()));
         self.note_message(id, message, spot);
         self.happened(id, hlc.millis(), What::Message(message));

@@ -17,6 +17,7 @@ use kith_crdt::sync::{Head, SegmentDigests};
 use kith_crdt::time::{Hlc, Millis};
 
 use super::holds::{Holds, Reach};
+use super::mend::Mending;
 use super::unread::Unread;
 
 /// How this node stands to a channel.
@@ -79,6 +80,11 @@ pub(super) struct Channel {
     pub(super) refused_by: BTreeSet<DeviceId>,
     /// Devices that were found equal, and when.
     pub(super) in_step: BTreeMap<DeviceId, Millis>,
+    /// Whether ops of the control log may have been lost to damage, so that anybody's word is
+    /// sought: the ops prove themselves.
+    pub(super) lost_ops: bool,
+    /// The mending under way, or the last one.
+    pub(super) mending: Option<Mending>,
 }
 
 impl Channel {
@@ -108,6 +114,8 @@ impl Channel {
             ahead: BTreeMap::new(),
             refused_by: BTreeSet::new(),
             in_step: BTreeMap::new(),
+            lost_ops: false,
+            mending: None,
         }
     }
 
@@ -176,6 +184,25 @@ impl Channel {
             self.enrol(&id);
             let size = self.sizes.entry(id.segment).or_default();
             *size = size.saturating_sub(by);
+        }
+    }
+
+    /// Begins a log anew, to be gone through from its start. Returns it as it was.
+    pub(super) fn restart_log(&mut self, id: LogId, fork: Option<u32>) -> Log {
+        let mut fresh = Log::new(id);
+        fresh.fork = fork;
+        let before = self.logs.insert(id, fresh);
+        let before = before.unwrap_or_else(|| Log::new(id));
+        let size = self.sizes.entry(id.segment).or_default();
+        *size = size.saturating_sub(before.head);
+        before
+    }
+
+    /// Takes a log that was gone through into size and digest.
+    pub(super) fn restarted_log(&mut self, id: LogId) {
+        if let Some(log) = self.logs.get(&id) {
+            *self.sizes.entry(id.segment).or_default() += log.head;
+            self.enrol(&id);
         }
     }
 

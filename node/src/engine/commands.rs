@@ -77,6 +77,9 @@ impl Engine {
                 dry_run,
             } => self.act_on_member(now, channel, account, act, dry_run),
             Command::RevokeInvite { channel, invite } => self.revoke_invite(now, channel, invite),
+            Command::Mend { channel } => {
+                return self.begin_mending(now, token, channel).map(|()| None);
+            }
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
             Command::Send {
                 channel,

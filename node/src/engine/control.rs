@@ -87,7 +87,8 @@ impl Engine {
         let before = Arc::clone(&channel.roster);
         channel.roster = Arc::new(channel.control.roster().clone());
         let after = Arc::clone(&channel.roster);
-        if before.has_removals() || after.has_removals() {
+        // Where the control log was lost, the logs were nobody's until now.
+        if before.members.is_empty() || before.has_removals() || after.has_removals() {
             channel.enrol_logs();
         }
         self.stage.touched.insert(id);

@@ -185,6 +185,9 @@ impl Engine {
         };
         channel.ahead.remove(&device);
         channel.in_step.insert(device, now);
+        if channel.is_mending() {
+            self.timers.set_by(Timer::Mend(id), now);
+        }
         let known = channel
             .holds
             .positions(&device)

@@ -151,6 +151,12 @@ pub enum Command {
         /// Which messages; all if none are named.
         messages: Option<Vec<MessageId>>,
     },
+    /// Makes good what damage on the disk took from a channel, or from all of them, as far as it
+    /// can be had. It is answered when nothing more is to be had.
+    Mend {
+        /// Which channel; all if none is named.
+        channel: Option<ChannelId>,
+    },
     /// Tells those who are here that somebody is typing.
     Typing {
         /// Which channel.

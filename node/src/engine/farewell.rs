@@ -63,6 +63,8 @@ impl Engine {
         let new = self.insert_ops(now, id, page.ops).new;
         if more && page.advanced && new > 0 {
             self.pull_control(now, id, peer, pull);
+        } else {
+            self.found_ops(now, id);
         }
         if before == Some(false) && belongs(self) == Some(true) {
             self.belongs_now(now, id);

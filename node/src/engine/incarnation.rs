@@ -12,7 +12,7 @@
 //!    restored;
 //! 2. when a member has more of a log of this incarnation than there is here, or a proof that it
 //!    forks: the home was set back without leaving a trace;
-//! 3. when its own last entry cannot be read back.
+//! 3. when its own last entry cannot be read back, or a start meets damage on the disk.
 //!
 //! An incarnation is drawn, not counted, and the first one as well: two copies of one home must not come to the same.
 
@@ -67,12 +67,14 @@ impl Engine {
         now: Millis,
         view: &View<'_>,
     ) -> Result<(), StoreError> {
-        let stored = view.meta(META_WRITER)?;
+        let stored = view.meta(META_WRITER).unwrap_or_default();
         let known = stored
             .and_then(|bytes| kith_crdt::encoding::decode::<WriterRecord>(&bytes, RECORD_MAX).ok());
+        // What damage took may be what this device wrote last.
+        let is_whole = self.store.damage_count() == 0;
         let follows = |record: &WriterRecord| {
             let run = Run(*record.run);
-            run == self.runs.this || Some(run) == self.runs.before
+            is_whole && (run == self.runs.this || Some(run) == self.runs.before)
         };
         match known {
             Some(record) if follows(&record) => {
@@ -82,7 +84,7 @@ impl Engine {
             }
             // Nothing was written here. But this may be a backup of the day on which the home was
             // made, so the first incarnation is drawn as well; there is nothing to tell of that.
-            _ if view.channels().is_empty() => {
+            _ if is_whole && view.channels().is_empty() => {
                 self.writer.incarnation = self.rng.next_u32();
                 self.keep_writer(None);
             }
@@ -90,7 +92,8 @@ impl Engine {
                 self.writer.incarnation = record.incarnation;
                 self.begin_anew(
                     now,
-                    "the last run did not stop in order here: a crash, a copy or a restored backup",
+                    "the last run did not stop in order here, or the disk is damaged: a crash, a \
+                     copy or a restored backup",
                 );
             }
             None => self.begin_anew(now, "the store does not know who wrote"),

@@ -33,7 +33,7 @@ pub(super) fn channels(store: &Store, me: &AccountId, device: &DeviceId) -> Vec<
     channels
 }
 
-fn channel(
+pub(super) fn channel(
     store: &Store,
     view: &View<'_>,
     (me, device): (&AccountId, &DeviceId),
@@ -60,17 +60,26 @@ fn channel(
             Err(_) => tracing::error!("a log's record cannot be read; sync brings it anew"),
         }
     }
-    seen(view, me, &mut channel);
+    channel.lost_ops = channel.joining.is_none()
+        && (channel.control.is_empty() || channel.control.waiting() > 0 || store.lost_ops(&id));
     beacons(view, &mut channel);
     reaches(&mut channel, me, device);
-    channel.count_all_unread(view, me);
-    channel.last_activity = view
-        .page(kith_store::Line::main(&id), None, 1)
-        .last()
-        .map(|entry| entry.hlc.millis());
+    figures(view, me, &mut channel);
     channel.reopen_from = Some(FIRST_PLACE);
     channel.digests.settle();
     channel
+}
+
+/// What is counted of a channel, as the store has it.
+pub(super) fn figures(view: &View<'_>, me: &AccountId, channel: &mut Channel) {
+    channel.own_seen.clear();
+    seen(view, me, channel);
+    channel.messages = channel.logs.values().map(|log| log.messages.len()).sum();
+    channel.count_all_unread(view, me);
+    channel.last_activity = view
+        .page(kith_store::Line::main(&channel.id), None, 1)
+        .last()
+        .map(|entry| entry.hlc.millis());
 }
 
 /// The control log. Ops are stored by their hashes and go in by age, so that none has to wait for

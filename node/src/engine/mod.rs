@@ -30,12 +30,15 @@ mod joining;
 mod keys;
 mod load;
 mod members;
+mod mend;
 mod messages;
 mod outstanding;
 mod peers;
 mod pins;
 mod policy;
+mod rebuild;
 mod receive;
+mod recover;
 mod repeats;
 mod replica;
 mod shared;
@@ -59,6 +62,7 @@ use rand_chacha::ChaCha20Rng;
 use crate::network::{Command as NetworkCommand, NetworkEvent};
 use branches::Branches;
 use channel::Channel;
+use mend::Mending;
 use outstanding::Outstanding;
 use peers::Peers;
 use stage::Stage;
@@ -70,6 +74,7 @@ pub use event::{Command, Event};
 pub use holds::{Holds, Reach};
 pub use incarnation::{Run, Runs};
 pub use members::{MemberAct, MemberState, Stands};
+pub use mend::MendState;
 pub use peers::Connected;
 pub use shared::{ChannelView, Shared};
 pub use unread::Places;
@@ -104,6 +109,8 @@ pub struct Engine {
     timers: Timers,
     outstanding: Outstanding,
     branches: Branches,
+    /// Who waits for the whole home to be mended.
+    mending_home: Vec<u64>,
     declined: added::Declined,
     stage: Stage,
     shared: Arc<Shared>,
@@ -142,6 +149,7 @@ impl Engine {
             timers: Timers::default(),
             outstanding: Outstanding::default(),
             branches: Branches::default(),
+            mending_home: Vec::new(),
             declined: added::Declined::default(),
             stage: Stage::new(batch),
             shared: Arc::default(),
@@ -253,6 +261,7 @@ impl Engine {
                     self.announce_rest(id);
                 }
                 Timer::Keys(id) => self.pursue_keys(now, id),
+                Timer::Mend(id) => self.mend_step(now, id),
                 Timer::Dial => {}
                 Timer::Tidy => self.tidy(now),
                 Timer::Presence => {
@@ -320,6 +329,7 @@ impl Engine {
                 );
             }
         }
+        self.keep_damage();
         self.peers.save(&mut self.stage.batch);
         let stage = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
         let mut effects = stage.effects;
@@ -379,8 +389,15 @@ impl Engine {
         network.extend(topics.into_iter().map(NetworkCommand::Unsubscribe));
         for channel in self.channels.values() {
             let waiting = channel.joining.iter().flat_map(|joining| &joining.waiting);
-            answers.extend(waiting.map(|token| (*token, Err(refusal.clone()))));
+            let mending = channel.mending.iter().flat_map(Mending::waiting);
+            answers.extend(
+                waiting
+                    .chain(mending)
+                    .map(|token| (*token, Err(refusal.clone()))),
+            );
         }
+        let waiting = std::mem::take(&mut self.mending_home).into_iter();
+        answers.extend(waiting.map(|token| (token, Err(refusal.clone()))));
         self.timers = Timers::default();
         self.branches.clear();
         self.outstanding.forget();
@@ -401,19 +418,23 @@ impl Engine {
     fn load(&mut self, now: Millis) -> Result<(), StoreError> {
         let reader = self.store.reader();
         let view = reader.view();
-        if let Some(bytes) = view.meta(META_HLC)? {
+        // One that cannot be read is made up for below, and by beginning anew.
+        if let Some(bytes) = view.meta(META_HLC).unwrap_or_default() {
             self.hlc = kith_crdt::encoding::decode(&bytes, 16).unwrap_or_default();
         }
         for (peer, record) in view.peers() {
             self.peers.restore(peer, &record);
         }
-        self.take_up_writing(now, &view)?;
         drop(view);
         self.channels.clear();
         self.tags.clear();
         for channel in load::channels(&self.store, &self.me, &self.writer.device) {
             self.add_channel(channel);
         }
+        self.recover_channels();
+        // Only now it is known whether the disk is whole, as far as a start reads it.
+        self.take_up_writing(now, &reader.view())?;
+        self.resume_mending(now);
         let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
         for id in &ids {
             self.listen(*id);
@@ -456,6 +477,7 @@ impl Engine {
         self.timers.clear(Timer::Keys(id));
         self.timers.clear(Timer::Sync(id));
         self.timers.clear(Timer::Beacon(id));
+        self.timers.clear(Timer::Mend(id));
     }
 }
 

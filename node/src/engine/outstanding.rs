@@ -66,6 +66,14 @@ impl Outstanding {
         self.waiting.clear();
     }
 
+    /// Forgets the sessions about a channel: what they found was compared with what is not here any
+    /// more.
+    pub(super) fn forget_sessions(&mut self, channel: &ChannelId) {
+        self.requests.retain(|_, (_, _, purpose)| {
+            !matches!(purpose, Purpose::Session { channel: about, .. } if about == channel)
+        });
+    }
+
     /// Takes out the request with a number, if this peer is the one that was asked.
     pub(super) fn take(&mut self, id: u64, peer: &TransportKey) -> Option<Purpose> {
         if self.requests.get(&id)?.0 != *peer {

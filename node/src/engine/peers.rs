@@ -217,6 +217,8 @@ impl Engine {
             let channel = &self.channels[&id];
             if channel.joining.is_some() {
                 self.timers.set(Timer::Keys(id), now);
+            } else if channel.lost_ops {
+                self.seek_ops(now, id, peer);
             } else if channel.roster.by_transport(&peer).is_some() {
                 self.sync_with(now, id, peer);
                 if !self.channels[&id].missing_epochs(&self.me).is_empty() {
@@ -250,7 +252,7 @@ impl Engine {
         let joining = self
             .channels
             .values()
-            .any(|channel| channel.joining.is_some());
+            .any(|channel| channel.joining.is_some() || channel.lost_ops);
         let known = self.knows(&peer);
         // A stranger is of interest only to somebody who looks for a way in.
         if known || joining {

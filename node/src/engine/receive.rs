@@ -75,6 +75,7 @@ impl Engine {
         match acceptance {
             Acceptance::Next if self.makes_room(id, log_id) => {
                 self.accept(now, id, envelope);
+                self.join_on(id, log_id);
                 reception.accepted += 1;
             }
             Acceptance::Next => {}
@@ -124,6 +125,7 @@ impl Engine {
         {
             self.accept(now, id, envelope);
         }
+        self.join_on(id, log_id);
         (accepted > 0).then_some(accepted)
     }
 
@@ -194,6 +196,7 @@ impl Engine {
     /// Appends an envelope that was found to be the next of its log, and applies it.
     fn accept(&mut self, now: Millis, id: ChannelId, envelope: Envelope) {
         let log_id = envelope.log_id();
+        let was_here = self.was_here(id, envelope.place());
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
@@ -207,7 +210,9 @@ impl Engine {
         }
         self.hlc = self.hlc.max(envelope.header.hlc);
         self.keep(id, &envelope);
+        self.stage.quiet = was_here;
         self.apply(now, id, &envelope);
+        self.stage.quiet = false;
     }
 
     /// Keeps the proof that a writer contradicted itself, if another envelope than this one is

@@ -44,7 +44,12 @@ impl Replica for Served<'_> {
         let id = &self.channel.id;
         let mut left = max_bytes;
         let mut page: Vec<Envelope> = Vec::new();
-        for (seq, bytes) in self.view.envelopes(id, log, from, READ_AHEAD, max_bytes) {
+        let stored = self.view.envelopes(id, log, from, READ_AHEAD, max_bytes);
+        // What lies behind something damaged follows nothing that the asker could have of us.
+        for ((seq, bytes), next) in stored.into_iter().zip(from..) {
+            if seq != next {
+                break;
+            }
             let Ok(envelope) = Envelope::from_stored(&bytes, id, log.place(seq)) else {
                 break;
             };

@@ -12,6 +12,7 @@ use kith_crdt::time::Millis;
 
 use super::channel::{Channel, Standing};
 use super::holds::Holds;
+use super::mend::MendState;
 use super::peers::Connected;
 use super::unread::{Places, count};
 
@@ -58,6 +59,8 @@ pub struct ChannelView {
     pub history_begins: Option<Millis>,
     /// Envelopes that others are known to hold and this node does not.
     pub missing: u64,
+    /// How the mending under way stands, or how the last one ended.
+    pub mending: Option<MendState>,
 }
 
 impl ChannelView {
@@ -95,6 +98,7 @@ impl ChannelView {
             pins: channel.pins(),
             history_begins: channel.roster.history_begins(me),
             missing: channel.ahead.values().copied().max().unwrap_or(0),
+            mending: channel.mend_state(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Stage {
     pub(super) deletions: BTreeMap<(ChannelId, MessageId), Vec<(Claim, EpochId)>>,
     /// Logs of which what is unread has to be counted anew.
     pub(super) recount: BTreeSet<(ChannelId, LogId)>,
+    /// Whether what is projected was told of before.
+    pub(super) quiet: bool,
     /// Idempotency keys first used in this turn.
     pub(super) keys: BTreeMap<String, Kept>,
 }
@@ -53,6 +55,7 @@ impl Stage {
             placed: BTreeMap::new(),
             deletions: BTreeMap::new(),
             recount: BTreeSet::new(),
+            quiet: false,
             keys: BTreeMap::new(),
         }
     }
@@ -72,8 +75,11 @@ impl Stage {
         self.effects.moments.push(moment);
     }
 
-    /// Records a durable event.
+    /// Records a durable event, unless it was told of before.
     pub(super) fn record(&mut self, happening: &Happening) {
+        if self.quiet {
+            return;
+        }
         self.batch.append_event(happening.to_bytes());
     }
 }

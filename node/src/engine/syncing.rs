@@ -114,7 +114,10 @@ impl Engine {
                 applied,
             } => self.step(now, channel, peer, (session, applied), answer),
             Purpose::Keys { channel, pending } => match answer {
-                Answer::Keys(answer) => self.take_keys(now, channel, *pending, &answer),
+                Answer::Keys(answer) => {
+                    self.take_keys(now, channel, *pending, &answer);
+                    self.note_keys_given(now, channel, &peer);
+                }
                 _ => self.timers.set_by(Timer::Keys(channel), now.plus(1_000)),
             },
             Purpose::Prove { channel } => self.take_proven(now, channel, peer, answer),
@@ -241,7 +244,11 @@ impl Engine {
             }
             End::Paused | End::Refused(_) | End::Unexpected | End::Stalled => {}
         }
+        if matches!(outcome.end, End::Same | End::Complete) {
+            self.found_ops(now, id);
+        }
         self.joined_if_ready(now, id);
+        self.go_on_mending(now, id);
         self.stage.touched.insert(id);
         self.stage.tell(Moment::Sync { channel: id });
     }

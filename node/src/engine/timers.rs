@@ -14,6 +14,8 @@ pub(super) enum Timer {
     Beacon(ChannelId),
     /// Ask somebody for missing keys, or go on with a join.
     Keys(ChannelId),
+    /// Go on with the mending of a channel.
+    Mend(ChannelId),
     /// Dial whoever is wanted and not connected.
     Dial,
     /// Say on every channel that this node is here.

@@ -8,6 +8,7 @@ mod control_log;
 mod delivery;
 mod events;
 mod found;
+pub(crate) mod mend;
 mod messages;
 pub(crate) mod policy;
 mod references;
@@ -40,7 +41,7 @@ impl<'a> Reading<'a> {
             shared,
             me,
             device,
-            damaged: reader.damage_count(),
+            damaged: reader.damage_known(),
         }
     }
 }

@@ -49,6 +49,8 @@ pub(super) fn router(node: Node) -> Router {
         )
         .route("/v1/channels/{channel}/audit", get(why::audit))
         .route("/v1/channels/{channel}/verify", get(why::verify))
+        .route("/v1/channels/{channel}/mend", post(why::mend))
+        .route("/v1/mend", post(why::mend_all))
         .route("/v1/messages/{id}/why", get(why::message))
         .route("/v1/ops/{op}/why", get(why::op))
         .route(

@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use kith_api::error::ErrorBody;
-use kith_api::verify::VerifyReport;
+use kith_api::verify::{MendReport, MendRequest, VerifyReport};
 use kith_api::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 
 use crate::control::answer::{Answer, answer};
-use crate::control::request::{InPath, InQuery};
+use crate::control::request::{InBody, InPath, InQuery};
 use crate::handle::Node;
 
 /// Why an account is what it is to a channel.
@@ -53,6 +53,30 @@ pub(in crate::control) async fn verify(
     InPath(channel): InPath<String>,
 ) -> Answer<VerifyReport> {
     answer(node.verify(channel.trim()).await)
+}
+
+/// Makes good what damage on the disk took from a channel, as far as it is still here or other
+/// members have it.
+#[utoipa::path(post, path = "/v1/channels/{channel}/mend", tag = "why", operation_id = "mend",
+    params(("channel" = String, Path)), request_body = MendRequest,
+    responses((status = 200, body = Vec<MendReport>), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn mend(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+    InBody(request): InBody<MendRequest>,
+) -> Answer<Vec<MendReport>> {
+    answer(node.mend(Some(channel.trim()), request).await)
+}
+
+/// The same for every channel, and for what is damaged of the node itself.
+#[utoipa::path(post, path = "/v1/mend", tag = "why", operation_id = "mend_all",
+    request_body = MendRequest,
+    responses((status = 200, body = Vec<MendReport>), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn mend_all(
+    State(node): State<Node>,
+    InBody(request): InBody<MendRequest>,
+) -> Answer<Vec<MendReport>> {
+    answer(node.mend(None, request).await)
 }
 
 /// Who did what in a channel: the newest entries before the cursor, oldest first. Every signature

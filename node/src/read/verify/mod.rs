@@ -16,6 +16,8 @@ mod compare;
 mod expected;
 mod walk;
 
+pub(super) use walk::named;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,8 +46,8 @@ const SURE: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What to do about damage.
-const DAMAGED: &str = "check the disk: records on it are damaged, and other members still have \
-                       what they said";
+const DAMAGED: &str = "check the disk: records on it are damaged; `kith verify --mend` brings back \
+                       what other members still have";
 /// What to do about what should not be.
 const WRONG: &str = "stop the daemon and start it again; if it stays, report it with this message";
 
@@ -108,6 +110,10 @@ pub(crate) fn verify(
             if !again {
                 verifying.report.difference = found.err().map(|different| different.told);
                 let is_damaged = inspection.reader().damage_count() + reader.damage_count() > 0;
+                // Whoever reads from here on is to be warned, and the next start to salvage.
+                if verifying.report.difference.is_some() {
+                    reader.take_over(&inspection);
+                }
                 if let Some(difference) =
                     verifying.report.difference.as_mut().filter(|_| is_damaged)
                 {

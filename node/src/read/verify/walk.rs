@@ -14,6 +14,7 @@ use kith_crdt::time::HOUR_MS;
 
 use super::expected::{Expected, Stated, TextHash};
 use super::{Found, Verifying, damaged, different};
+use crate::engine::ChannelView;
 
 /// Envelopes read at a time.
 const READ_AHEAD: usize = 1_024;
@@ -48,32 +49,62 @@ impl Verifying<'_> {
     }
 
     fn walk_log(&mut self, log: &Log, segment: &mut Segment, expected: &mut Expected<'_>) -> Found {
-        let mut link = [0; 32];
+        let mut link = Some([0; 32]);
+        let mut head = [0; 32];
         let mut next = 1;
-        while next <= log.head {
+        loop {
             let page = self
                 .reading
                 .view
                 .envelopes(&self.id, &log.id, next, READ_AHEAD, PAGE_BYTES);
-            if page.is_empty() {
-                return Err(self.missing(log.id.place(next)));
-            }
-            for (seq, bytes) in page.into_iter().take_while(|(seq, _)| *seq <= log.head) {
-                if seq != next {
-                    return Err(self.missing(log.id.place(next)));
-                }
+            // What was here before the disk lost something stays, beyond the head.
+            let belongs = |seq: u32| seq <= log.head || log.has_holes();
+            let page: Vec<_> = page
+                .into_iter()
+                .take_while(|(seq, _)| belongs(*seq))
+                .collect();
+            let is_last = page.is_empty();
+            for (seq, bytes) in page {
+                self.skip_to(log, &mut next, seq, segment)
+                    .map(|skipped| link = link.filter(|_| !skipped))?;
                 let envelope = self.envelope(log.id.place(seq), &bytes, link)?;
-                link = envelope.link();
+                link = Some(envelope.link());
+                if seq == log.head {
+                    head = envelope.link();
+                }
                 self.open(&envelope, segment, expected);
                 next += 1;
             }
+            if is_last {
+                break;
+            }
+        }
+        if let Some(seq) = log.awaited.first() {
+            return Err(self.missing(log.id.place(seq)));
+        }
+        if next <= log.head {
+            return Err(self.missing(log.id.place(next)));
         }
         self.report.logs += 1;
-        self.ends(log, link)
+        self.ends(log, head)
+    }
+
+    /// Goes on to a number past those that are known to be lost, and says whether there were any.
+    fn skip_to(&self, log: &Log, next: &mut u32, seq: u32, segment: &mut Segment) -> Found<bool> {
+        let from = *next;
+        while *next < seq {
+            if !log.lost.contains(*next) {
+                return Err(self.missing(log.id.place(*next)));
+            }
+            let actor = log.id.writer.actor(&self.id);
+            segment.broken.entry(actor).or_insert(*next);
+            *next += 1;
+        }
+        Ok(*next > from)
     }
 
     /// One envelope, held against its place, its signature and the one before it.
-    fn envelope(&mut self, place: Place, bytes: &[u8], prev: [u8; 32]) -> Found<Envelope> {
+    fn envelope(&mut self, place: Place, bytes: &[u8], prev: Option<[u8; 32]>) -> Found<Envelope> {
         let envelope = Envelope::from_stored(bytes, &self.id, place)
             .map_err(|error| different("an envelope", self.name(place), error.to_string()))?;
         self.report.entries += 1;
@@ -82,7 +113,7 @@ impl Verifying<'_> {
             let detail = "it does not hold over the header and the hashes of the sealed parts";
             return Err(different("a signature", self.name(place), detail));
         }
-        if envelope.header.prev != prev {
+        if prev.is_some_and(|prev| envelope.header.prev != prev) {
             let detail = "it does not follow the envelope before it";
             return Err(different("a hash chain", self.name(place), detail));
         }
@@ -146,7 +177,7 @@ impl Verifying<'_> {
             .reading
             .view
             .envelopes(&self.id, &log.id, log.head + 1, 1, PAGE_BYTES);
-        if !beyond.is_empty() || log.head > LOG_ENVELOPES {
+        if !beyond.is_empty() && !log.has_holes() || log.head > LOG_ENVELOPES {
             return Err(different("a log", place, "it goes on beyond its end"));
         }
         let Some(fork) = log.fork else {
@@ -200,25 +231,29 @@ impl Verifying<'_> {
         damaged("an envelope", self.name(place), detail)
     }
 
-    /// An envelope as people find it: by writer, day and number, and by the id that it has as a
-    /// message.
     pub(super) fn name(&self, place: Place) -> String {
-        let LogId { segment, writer } = place.log;
-        let roster = &self.served.roster;
-        let member = roster
-            .account_of(&writer.device)
-            .and_then(|account| roster.members.get(&account));
-        let whose = member.map_or_else(
-            || "somebody unknown".to_owned(),
-            |member| member.name.clone(),
-        );
-        let begins = Timestamp(u64::from(segment.window.0) * HOUR_MS).to_string();
-        let begins = begins.get(..13).unwrap_or_default().replace('T', " ");
-        format!(
-            "number {} by {whose} in segment {} of {begins} h ({})",
-            place.seq,
-            segment.index,
-            place.message_id(&self.id)
-        )
+        named(self.served, place)
     }
+}
+
+/// An envelope as people find it: by writer, day and number, and by the id that it has as a
+/// message.
+pub(in crate::read) fn named(channel: &ChannelView, place: Place) -> String {
+    let LogId { segment, writer } = place.log;
+    let roster = &channel.roster;
+    let member = roster
+        .account_of(&writer.device)
+        .and_then(|account| roster.members.get(&account));
+    let whose = member.map_or_else(
+        || "somebody unknown".to_owned(),
+        |member| member.name.clone(),
+    );
+    let begins = Timestamp(u64::from(segment.window.0) * HOUR_MS).to_string();
+    let begins = begins.get(..13).unwrap_or_default().replace('T', " ");
+    format!(
+        "number {} by {whose} in segment {} of {begins} h ({})",
+        place.seq,
+        segment.index,
+        place.message_id(&channel.id)
+    )
 }
