@@ -114,7 +114,7 @@ pub(crate) enum Verb {
     Why(why::WhyVerb),
     /// List who did what in a channel, every signature checked
     Audit(why::AuditArgs),
-    /// Check that all that is shown of a channel is what its signed entries make
+    /// Check what is shown against the signed entries, or mend what the disk damaged
     Verify(why::VerifyArgs),
     /// Show what holds in a channel and who set it, or change it
     Policy(policy::PolicyArgs),

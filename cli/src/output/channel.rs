@@ -183,7 +183,9 @@ pub(crate) fn damage(records: u64) -> String {
         1 => "one record on this disk cannot be read and is".to_owned(),
         records => format!("{records} records on this disk cannot be read and are"),
     };
-    format!("{records} passed over: check the disk; other members still have what they said")
+    format!(
+        "{records} passed over: check the disk; `kith verify --mend` brings back what other members have"
+    )
 }
 
 /// Where an account's history begins, in words.

@@ -325,8 +325,8 @@ fn damage_is_one_line_with_its_remedy() {
     assert_eq!(
         lines,
         [
-            "damage      2 records on this disk cannot be read and are passed over: check the disk; other members still have what they said",
-            "damage     one record on this disk cannot be read and is passed over: check the disk; other members still have what they said",
+            "damage      2 records on this disk cannot be read and are passed over: check the disk; `kith verify --mend` brings back what other members have",
+            "damage     one record on this disk cannot be read and is passed over: check the disk; `kith verify --mend` brings back what other members have",
         ]
     );
 }

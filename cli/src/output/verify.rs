@@ -1,8 +1,8 @@
-//! What a verification came to, for people.
+//! What a verification or a mending came to, for people.
 
 use std::fmt::Write;
 
-use kith_api::verify::VerifyReport;
+use kith_api::verify::{MendReport, VerifyReport};
 
 use super::Show;
 use super::clean::clean;
@@ -36,5 +36,76 @@ impl Show for VerifyReport {
             ),
         };
         let _written = writeln!(out, "{verdict}");
+    }
+}
+
+impl Show for [MendReport] {
+    fn show(&self, look: &Look, out: &mut String) {
+        for report in self {
+            report.show(look, out);
+        }
+    }
+}
+
+impl Show for MendReport {
+    fn show(&self, look: &Look, out: &mut String) {
+        let channel = look.paint(
+            Paint::Strong,
+            format_args!("#{}", clean(&self.channel_name)),
+        );
+        let _written = writeln!(
+            out,
+            "{channel}: {} unreadable records dropped, {} entries in {} logs gone through, {} \
+             fetched from other members",
+            self.dropped, self.entries, self.logs, self.fetched,
+        );
+        if self.ops_awaited {
+            let _written = writeln!(out, "ops of the control log are awaited from other members");
+        }
+        if self.keys_awaited {
+            let _written = writeln!(out, "keys are awaited from other members");
+        }
+        places(
+            out,
+            (self.awaited, "awaited from other members"),
+            &self.awaited_at,
+        );
+        places(
+            out,
+            (self.lost, "lost for good: nobody has it"),
+            &self.lost_at,
+        );
+        if self.unopened > 0 {
+            let _written = writeln!(
+                out,
+                "{} entries are here for which there is no key",
+                self.unopened
+            );
+        }
+        let verdict = if self.done {
+            look.paint(
+                Paint::Good,
+                "mended: everything that anybody still has is here",
+            )
+        } else {
+            look.paint(Paint::Bad, "not everything is back yet")
+        };
+        let _written = writeln!(out, "{verdict}");
+    }
+}
+
+/// Entries that are missing: how many, why, and the first of them.
+fn places(out: &mut String, (count, why): (u64, &str), first: &[String]) {
+    if count == 0 {
+        return;
+    }
+    let entries = if count == 1 { "entry" } else { "entries" };
+    let _written = writeln!(out, "{count} {entries} {why}");
+    for place in first {
+        let _written = writeln!(out, "  {}", clean(place));
+    }
+    let more = count - count.min(first.len() as u64);
+    if more > 0 {
+        let _written = writeln!(out, "  and {more} more");
     }
 }

@@ -24,8 +24,8 @@ impl Session {
         };
         let warning = format!(
             "{records}, and what was in them may be missing here: check the disk and keep a copy \
-             of the home; `kith verify CHANNEL` says what is hit, and what you shared other \
-             members still have"
+             of the home; then `kith verify --mend` brings back what is still here or other \
+             members have, and `kith verify` says what is hit"
         );
         print_warning(&warning, self.output.is_json());
     }
@@ -34,6 +34,9 @@ impl Session {
 const fn shows_content(verb: &Verb) -> bool {
     match verb {
         Verb::Read(_) | Verb::Show(_) | Verb::History(_) | Verb::Why(_) | Verb::Audit(_) => true,
+        Verb::Pins(_) | Verb::Status => true,
+        // What is damaged after that is of another channel.
+        Verb::Verify(args) => args.mends(),
         Verb::Channel(verb) => matches!(verb, ChannelVerb::List | ChannelVerb::Show { .. }),
         Verb::Member(verb) => matches!(verb, MemberVerb::List { .. }),
         _ => false,

@@ -2,11 +2,12 @@
 
 use clap::{Args, Subcommand};
 use kith_api::ApiError;
-use kith_api::verify::Difference;
+use kith_api::verify::{Difference, MendRequest};
 use kith_api::why::AuditQuery;
 use kith_crdt::limits::PAGE_MAX;
 
 use crate::args::reference;
+use crate::duration::parse_milliseconds;
 use crate::output::progress::with_progress;
 use crate::verbs::{Outcome, Session};
 
@@ -36,12 +37,25 @@ pub(crate) enum WhyVerb {
     },
 }
 
-/// Verifies a channel.
+/// Verifies channels, or mends them.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The channel
+    /// The channel; every channel of this home if none is named
     #[arg(value_parser = reference())]
-    channel: String,
+    channel: Option<String>,
+    /// Make good what damage on the disk took: from what is still here, and from other members
+    #[arg(long)]
+    mend: bool,
+    /// How long to wait for other members, such as 2m [default: 30s]
+    #[arg(long, value_name = "DURATION", requires = "mend", value_parser = parse_milliseconds)]
+    wait: Option<u64>,
+}
+
+impl VerifyArgs {
+    /// Whether it mends.
+    pub(crate) const fn mends(&self) -> bool {
+        self.mend
+    }
 }
 
 /// Lists who did what.
@@ -84,12 +98,28 @@ impl Session {
     }
 
     /// Holds everything that is shown against its signed entries. A difference is an error, after
-    /// the report has been printed.
+    /// the reports have been printed.
     pub(crate) async fn verify(&self, args: &VerifyArgs) -> Outcome {
-        let what = "checking every signature, log and page";
-        let report = with_progress(what, self.client.verify(&args.channel)).await?;
-        self.output.put(&report)?;
-        match &report.difference {
+        if args.mend {
+            return self.mend(args).await;
+        }
+        let channels = match &args.channel {
+            Some(channel) => vec![channel.clone()],
+            None => {
+                let channels = self.client.channels().await?.into_iter();
+                channels
+                    .map(|channel| channel.facts.channel.to_string())
+                    .collect()
+            }
+        };
+        let mut first = None;
+        for channel in channels {
+            let what = "checking every signature, log and page";
+            let report = with_progress(what, self.client.verify(&channel)).await?;
+            self.output.put(&report)?;
+            first = first.or(report.difference);
+        }
+        match first {
             None => Ok(()),
             Some(Difference {
                 what,
@@ -100,6 +130,21 @@ impl Session {
                 "{what}, {place}: {detail}; {remedy}"
             ))),
         }
+    }
+
+    /// Mends. That something is still awaited is an error, after the reports have been printed.
+    async fn mend(&self, args: &VerifyArgs) -> Outcome {
+        let request = MendRequest { wait_ms: args.wait };
+        let mended = self.client.mend(args.channel.as_deref(), &request);
+        let reports = with_progress("mending, and asking other members", mended).await?;
+        self.output.put_each(&reports)?;
+        if reports.iter().all(|report| report.done) {
+            return Ok(());
+        }
+        Err(ApiError::unreachable(
+            "not everything is back yet: it goes on by itself, as soon as members who have it can \
+             be reached",
+        ))
     }
 
     /// Lists who did what. Signatures that do not hold are an error, after all has been printed.
