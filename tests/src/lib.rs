@@ -10,6 +10,7 @@
 mod agreement;
 mod binary;
 mod daemon;
+mod flip;
 mod home;
 mod lively;
 mod needles;
@@ -24,6 +25,7 @@ pub mod world;
 pub use agreement::{befriend, digest, ids, texts, until_agreed, until_seen};
 pub use binary::{kith, workspace};
 pub use daemon::Daemon;
+pub use flip::{files, flip, tables};
 pub use home::{Failure, Home, Outcome, PASSPHRASE, copy_tree};
 pub use lively::lively;
 pub use needles::{Find, Needle, find_in, find_in_bytes};

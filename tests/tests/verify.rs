@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use kith_tests::{Daemon, Home, PATIENCE, copy_tree, lively, until, until_agreed};
+use kith_tests::{Daemon, Home, PATIENCE, copy_tree, flip, lively, tables, until, until_agreed};
 use serde_json::Value;
 
 fn equal(home: &Home) -> Value {
@@ -72,22 +72,6 @@ fn sending_goes_on_while_a_channel_is_verified() {
     });
     until_agreed(&[ana, ben], "garden");
     assert_eq!(equal(ana)["messages"], 8 + sent);
-}
-
-fn tables(home: &Home, directory: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(home.path().join(directory)).expect("a directory");
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|kind| kind == "sst"))
-        .collect();
-    paths.sort();
-    paths
-}
-
-fn flip(path: &PathBuf, at: usize) {
-    let mut bytes = fs::read(path).expect("a table");
-    bytes[at] ^= 0x10;
-    fs::write(path, bytes).expect("a table");
 }
 
 /// Flips a bit in each table of a home in turn, in a whole copy each time: before its daemon starts,

@@ -15,11 +15,11 @@ use kith_crdt::ids::{ChannelId, DeviceId, MessageId, TransportKey};
 use kith_crdt::link::InviteLink;
 use kith_crdt::time::Millis;
 use kith_node::engine::{
-    Command, Effects, Engine, Event, MemberAct, Moment, Outcome, Refusal, Run, Runs,
+    Command, Effects, Engine, Event, MemberAct, MendState, Moment, Outcome, Refusal, Run, Runs,
 };
 use kith_node::network::NetworkEvent;
 use kith_node::read::Reading;
-use kith_store::{Medium, MemoryEnv, Store};
+use kith_store::{Batch, Medium, MemoryEnv, Reader, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -124,6 +124,33 @@ impl World {
         self.wire.up(number, node.secrets.transport_key());
         self.connect_all();
         self.turn(number, Event::Tick);
+    }
+
+    /// Changes what is on the disk of a node that does not run, as damage does.
+    ///
+    /// # Panics
+    /// If the store cannot be opened or written.
+    pub fn tamper(&self, number: usize, change: impl FnOnce(&Reader, &mut Batch)) {
+        let node = &self.nodes[number];
+        assert!(node.engine.is_none(), "a running node has its store");
+        let mut store = Store::open(
+            std::path::Path::new("/home"),
+            &node.master,
+            Medium::Memory(node.disk.clone()),
+        )
+        .expect("a store in memory opens");
+        let mut batch = store.batch();
+        change(&store.reader(), &mut batch);
+        store.commit(batch).expect("memory can be written");
+    }
+
+    /// How the mending of a node's channel stands.
+    pub fn mending(&self, number: usize, channel: &ChannelId) -> Option<MendState> {
+        self.engine(number)
+            .shared()
+            .channel(channel)?
+            .mending
+            .clone()
     }
 
     /// Stops a node without a word, as a crash does.
