@@ -158,6 +158,9 @@ fn what_follows_from_other_records_is_dropped_of_one_channel_alone() {
         logs.into_iter().collect::<Vec<_>>(),
         [log(DAY, 1), log(DAY, 2)]
     );
+    let mut batch = store.batch();
+    batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY, 8), place(DAY, 1, 3));
+    store.commit(batch).unwrap();
     assert_eq!(store.drop_derived(&CHANNEL).unwrap(), 0);
     assert_eq!(
         (readable(&store, &CHANNEL), readable(&store, &OTHER)),
