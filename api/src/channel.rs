@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Timestamp;
+use crate::retention::Retention;
 use crate::role::Role;
 use crate::why::Person;
 
@@ -15,14 +16,6 @@ use crate::why::Person;
 pub enum ChannelKind {
     /// Those who were invited.
     Group,
-}
-
-/// How long a channel keeps its messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Retention {
-    /// Until somebody deletes them.
-    Forever,
 }
 
 /// How this device stands to a channel.
@@ -97,6 +90,7 @@ pub struct ChannelFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_by: Option<Person>,
     /// How long messages are kept.
+    #[schema(value_type = String)]
     pub retention: Retention,
     /// How many messages of the main timeline this account has not read: those that others wrote
     /// and nobody deleted. A reply in a thread counts in `unread_replies` instead.

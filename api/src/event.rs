@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Timestamp;
-use crate::channel::{MemberStatus, Retention, SyncState};
+use crate::channel::{MemberStatus, SyncState};
 use crate::message::{DeliveryState, Message};
 use crate::policy::PolicySetting;
+use crate::retention::Retention;
 use crate::role::Role;
 
 /// An event with its cursor, if it is durable.
@@ -135,6 +136,7 @@ pub enum Happened {
         /// Its topic now.
         topic: String,
         /// How long messages are kept now.
+        #[schema(value_type = String)]
         retention: Retention,
         /// What was set; absent if it was the name or the topic.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,7 @@ pub mod member;
 pub mod message;
 pub mod policy;
 pub mod reaction;
+pub mod retention;
 pub mod right;
 pub mod role;
 pub mod socket;

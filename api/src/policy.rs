@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::Timestamp;
 use crate::id::AccountId;
+use crate::retention::Retention;
 use crate::right::Right;
 use crate::role::Role;
 
@@ -87,6 +88,11 @@ pub enum Setting {
     History,
     /// The least role that has a right.
     Right,
+    /// How long messages are kept.
+    Retention,
+    /// The shortest and longest retention that may be set.
+    #[serde(rename = "retention-limits")]
+    RetentionLimits,
 }
 
 impl Setting {
@@ -97,6 +103,8 @@ impl Setting {
             Self::Topic => "topic",
             Self::History => "history",
             Self::Right => "right",
+            Self::Retention => "retention",
+            Self::RetentionLimits => "retention-limits",
         }
     }
 }
@@ -139,6 +147,28 @@ pub enum PolicyChange {
         /// The least role that has it from now on; the one of the table if absent.
         #[serde(default)]
         role: Option<Role>,
+    },
+    /// How long messages are kept.
+    Retention {
+        /// The new retention; forever if absent.
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        value: Option<Retention>,
+        /// Whether what is there already is kept no longer either.
+        #[serde(default)]
+        existing: bool,
+    },
+    /// Which retention may be set.
+    #[serde(rename = "retention-limits")]
+    RetentionLimits {
+        /// The shortest; no limit if absent. Not `instant`.
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        shortest: Option<Retention>,
+        /// The longest; no limit if absent. Not `instant`.
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        longest: Option<Retention>,
     },
 }
 

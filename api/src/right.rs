@@ -44,19 +44,21 @@ pub enum Right {
     SetPolicy,
     /// Set the roles of those one stands above, up to one's own.
     SetRoles,
+    /// Limit for how long the channel may be made to keep its messages.
+    LimitRetention,
 }
 
 /// Says that a text is not a right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a right: use write, react, attach, mention-all, pin, delete-others, invite, revoke-invites, \
-     add, remove, mute, ban, set-topic, rename, set-policy or set-roles"
+     add, remove, mute, ban, set-topic, rename, set-policy, set-roles or limit-retention"
 )]
 pub struct ParseRightError;
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Write,
         Self::React,
         Self::Attach,
@@ -73,6 +75,7 @@ impl Right {
         Self::Rename,
         Self::SetPolicy,
         Self::SetRoles,
+        Self::LimitRetention,
     ];
 
     /// The right's name as the API writes it.
@@ -94,6 +97,7 @@ impl Right {
             Self::Rename => "rename",
             Self::SetPolicy => "set-policy",
             Self::SetRoles => "set-roles",
+            Self::LimitRetention => "limit-retention",
         }
     }
 }

@@ -70,7 +70,7 @@ struct WireHolding {
     #[n(0)]
     window: Window,
     #[n(1)]
-    index: u16,
+    index: u32,
     #[n(2)]
     logs: Vec<WireLog>,
 }
@@ -192,7 +192,7 @@ mod tests {
         SecretKey::from_seed(&Secret::new([2; 32]))
     }
 
-    fn beacon(segments: u16, logs: u32) -> Beacon {
+    fn beacon(segments: u32, logs: u32) -> Beacon {
         let writer = |incarnation| Writer {
             device: DeviceId(key().public()),
             incarnation,

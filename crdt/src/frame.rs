@@ -179,9 +179,14 @@ mod tests {
     use crate::ids::{ChannelId, Window};
     use crate::keys::EpochSecret;
     use crate::limits::ENVELOPE_MAX;
+    use crate::term::Term;
 
     fn keys() -> EpochKeys {
-        EpochSecret::new(Secret::new([1; 32])).into_keys(&ChannelId([9; 32]), Window(240), 24)
+        EpochSecret::new(Secret::new([1; 32])).into_keys(
+            &ChannelId([9; 32]),
+            Window(240),
+            Term::FOREVER,
+        )
     }
 
     fn sealed(content: &Content) -> Vec<u8> {

@@ -280,11 +280,13 @@ mod tests {
     use crate::crypto::secret::Secret;
     use crate::ids::Window;
     use crate::keys::EpochSecret;
+    use crate::term::Term;
 
     const CHANNEL: ChannelId = ChannelId([9; 32]);
 
     fn world() -> (ChaCha20Rng, SecretKey, EpochKeys) {
-        let keys = EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, Window(240), 24);
+        let keys =
+            EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, Window(240), Term::FOREVER);
         (
             ChaCha20Rng::seed_from_u64(1),
             SecretKey::from_seed(&Secret::new([2; 32])),
@@ -344,9 +346,10 @@ mod tests {
         };
         let other = pending.open_one(&seal_as_asked(&keys));
         assert_eq!(other, Err(GrantError::Unasked(keys.epoch)));
-        keys.unit_hours = 7;
-        let odd_unit = pending.open_one(&seal_as_asked(&keys));
-        assert_eq!(odd_unit, Err(DecodeError::OutOfRange("window unit").into()));
+        keys.term = Term::hours(25).unwrap();
+        keys.window = Window(241);
+        let between_days = pending.open_one(&seal_as_asked(&keys));
+        assert_eq!(between_days, Err(DecodeError::OutOfRange("window").into()));
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl ChannelId {
 }
 
 /// A stretch of time with its own key, named by the hour (since the Unix epoch) at which it
-/// starts. How long it is (24 hours or 1) is the epoch's to say.
+/// starts. How long it is (24 hours or 1) follows from the [`Term`](crate::term::Term) of what is
+/// in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Window(#[n(0)] pub u32);
@@ -158,9 +159,9 @@ pub struct SegmentId {
     /// The window it belongs to.
     #[n(0)]
     pub window: Window,
-    /// Counts up within the window when a document is full.
+    /// Its term and its number: `term.rs` takes it apart.
     #[n(1)]
-    pub index: u16,
+    pub index: u32,
 }
 
 /// Who appends to a log: a device in one of its incarnations. A restored or copied home takes a

@@ -68,7 +68,7 @@ impl Keyring {
     pub fn window_key(&self, epoch: &EpochId, window: Window) -> Option<Secret> {
         let keys = self.get(epoch)?;
         // A step for each window since the epoch's first; an epoch is replaced within days.
-        let chain = walk(&keys.chain, keys.window, window, keys.unit_hours)?;
+        let chain = walk(&keys.chain, keys.window, window, keys.term.unit_hours())?;
         Some(window_key(&chain, window))
     }
 
@@ -87,10 +87,11 @@ mod tests {
     use super::*;
     use crate::ids::ChannelId;
     use crate::keys::EpochSecret;
+    use crate::term::Term;
 
     fn ring(first: u32) -> (Keyring, EpochId) {
         let secret = EpochSecret::new(Secret::new([1; 32]));
-        let keys = secret.into_keys(&ChannelId([9; 32]), Window(first), 24);
+        let keys = secret.into_keys(&ChannelId([9; 32]), Window(first), Term::FOREVER);
         let mut ring = Keyring::new();
         let epoch = keys.epoch;
         ring.insert(keys);

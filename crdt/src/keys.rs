@@ -28,6 +28,7 @@ use crate::crypto::secret::Secret;
 use crate::encoding::DecodeError;
 use crate::ids::{ChannelId, EpochId, Window, base32};
 use crate::limits::{CHAIN_STEPS_MAX, CHAIN_WINDOWS};
+use crate::term::Term;
 
 /// The secret of an epoch, held only between making the epoch and deriving its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,13 +54,13 @@ impl EpochSecret {
     }
 
     /// Derives the epoch's keys and ends the secret.
-    pub fn into_keys(self, channel: &ChannelId, first_window: Window, unit_hours: u8) -> EpochKeys {
+    pub fn into_keys(self, channel: &ChannelId, first_window: Window, term: Term) -> EpochKeys {
         let epoch = self.id(channel);
         let draw = |what| expand_secret(&self.0, what, &[&epoch.0]);
         EpochKeys {
             epoch,
             window: first_window,
-            unit_hours,
+            term,
             chain: draw("chain"),
             topic_key: draw("topic-key"),
             frame_key: draw("frame-key"),
@@ -79,9 +80,9 @@ pub struct EpochKeys {
     /// The window whose chain value is held.
     #[n(1)]
     pub window: Window,
-    /// Hours in a window: 24 or 1.
+    /// How long what is sealed in the epoch is kept; gives the length of its windows.
     #[n(2)]
-    pub unit_hours: u8,
+    pub term: Term,
     /// `C[window]`.
     #[n(3)]
     pub chain: Secret,
@@ -118,7 +119,7 @@ impl EpochKeys {
     /// Whether these are keys of the epoch that begins at `first_window` and has these hashes. A
     /// chain that begins [`CHAIN_WINDOWS`] windows or more after it cannot be told.
     pub fn are_of(&self, first_window: Window, hashes: &KeyHashes) -> bool {
-        let passed = steps(first_window, self.window, self.unit_hours);
+        let passed = steps(first_window, self.window, self.term.unit_hours());
         passed.is_some_and(|passed| passed < CHAIN_WINDOWS && self.hashes_at(passed) == *hashes)
     }
 
@@ -138,19 +139,25 @@ impl EpochKeys {
     /// Goes one window on.
     fn step(&mut self) {
         self.before = hash::derive("epoch-chain", &[&self.before, self.chain.expose()]);
-        self.window = Window(self.window.0.saturating_add(u32::from(self.unit_hours)));
+        self.window = Window(
+            self.window
+                .0
+                .saturating_add(u32::from(self.term.unit_hours())),
+        );
         self.chain = next(&self.chain, self.window);
     }
 
-    /// Checks that the unit is one of the protocol's and that the window lies on it.
+    /// Checks that the term is one of the protocol's and that the window is one of that term's.
     ///
     /// # Errors
     /// [`DecodeError::OutOfRange`] naming the field.
     pub fn check(&self) -> Result<(), DecodeError> {
-        if !matches!(self.unit_hours, 1 | 24) {
-            return Err(DecodeError::OutOfRange("window unit"));
-        }
-        if !self.window.0.is_multiple_of(u32::from(self.unit_hours)) {
+        self.term.check()?;
+        if !self
+            .window
+            .0
+            .is_multiple_of(u32::from(self.term.unit_hours()))
+        {
             return Err(DecodeError::OutOfRange("window"));
         }
         Ok(())
@@ -165,7 +172,7 @@ impl EpochKeys {
     /// whether the chain now begins there; it does not where the window is earlier, not on the
     /// unit, or further than [`CHAIN_STEPS_MAX`] steps.
     pub fn advance(&mut self, window: Window) -> bool {
-        let steps = steps(self.window, window, self.unit_hours);
+        let steps = steps(self.window, window, self.term.unit_hours());
         let Some(steps) = steps.filter(|steps| *steps <= CHAIN_STEPS_MAX) else {
             return false;
         };
@@ -205,13 +212,13 @@ mod tests {
 
     const CHANNEL: ChannelId = ChannelId([9; 32]);
 
-    fn keys(window: u32, unit: u8) -> EpochKeys {
-        EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, Window(window), unit)
+    fn keys(window: u32) -> EpochKeys {
+        EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, Window(window), Term::FOREVER)
     }
 
     #[test]
     fn walking_in_two_strides_is_walking_in_one() {
-        let (mut once, mut twice) = (keys(240, 24), keys(240, 24));
+        let (mut once, mut twice) = (keys(240), keys(240));
         assert!(once.advance(Window(480)));
         assert!(twice.advance(Window(312)) && twice.advance(Window(480)));
         assert_eq!(once, twice);
@@ -221,21 +228,18 @@ mod tests {
     #[test]
     fn a_walk_is_bounded_and_stays_on_the_unit() {
         let far = 240 + 24 * (CHAIN_STEPS_MAX + 1);
-        assert!(!keys(240, 24).advance(Window(far)));
-        assert!(!keys(240, 24).advance(Window(250)));
-        assert!(
-            !EpochKeys {
-                unit_hours: 0,
-                ..keys(240, 24)
-            }
-            .advance(Window(264))
-        );
-        assert!(keys(240, 1).advance(Window(250)));
+        assert!(!keys(240).advance(Window(far)));
+        assert!(!keys(240).advance(Window(250)));
+        let mut hourly = EpochKeys {
+            term: Term::hours(24).unwrap(),
+            ..keys(240)
+        };
+        assert!(hourly.advance(Window(250)));
     }
 
     #[test]
     fn keys_from_any_window_on_are_told_by_the_seal() {
-        let (whole, first) = (keys(240, 24), Window(240));
+        let (whole, first) = (keys(240), Window(240));
         let hashes = whole.hashes();
         for days in [0, 1, 7, CHAIN_WINDOWS - 1] {
             let mut later = whole.clone();
@@ -270,6 +274,6 @@ mod tests {
     fn an_epoch_belongs_to_one_channel() {
         let secret = EpochSecret::new(Secret::new([1; 32]));
         assert_ne!(secret.id(&CHANNEL), secret.id(&ChannelId([8; 32])));
-        assert_ne!(keys(240, 24).topic_key, keys(240, 24).frame_key);
+        assert_ne!(keys(240).topic_key, keys(240).frame_key);
     }
 }

@@ -32,6 +32,8 @@ pub enum Law {
     Cause,
     /// Whoever founds a channel owns it.
     Founding,
+    /// Retention lies within the limits.
+    Limits,
     /// At the same time, whoever stands higher is right.
     Authority,
     /// What is done while being withdrawn is void.
@@ -61,7 +63,7 @@ pub enum Law {
 }
 
 /// Number, name and sentence of each, in the order of the variants.
-const LAWS: [(Law, &str, &str, &str); 24] = [
+const LAWS: [(Law, &str, &str, &str); 25] = [
     (
         Law::Belonging,
         "A1",
@@ -129,6 +131,12 @@ const LAWS: [(Law, &str, &str, &str); 24] = [
         "A11",
         "founding",
         "a channel is founded once, and whoever founds it is its owner",
+    ),
+    (
+        Law::Limits,
+        "A12",
+        "limits",
+        "messages are kept no shorter and no longer than the channel's owners allow",
     ),
     (
         Law::Authority,
@@ -284,6 +292,7 @@ impl Law {
             Rule::ChannelFull => Self::Seats,
             Rule::LastOwner => Self::Leaving,
             Rule::CreatedBefore => Self::Founding,
+            Rule::BeyondLimits => Self::Limits,
             Rule::Withdrawn { .. }
             | Rule::Lowered { .. }
             | Rule::InviterWithdrawn { .. }

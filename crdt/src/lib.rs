@@ -22,6 +22,8 @@ pub mod log;
 pub mod moment;
 pub mod projection;
 pub mod ranges;
+pub mod retention;
 pub mod segment;
 pub mod sync;
+pub mod term;
 pub mod time;

@@ -65,8 +65,10 @@ pub const SEGMENT_ENVELOPES: u32 = 4_096;
 /// Envelopes one writer may have in a segment: a full segment plus what was written while
 /// apart from the others.
 pub const LOG_ENVELOPES: u32 = 8_192;
-/// The largest index of a segment in its window: four million messages a day.
-pub const SEGMENT_INDEX_MAX: u16 = 1_023;
+/// The largest number of a segment among those of one window and term: four million messages a day.
+pub const SEGMENT_NUMBER_MAX: u32 = 1_023;
+/// Hours that a segment with an end may keep what is in it: ten years.
+pub const TERM_MAX_HOURS: u32 = 3_653 * 24;
 /// Logs of one device in a segment, one for each incarnation: crashes and restores of one device
 /// in a day. Of more, those of the smallest incarnations count, so that every node keeps the same.
 pub const LOGS_PER_DEVICE: usize = 1_024;

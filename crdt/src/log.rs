@@ -20,14 +20,10 @@ use minicbor::{Decode, Encode};
 pub use fork::{Fork, ForkError};
 
 use crate::envelope::Envelope;
-use crate::ids::{LogId, Window};
+use crate::ids::LogId;
 use crate::limits::{CLOCK_SKEW_MAX_MS, LOG_ENVELOPES};
 use crate::ranges::Ranges;
-use crate::time::{HOUR_MS, Hlc, Millis};
-
-/// Hours of the longest window. Acceptance holds an HLC against this and not against the epoch's
-/// unit, which not every node need know yet; the unit is checked when the envelope is opened.
-const WINDOW_HOURS_MAX: u64 = 24;
+use crate::time::Millis;
 
 /// What a node keeps of a log besides its envelopes.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -97,6 +93,8 @@ pub enum Acceptance {
     TooFarAhead(Millis),
     /// Its time does not lie in its window.
     WrongWindow,
+    /// The time of its segment is over: nothing of it is kept any more.
+    Over,
     /// Another envelope is the head at its number.
     ForkSuspected,
 }
@@ -267,8 +265,12 @@ impl Tip {
         if seq > LOG_ENVELOPES {
             return Acceptance::Full;
         }
-        if !in_widest_window(envelope.header.hlc, envelope.log_id().segment.window) {
+        let segment = envelope.log_id().segment;
+        if !segment.holds(envelope.header.hlc) {
             return Acceptance::WrongWindow;
+        }
+        if segment.is_over(now) {
+            return Acceptance::Over;
         }
         if seq > self.head + 1 {
             return Acceptance::Gap { have: self.head };
@@ -284,12 +286,6 @@ impl Tip {
     }
 }
 
-fn in_widest_window(hlc: Hlc, window: Window) -> bool {
-    let hour = hlc.millis().0 / HOUR_MS;
-    let start = u64::from(window.0);
-    (start..start + WINDOW_HOURS_MAX).contains(&hour)
-}
-
 #[cfg(test)]
 mod tests {
     use rand_chacha::rand_core::SeedableRng;
@@ -300,6 +296,7 @@ mod tests {
         CHANNEL, NOON, WINDOW, chain, envelope, log_id, position, signing, window_key,
     };
     use crate::envelope::seal;
+    use crate::time::{HOUR_MS, Hlc};
 
     fn held(chain: &[Envelope]) -> Log {
         let mut log = Log::new(log_id());

@@ -12,6 +12,11 @@ use minicbor::{Decode, Encode};
 /// Bytes that one of these records may have.
 const RECORD_MAX: usize = 64 * 1024;
 
+/// The number by which [`What::Setting`] tells that the retention was set: no right has it.
+pub const SETTING_RETENTION: u8 = 100;
+/// The number for the limits of retention.
+pub const SETTING_RETENTION_LIMITS: u8 = 101;
+
 /// How this node stands to a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -116,8 +121,8 @@ pub enum What {
     /// The channel has another name or topic.
     #[n(7)]
     Policy,
-    /// Something else of the channel's policy was set: a right by its number, or with 0 what
-    /// newcomers may read.
+    /// Something else of the channel's policy was set: a right by its number, with 0 what newcomers
+    /// may read, or what [`SETTING_RETENTION`] and [`SETTING_RETENTION_LIMITS`] say.
     #[n(8)]
     Setting(#[n(0)] u8),
     /// A message was pinned or unpinned by the entry at a place.

@@ -173,10 +173,10 @@ pub(crate) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
 /// The window and index that follow the channel's tag in the key of a log.
 pub(crate) fn segment_in(log_key: &[u8]) -> Option<SegmentId> {
     let (window, rest) = log_key.get(8..)?.split_first_chunk::<4>()?;
-    let (index, _) = rest.split_first_chunk::<2>()?;
+    let (index, _) = rest.split_first_chunk::<4>()?;
     Some(SegmentId {
         window: Window(u32::from_be_bytes(*window)),
-        index: u16::from_be_bytes(*index),
+        index: u32::from_be_bytes(*index),
     })
 }
 
@@ -190,7 +190,7 @@ mod tests {
         RecordKeys::new(&Secret::new([5; 32]))
     }
 
-    fn place(window: u32, index: u16, seq: u32) -> Place {
+    fn place(window: u32, index: u32, seq: u32) -> Place {
         let writer = Writer {
             device: DeviceId([2; 32]),
             incarnation: 0,

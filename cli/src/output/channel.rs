@@ -5,7 +5,7 @@ use std::fmt::Write;
 use kith_api::Timestamp;
 use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelName, ChannelState, ChannelSummary, Marked, MemberInfo,
-    Retention, SyncState,
+    SyncState,
 };
 
 use super::Show;
@@ -91,7 +91,7 @@ impl Show for ChannelDetail {
                 facts.role.map_or("-", |role| role.name()).to_owned(),
             ),
             ("state", state(facts.state).to_owned()),
-            ("retention", retention(facts.retention).to_owned()),
+            ("retention", facts.retention.to_string()),
             (
                 "messages",
                 format!("{}, {} unread", facts.messages, unread(facts)),
@@ -197,13 +197,6 @@ fn history(begins: Option<Timestamp>, look: &Look) -> String {
             format!("begins at {begins}: what is older was written before you came")
         },
     )
-}
-
-/// How long messages are kept, in words.
-pub(crate) const fn retention(retention: Retention) -> &'static str {
-    match retention {
-        Retention::Forever => "forever",
-    }
 }
 
 const fn state(state: ChannelState) -> &'static str {

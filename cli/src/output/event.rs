@@ -7,7 +7,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Show;
-use super::channel::{retention, sync};
+use super::channel::sync;
 use super::clean::clean;
 use super::look::{Look, Paint};
 use super::message::{Occasion, deleted, short, state_paint, write_message};
@@ -125,7 +125,7 @@ fn around(what: &Happened, look: &Look) -> String {
             ..
         } => {
             let name = look.paint(Paint::Strong, format_args!("#{}", clean(name)));
-            let kept = retention(*kept);
+            let kept = kept.to_string();
             format!("{name}: topic “{}”, messages are kept {kept}", clean(topic))
         }
         Happened::Presence { name, online, .. } => {

@@ -66,6 +66,17 @@ pub(crate) fn sentence(setting: &PolicySetting) -> String {
                 format!("newcomers may read the last {days} days as well")
             }
         },
+        (Setting::Retention, _) => match &*value {
+            "forever" => "messages are kept until somebody deletes them".to_owned(),
+            "instant" => {
+                "messages go once everybody has read them, after 30 days at the latest".to_owned()
+            }
+            time => format!("messages are kept for {time}"),
+        },
+        (Setting::RetentionLimits, _) => match &*value {
+            "none" => "messages may be kept for any time".to_owned(),
+            limits => format!("messages may be kept for {limits}"),
+        },
         (Setting::Right, right) => {
             let right = right.map_or("act", |right| right.name());
             format!("{right} takes the role {value} or above")

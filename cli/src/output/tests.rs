@@ -2,7 +2,7 @@
 
 use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo,
-    MemberStatus, Retention, SyncState,
+    MemberStatus, SyncState,
 };
 use kith_api::event::{Event, Happened};
 use kith_api::id::{AccountId, ChannelId, DeviceId, MessageId};
@@ -12,6 +12,7 @@ use kith_api::message::{
 };
 use kith_api::policy::{PolicySetting, Setting};
 use kith_api::reaction::{Reaction, Reactions};
+use kith_api::retention::Retention;
 use kith_api::right::Right;
 use kith_api::role::Role;
 use kith_api::status::{PeerStatus, Status};

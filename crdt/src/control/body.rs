@@ -17,6 +17,7 @@ use crate::identity::Certificate;
 use crate::ids::{AccountId, EpochId, InviteId, Window};
 use crate::keys::KeyHashes;
 use crate::limits::{EPOCH_REPLACES_MAX, INVITE_USES_MAX, NAME_MAX_CHARS};
+use crate::term::Term;
 use crate::time::Millis;
 
 /// The kind of a channel in its Create op.
@@ -139,9 +140,9 @@ pub struct EpochOp {
     /// The window at which its chain begins.
     #[n(3)]
     pub first_window: Window,
-    /// Hours in a window: 24 or 1.
+    /// How long what is sealed in it is kept; gives the length of its windows.
     #[n(4)]
-    pub unit_hours: u8,
+    pub term: Term,
     /// What its keys are told by.
     #[n(5)]
     pub key_hashes: KeyHashes,
@@ -195,11 +196,11 @@ impl Body {
                     epoch.replaces.len() <= EPOCH_REPLACES_MAX,
                     "epochs replaced",
                 )?;
-                in_range(matches!(epoch.unit_hours, 1 | 24), "hours of a window")?;
+                epoch.term.check()?;
                 let starts = epoch
                     .first_window
                     .0
-                    .is_multiple_of(u32::from(epoch.unit_hours));
+                    .is_multiple_of(u32::from(epoch.term.unit_hours()));
                 in_range(starts, "first window")
             }
             _ => Ok(()),

@@ -99,6 +99,18 @@ impl Policy {
             Self::Right { right, least } => {
                 (format!("right to {right}"), format!("{least} and above"))
             }
+            Self::Retention {
+                retention,
+                existing,
+            } => {
+                let which = if *existing {
+                    ", what is there as well"
+                } else {
+                    ""
+                };
+                ("retention".to_owned(), format!("{retention}{which}"))
+            }
+            Self::RetentionLimits(limits) => ("limits of retention".to_owned(), limits.to_string()),
         }
     }
 }

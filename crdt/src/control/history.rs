@@ -40,7 +40,8 @@ impl ControlLog {
         let roster = self.roster();
         let member = roster.active_member(account)?;
         let state = roster.epochs.get(epoch)?;
-        let is_current = roster.usable_epoch() == Some(*epoch);
+        let newest = roster.usable_epochs(state.term).next();
+        let is_current = newest.is_some_and(|(newest, _)| newest == *epoch);
         let stays = member.stays.iter();
         stays
             .filter_map(|stay| self.granted_to(stay, state, is_current))
@@ -60,8 +61,9 @@ impl ControlLog {
             History::Everything => Some(epoch.first_window),
             History::FromJoining => made_knowing(&stay.admitted).then_some(epoch.first_window),
             History::Days(_) => {
-                let from = on_unit(stay.first_day(), epoch.unit_hours).max(epoch.first_window);
-                let passed = steps(epoch.first_window, from, epoch.unit_hours)?;
+                let from =
+                    on_unit(stay.first_day(), epoch.term.unit_hours()).max(epoch.first_window);
+                let passed = steps(epoch.first_window, from, epoch.term.unit_hours())?;
                 let is_over = from.0 - epoch.first_window.0 >= EPOCH_WRITTEN_HOURS;
                 (passed < CHAIN_WINDOWS && (is_current || !is_over)).then_some(from)
             }

@@ -18,6 +18,7 @@
 //! 9. A certificate changes something only if it holds and supersedes the one known.
 //! 10. What finds nothing to do, or nobody to do it to, is void.
 //! 11. A channel is founded once, by its first op.
+//! 12. The retention that is set lies within the limits that the channel has.
 //!
 //! `law.rs` tells people these rules by the same numbers (A1 and so on).
 
@@ -30,7 +31,7 @@ use super::body::Body;
 use super::op::VerifiedOp;
 use super::policy::Policy;
 use super::role::{Right, Role, Standing};
-use super::roster::{Member, Roster};
+use super::roster::{Member, Promise, Roster};
 use super::verdict::{Rule, Verdict};
 use crate::identity::Certified;
 use crate::ids::{AccountId, InviteId, OpId};
@@ -63,6 +64,8 @@ pub(super) struct Grounds {
     pub(super) inviter: Option<(AccountId, Role)>,
     /// The joins that the maker of an epoch knew to be expelled.
     pub(super) expelled: Arc<BTreeSet<OpId>>,
+    /// What the maker of an epoch promised to those who write in it.
+    pub(super) promise: Option<Promise>,
 }
 
 impl Grounds {
@@ -74,6 +77,7 @@ impl Grounds {
             lowers: false,
             inviter: None,
             expelled: Arc::default(),
+            promise: None,
         }
     }
 }
@@ -228,9 +232,17 @@ fn acting(
         }
         Body::Policy(policy) => {
             require(roster, author, policy.takes())?;
-            if let Policy::Right { right, least } = policy {
-                within_own(roster.least_role(*right), author)?;
-                within_own(*least, author)?;
+            match policy {
+                Policy::Right { right, least } => {
+                    within_own(roster.least_role(*right), author)?;
+                    within_own(*least, author)?;
+                }
+                Policy::Retention { retention, .. }
+                    if !roster.retention_limits.allow(*retention) =>
+                {
+                    return Err(Rule::BeyondLimits);
+                }
+                _ => {}
             }
         }
         Body::Epoch(epoch) => {
@@ -243,6 +255,7 @@ fn acting(
                 return Err(Rule::MadeBefore);
             }
             grounds.expelled = Arc::clone(&roster.expelled);
+            grounds.promise = Some(roster.promise());
         }
         Body::Add { role, .. } => {
             require(roster, author, Right::Add)?;

@@ -37,6 +37,10 @@ pub(super) enum Field {
     History,
     /// Which role has a right.
     Right(Right),
+    /// What messages live for.
+    Retention,
+    /// Which retention may be set.
+    RetentionLimits,
 }
 
 impl Field {
@@ -58,6 +62,8 @@ impl Field {
             Body::Policy(Policy::Topic(_)) => Some(Self::Topic),
             Body::Policy(Policy::History(_)) => Some(Self::History),
             Body::Policy(Policy::Right { right, .. }) => Some(Self::Right(*right)),
+            Body::Policy(Policy::Retention { .. }) => Some(Self::Retention),
+            Body::Policy(Policy::RetentionLimits(_)) => Some(Self::RetentionLimits),
             Body::Epoch(epoch) => Some(Self::Epoch(epoch.epoch)),
             Body::Create { .. } | Body::Devices { .. } | Body::Join { .. } => None,
             Body::Unknown { .. } => None,

@@ -6,6 +6,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use super::role::{Right, Role};
 use crate::encoding::{self, DecodeError, check_text};
 use crate::limits::{HISTORY_DAYS_MAX, NAME_MAX_CHARS, OP_MAX, TOPIC_MAX_CHARS};
+use crate::retention::{Retention, RetentionLimits};
 
 /// One field of the channel's policy and its new value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,15 @@ pub enum Policy {
         /// The least role that has it from now on.
         least: Role,
     },
+    /// What new messages live for.
+    Retention {
+        /// The life of what is written from now on.
+        retention: Retention,
+        /// Whether what is there already lives no longer either.
+        existing: bool,
+    },
+    /// Which retention the channel may be given.
+    RetentionLimits(RetentionLimits),
 }
 
 /// What a policy op sets: of each thing the latest that counts holds.
@@ -37,6 +47,10 @@ pub enum PolicyField {
     History,
     /// Which role has a right.
     Right(Right),
+    /// What messages live for.
+    Retention,
+    /// Which retention may be set.
+    RetentionLimits,
 }
 
 /// What newcomers may read of what was written before they came.
@@ -55,6 +69,8 @@ const NAME: u8 = 1;
 const TOPIC: u8 = 2;
 const HISTORY: u8 = 3;
 const RIGHT: u8 = 4;
+const RETENTION: u8 = 5;
+const RETENTION_LIMITS: u8 = 6;
 
 impl Policy {
     /// What it sets.
@@ -64,6 +80,8 @@ impl Policy {
             Self::Topic(_) => PolicyField::Topic,
             Self::History(_) => PolicyField::History,
             Self::Right { right, .. } => PolicyField::Right(*right),
+            Self::Retention { .. } => PolicyField::Retention,
+            Self::RetentionLimits(_) => PolicyField::RetentionLimits,
         }
     }
 
@@ -72,7 +90,8 @@ impl Policy {
         match self {
             Self::Name(_) => Right::Rename,
             Self::Topic(_) => Right::SetTopic,
-            Self::History(_) | Self::Right { .. } => Right::SetPolicy,
+            Self::History(_) | Self::Right { .. } | Self::Retention { .. } => Right::SetPolicy,
+            Self::RetentionLimits(_) => Right::LimitRetention,
         }
     }
 
@@ -89,6 +108,17 @@ impl Policy {
                     least: *least,
                 }),
             ),
+            Self::Retention {
+                retention,
+                existing,
+            } => (
+                RETENTION,
+                encoding::encode(&RetentionWire {
+                    retention: *retention,
+                    existing: existing.then_some(true),
+                }),
+            ),
+            Self::RetentionLimits(limits) => (RETENTION_LIMITS, encoding::encode(limits)),
         };
         encoding::encode(&Wire {
             field,
@@ -107,6 +137,17 @@ impl Policy {
                 let RightWire { right, least } = encoding::decode(&value, OP_MAX)?;
                 Right::from_number(right).map(|right| Self::Right { right, least })
             }
+            RETENTION => {
+                let RetentionWire {
+                    retention,
+                    existing,
+                } = encoding::decode(&value, OP_MAX)?;
+                Some(Self::Retention {
+                    retention,
+                    existing: existing.unwrap_or(false),
+                })
+            }
+            RETENTION_LIMITS => Some(Self::RetentionLimits(encoding::decode(&value, OP_MAX)?)),
             _ => None,
         })
     }
@@ -122,6 +163,8 @@ impl Policy {
             Self::Right { right, .. } if right.number().is_none() => {
                 Err(DecodeError::OutOfRange("right"))
             }
+            Self::Retention { retention, .. } => retention.check(),
+            Self::RetentionLimits(limits) => limits.check(),
             Self::History(_) | Self::Right { .. } => Ok(()),
         }
     }
@@ -143,6 +186,15 @@ struct RightWire {
     right: u8,
     #[n(1)]
     least: Role,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct RetentionWire {
+    #[n(0)]
+    retention: Retention,
+    #[n(1)]
+    existing: Option<bool>,
 }
 
 #[derive(Encode, Decode)]
@@ -197,6 +249,11 @@ mod tests {
             least: Role::Owner,
         };
         assert!(rekey.check().is_err());
+        let hours = |hours| Policy::Retention {
+            retention: Retention::Hours(hours),
+            existing: false,
+        };
+        assert!(hours(0).check().is_err() && hours(u32::MAX).check().is_err());
         assert_eq!(Policy::read(&rekey.to_bytes()), Ok(None));
     }
 
@@ -210,7 +267,23 @@ mod tests {
             least: Role::Owner,
         });
         let histories = [History::Everything, History::Days(30), History::FromJoining];
-        for policy in rights.chain(histories.map(Policy::History)) {
+        let retentions = [
+            Retention::Forever,
+            Retention::Hours(168),
+            Retention::Instant,
+        ];
+        let retentions = retentions.into_iter().flat_map(|retention| {
+            [false, true].map(|existing| Policy::Retention {
+                retention,
+                existing,
+            })
+        });
+        let limits = Policy::RetentionLimits(RetentionLimits {
+            shortest: None,
+            longest: Some(720),
+        });
+        let policies = rights.chain(histories.map(Policy::History));
+        for policy in policies.chain(retentions).chain([limits]) {
             assert_eq!(Policy::read(&policy.to_bytes()), Ok(Some(policy)));
         }
     }

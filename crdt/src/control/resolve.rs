@@ -42,6 +42,9 @@
 //!    who may read from their joining on only (`history.rs`), and its author knew of everybody
 //!    expelled: let in by an op that its own ancestors allow and these rules do not. Whoever was
 //!    removed or expelled may have been given the keys of any other.
+//! 9. **An epoch promises what its maker knew**: what was said about the life of messages, and who
+//!    belonged. A retention for existing messages that its maker did not know of shortens it. It
+//!    takes messages as long as its maker knew of every op about that (`crate::retention`).
 //!
 //! `law.rs` tells people these rules by the same numbers (S1 and so on).
 
@@ -49,6 +52,7 @@ mod devices;
 mod epochs;
 mod newcomers;
 mod owners;
+mod retention;
 mod seats;
 mod stages;
 mod standings;
@@ -106,6 +110,7 @@ pub(super) fn resolve(
                 .collect();
             removals.and(graph, newcomers::restrict(graph, roster, &standing));
             epochs::judge(graph, judgments, roster, stage, &removals);
+            retention::settle(graph, judgments, roster, (stage, &standing));
         }
     }
 }

@@ -132,12 +132,14 @@ pub enum Right {
     SetPolicy,
     /// Set the roles of those one stands above, up to one's own.
     SetRoles,
+    /// Limit for how long the channel may be made to keep its messages.
+    LimitRetention,
 }
 
 /// The least role that has each right, its number in a policy op, the word for it in a command,
 /// and what it is called in a sentence.
-const RIGHTS: [(Right, Role, Option<u8>, &str, &str); 17] = {
-    use Role::{Admin, Member, Moderator};
+const RIGHTS: [(Right, Role, Option<u8>, &str, &str); 18] = {
+    use Role::{Admin, Member, Moderator, Owner};
     [
         (Right::Rekey, Member, None, "rekey", "change the keys"),
         (Right::Write, Member, Some(1), "write", "write"),
@@ -198,6 +200,13 @@ const RIGHTS: [(Right, Role, Option<u8>, &str, &str); 17] = {
             "set the policy",
         ),
         (Right::SetRoles, Admin, Some(16), "set-roles", "set roles"),
+        (
+            Right::LimitRetention,
+            Owner,
+            Some(17),
+            "limit-retention",
+            "limit the retention",
+        ),
     ]
 };
 
@@ -295,7 +304,7 @@ mod tests {
             assert_eq!(right as usize, at);
         }
         let numbers = Right::ALL.into_iter().filter_map(Right::number);
-        assert!(numbers.eq(1..=16));
+        assert!(numbers.eq(1..=17));
         assert_eq!(Right::from_number(0), None);
     }
 

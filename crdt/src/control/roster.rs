@@ -5,6 +5,7 @@
 //! one that does is applied, ancestors first.
 
 mod apply;
+mod lives;
 mod sanctions;
 mod tenure;
 
@@ -23,8 +24,11 @@ use crate::identity::Certified;
 use crate::ids::{AccountId, ChannelId, DeviceId, EpochId, InviteId, OpId, TransportKey, Window};
 use crate::keys::{EpochKeys, KeyHashes};
 use crate::limits::EPOCH_REPLACES_MAX;
+use crate::retention::{Life, Retention, RetentionLimits};
+use crate::term::Term;
 use crate::time::Millis;
 
+pub(super) use lives::Promise;
 use sanctions::Removal;
 pub use sanctions::{Ban, Mute, Participation, Unheard};
 use tenure::{Course, Tenure};
@@ -44,6 +48,10 @@ pub struct Roster {
     pub created_at: Millis,
     /// What newcomers may read of what was written before they came.
     pub history: History,
+    /// Which retention may be set.
+    pub retention_limits: RetentionLimits,
+    /// What was set last; what holds of it is [`Self::retention`].
+    pub(super) retention_set: Retention,
     /// Who set what of the policy; what nobody has set is not in it.
     pub set_by: BTreeMap<PolicyField, SetBy>,
     /// Everybody who belongs or ever belonged.
@@ -208,13 +216,21 @@ pub struct EpochState {
     pub author: AccountId,
     /// The window at which its chain begins.
     pub first_window: Window,
-    /// Hours in a window: 24 or 1.
-    pub unit_hours: u8,
+    /// How long what is sealed in it is kept; gives the length of its windows.
+    pub term: Term,
     /// What its keys are told by.
     pub key_hashes: KeyHashes,
-    /// Whether messages may be written in it now: nobody has been removed since who could have
-    /// been given its keys.
+    /// How long what is sealed in it lives at most.
+    pub life: Life,
+    /// Who belonged, as far as its maker knew: whom a message waits for that lives until everybody
+    /// has read it.
+    pub audience: Arc<BTreeSet<AccountId>>,
+    /// Whether it may be written in now: nobody has been removed since who could have been given
+    /// its keys.
     pub usable: bool,
+    /// Whether its maker knew what messages live for now. If not, only what is said about earlier
+    /// messages is sealed in it.
+    pub takes_messages: bool,
     /// Whether its op counts. One that does not was allowed by what its author knew, so what
     /// others wrote in it before they knew better is read all the same.
     pub authorised: bool,
@@ -229,6 +245,8 @@ impl Roster {
             kind: 0,
             created_at: Millis(0),
             history: History::default(),
+            retention_limits: RetentionLimits::default(),
+            retention_set: Retention::default(),
             set_by: BTreeMap::new(),
             members: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -314,14 +332,12 @@ impl Roster {
             Policy::Topic(topic) => self.topic == *topic,
             Policy::History(history) => self.history == *history,
             Policy::Right { right, least } => self.least_role(*right) == *least,
+            // What is there may be older than the policy.
+            Policy::Retention { existing: true, .. } => false,
+            Policy::Retention { retention, .. } => self.retention_set == *retention,
+            Policy::RetentionLimits(limits) => self.retention_limits == *limits,
         };
         same && self.set_by.contains_key(&policy.field())
-    }
-
-    /// The epoch to write in: of those that may be used the one whose op has the largest
-    /// (lamport, op id). Without one, whoever wants to write makes one first.
-    pub fn usable_epoch(&self) -> Option<EpochId> {
-        self.usable.last().map(|(_, _, epoch)| *epoch)
     }
 
     /// Whether somebody may join by an invite at this time.
@@ -373,7 +389,7 @@ impl Roster {
             replaces: newest.map(|(_, _, epoch)| *epoch).collect(),
             roster_hash: self.hash(),
             first_window: keys.window,
-            unit_hours: keys.unit_hours,
+            term: keys.term,
             key_hashes: keys.hashes(),
         }
     }

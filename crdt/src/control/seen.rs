@@ -105,7 +105,7 @@ struct Position {
     #[n(0)]
     window: Window,
     #[n(1)]
-    index: u16,
+    index: u32,
     #[n(2)]
     device: DeviceId,
     #[n(3)]

@@ -136,6 +136,9 @@ pub enum Rule {
     /// Nobody would be left to answer for the channel.
     #[error("the last owner cannot leave or step down: make somebody else an owner first")]
     LastOwner,
+    /// The retention that it sets is shorter or longer than the channel's limits.
+    #[error("the channel's owners have limited for how long it may be made to keep messages")]
+    BeyondLimits,
     /// There is one Create, and it is the first op.
     #[error("a channel is created once")]
     CreatedBefore,

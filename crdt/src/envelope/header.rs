@@ -13,7 +13,7 @@ use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{
     ChannelId, ChannelTag, DeviceId, EpochId, LogId, Place, SegmentId, Window, Writer,
 };
-use crate::limits::{HEADER_MAX, SEGMENT_INDEX_MAX};
+use crate::limits::HEADER_MAX;
 use crate::time::Hlc;
 
 /// The version of header that this code writes and reads.
@@ -53,7 +53,7 @@ struct Wire {
     #[n(2)]
     window: Window,
     #[n(3)]
-    index: u16,
+    index: u32,
     #[n(4)]
     device: DeviceId,
     #[n(5)]
@@ -114,11 +114,6 @@ impl Header {
         bytes
     }
 
-    /// Whether the HLC lies in the header's window, in an epoch whose windows have so many hours.
-    pub fn in_window(&self, unit_hours: u8) -> bool {
-        self.hlc.window(unit_hours) == self.place.log.segment.window
-    }
-
     /// The encoding of the first twelve fields: what the parts are bound to, before their own
     /// hashes are known.
     pub(super) fn binding(&self) -> Vec<u8> {
@@ -131,7 +126,7 @@ impl Header {
         let mut e = Encoder::new(Vec::with_capacity(HEADER_CAPACITY));
         let mut write = || -> Result<(), cbor::Error<Infallible>> {
             e.array(count)?.u32(VERSION)?.bytes(&self.tag.0)?;
-            e.u32(segment.window.0)?.u16(segment.index)?;
+            e.u32(segment.window.0)?.u32(segment.index)?;
             e.bytes(&writer.device.0)?
                 .u32(writer.incarnation)?
                 .u32(self.place.seq)?;
@@ -143,9 +138,6 @@ impl Header {
     }
 
     fn from_wire(wire: Wire) -> Result<Self, DecodeError> {
-        if wire.index > SEGMENT_INDEX_MAX {
-            return Err(DecodeError::OutOfRange("segment index"));
-        }
         if wire.seq == 0 {
             return Err(DecodeError::OutOfRange("envelope number"));
         }
@@ -153,6 +145,7 @@ impl Header {
             window: wire.window,
             index: wire.index,
         };
+        segment.check()?;
         let writer = Writer {
             device: wire.device,
             incarnation: wire.incarnation,
@@ -212,7 +205,7 @@ mod tests {
     fn every_field_has_its_bounds() {
         let mut headers = [header(), header()];
         headers[0].place.seq = 0;
-        headers[1].place.log.segment.index = SEGMENT_INDEX_MAX + 1;
+        headers[1].place.log.segment.index = u32::MAX;
         for header in headers {
             let refused = Header::parse(&header.to_bytes(), &CHANNEL);
             assert!(matches!(
@@ -232,13 +225,5 @@ mod tests {
     fn a_header_belongs_to_one_channel() {
         let elsewhere = Header::parse(&header().to_bytes(), &ChannelId([8; 32]));
         assert_eq!(elsewhere, Err(EnvelopeError::OtherChannel));
-    }
-
-    #[test]
-    fn a_window_is_as_long_as_its_epoch_says() {
-        let mut header = header();
-        assert!(header.in_window(24) && !header.in_window(1));
-        header.place.log.segment.window.0 += 12;
-        assert!(header.in_window(1) && !header.in_window(24));
     }
 }

@@ -18,6 +18,9 @@ pub enum Against {
     NotTheirs,
     /// No account of the roster has the device.
     Stranger,
+    /// It is kept for another time than what it is about: it would be gone before it, or outlive
+    /// it.
+    OtherTerm,
 }
 
 impl Against {
@@ -30,6 +33,7 @@ impl Against {
             Self::Removed { .. } => Law::Removal,
             Self::NotTheirs => Law::Edits,
             Self::Stranger => Law::Belonging,
+            Self::OtherTerm => Law::Content,
         }
     }
 
@@ -50,6 +54,7 @@ impl Against {
             }
             Self::NotTheirs => "it is not by the author of the message".to_owned(),
             Self::Stranger => "it was written on a device that nobody here has".to_owned(),
+            Self::OtherTerm => "it is not kept as long as what it is about".to_owned(),
         }
     }
 
@@ -57,7 +62,7 @@ impl Against {
     pub const fn because(&self) -> Option<OpId> {
         match self {
             Self::Unheard(_, Unheard::Muted { by }) | Self::Removed { by } => Some(*by),
-            Self::Unheard(..) | Self::NotTheirs | Self::Stranger => None,
+            Self::Unheard(..) | Self::NotTheirs | Self::Stranger | Self::OtherTerm => None,
         }
     }
 }

@@ -60,6 +60,10 @@ pub fn against_claim(
     let Some(account) = roster.account_of(&claim.at.log.writer.device) else {
         return Some(Against::Stranger);
     };
+    let term_of = |place: &Place| place.log.segment.term();
+    if term_of(&claim.at) != term_of(&original.place) {
+        return Some(Against::OtherTerm);
+    }
     let right = match claim.kind {
         ClaimKind::Edit if account != original.author => return Some(Against::NotTheirs),
         ClaimKind::Edit => Some(Right::Write),

@@ -7,11 +7,13 @@
 mod against;
 mod claims;
 mod counting;
+mod fate;
 mod seen;
 
 pub use against::Against;
 pub use claims::{Claim, ClaimKind, Original, Reaction, Rendered};
 pub use counting::{against_claim, against_message, announces, is_shown, render, whose};
+pub use fate::{End, Fate, Written, fate};
 pub use seen::SeenBy;
 
 use crate::ids::{Place, SegmentId, Writer};

@@ -7,9 +7,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{DeviceId, LogId, MessageId, SegmentId, Window, Writer};
-use crate::limits::{
-    CHANGE_MAX, EMOJI_MAX, LOG_ENVELOPES, SEEN_RANGES_MAX, SEGMENT_INDEX_MAX, TEXT_MAX_CHARS,
-};
+use crate::limits::{CHANGE_MAX, EMOJI_MAX, LOG_ENVELOPES, SEEN_RANGES_MAX, TEXT_MAX_CHARS};
 use crate::time::Millis;
 
 /// One thing a member says in a segment.
@@ -251,7 +249,7 @@ impl SeenRange {
         1 <= self.first
             && self.first <= self.last
             && self.last <= LOG_ENVELOPES
-            && self.log.segment.index <= SEGMENT_INDEX_MAX
+            && self.log.segment.check().is_ok()
     }
 }
 
@@ -262,7 +260,7 @@ impl<C> Encode<C> for SeenRange {
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
         let LogId { segment, writer } = self.log;
-        e.array(6)?.u32(segment.window.0)?.u16(segment.index)?;
+        e.array(6)?.u32(segment.window.0)?.u32(segment.index)?;
         e.bytes(&writer.device.0)?.u32(writer.incarnation)?;
         e.u32(self.first)?.u32(self.last)?.ok()
     }
@@ -275,7 +273,7 @@ impl<'b, C> Decode<'b, C> for SeenRange {
             .ok_or_else(|| minicbor::decode::Error::message("a seen range has six fields"))?;
         let segment = SegmentId {
             window: Window(d.u32()?),
-            index: d.u16()?,
+            index: d.u32()?,
         };
         let writer = Writer {
             device: DeviceId::decode(d, ctx)?,

@@ -6,14 +6,15 @@ use super::gate::{ChangeError, read_change};
 use crate::envelope::{Header, Opened};
 use crate::ids::ChannelId;
 use crate::limits::TEXT_MAX_CHARS;
+use crate::term::Term;
 
 /// Why what an envelope says does not count. It is kept and passed on all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Quarantine {
-    /// Its time does not lie in its window, so that it would outlive the window's key or be gone
-    /// before it.
-    #[error("its time does not lie in its window")]
-    WrongWindow,
+    /// Its segment is kept longer or shorter than its epoch, so that it would outlive its key or
+    /// be gone before it.
+    #[error("its segment is not kept as long as its epoch")]
+    OtherTerm,
     /// Its change does not pass the gate.
     #[error(transparent)]
     Change(#[from] ChangeError),
@@ -34,8 +35,8 @@ pub struct Said {
     pub text: Option<String>,
 }
 
-/// Reads what an envelope says out of its opened parts, in an epoch whose windows have so many
-/// hours. The body of an entry of an unknown kind is not looked at.
+/// Reads what an envelope says out of its opened parts, in an epoch of a term. The body of an
+/// entry of an unknown kind is not looked at.
 ///
 /// # Errors
 /// [`Quarantine`], for a reason that every node finds.
@@ -43,10 +44,10 @@ pub fn read(
     channel: &ChannelId,
     header: &Header,
     opened: Opened,
-    unit_hours: u8,
+    term: Term,
 ) -> Result<Said, Quarantine> {
-    if !header.in_window(unit_hours) {
-        return Err(Quarantine::WrongWindow);
+    if header.place.log.segment.term() != term {
+        return Err(Quarantine::OtherTerm);
     }
     let actor = header.place.log.writer.actor(channel);
     let entry = read_change(&opened.change, &actor, header.place.seq)?;
@@ -64,11 +65,11 @@ mod tests {
     use crate::ids::MessageId;
     use crate::segment::{Branch, Message};
 
-    fn said(entry: &Entry, body: Option<&[u8]>, unit_hours: u8) -> Result<Said, Quarantine> {
+    fn said(entry: &Entry, body: Option<&[u8]>, term: Term) -> Result<Said, Quarantine> {
         let change = Branch::new(log_id().writer.actor(&CHANNEL)).write(entry);
         let envelope = envelope(1, [0; 32], &change, body);
         let opened = envelope.open(&CHANNEL, &window_key()).unwrap();
-        read(&CHANNEL, &envelope.header, opened, unit_hours)
+        read(&CHANNEL, &envelope.header, opened, term)
     }
 
     const TARGET: MessageId = MessageId([7; 10]);
@@ -80,11 +81,14 @@ mod tests {
             entry: entry.clone(),
             text: Some("hé".into()),
         };
-        assert_eq!(said(&entry, Some("hé".as_bytes()), 24), Ok(expected));
-        let deletion = Entry::Deletion { target: TARGET };
-        assert_eq!(said(&deletion, None, 24).unwrap().text, None);
         assert_eq!(
-            said(&deletion, Some(b"spam"), 24).unwrap().text,
+            said(&entry, Some("hé".as_bytes()), Term::FOREVER),
+            Ok(expected)
+        );
+        let deletion = Entry::Deletion { target: TARGET };
+        assert_eq!(said(&deletion, None, Term::FOREVER).unwrap().text, None);
+        assert_eq!(
+            said(&deletion, Some(b"spam"), Term::FOREVER).unwrap().text,
             Some("spam".into())
         );
     }
@@ -92,25 +96,31 @@ mod tests {
     #[test]
     fn a_body_is_there_where_it_belongs_and_nowhere_else() {
         let edit = Entry::Edit { target: TARGET };
-        assert_eq!(said(&edit, None, 24), Err(Quarantine::Body));
+        assert_eq!(said(&edit, None, Term::FOREVER), Err(Quarantine::Body));
         assert_eq!(
-            said(&Entry::Seen(vec![]), Some(b"x"), 24),
+            said(&Entry::Seen(vec![]), Some(b"x"), Term::FOREVER),
             Err(Quarantine::Body)
         );
         let later = Entry::Unknown {
             kind: 'q',
             entry: vec![1],
         };
-        assert_eq!(said(&later, Some(&[0xff]), 24).unwrap().text, None);
+        assert_eq!(
+            said(&later, Some(&[0xff]), Term::FOREVER).unwrap().text,
+            None
+        );
     }
 
     #[test]
     fn a_text_is_text_of_a_bounded_length() {
         let message = Entry::Message(Message::default());
         let longest = "é".repeat(TEXT_MAX_CHARS);
-        assert!(said(&message, Some(longest.as_bytes()), 24).is_ok());
+        assert!(said(&message, Some(longest.as_bytes()), Term::FOREVER).is_ok());
         for body in [&b""[..], &[0xff], (longest + "e").as_bytes()] {
-            assert_eq!(said(&message, Some(body), 24), Err(Quarantine::Text));
+            assert_eq!(
+                said(&message, Some(body), Term::FOREVER),
+                Err(Quarantine::Text)
+            );
         }
     }
 
@@ -122,14 +132,18 @@ mod tests {
         envelope.erase_body();
         let opened = envelope.open(&CHANNEL, &window_key()).unwrap();
         assert_eq!(
-            read(&CHANNEL, &envelope.header, opened, 24),
+            read(&CHANNEL, &envelope.header, opened, Term::FOREVER),
             Ok(Said { entry, text: None })
         );
     }
 
     #[test]
-    fn a_time_outside_the_window_of_the_epoch_does_not_count() {
+    fn what_is_kept_longer_or_shorter_than_its_epoch_does_not_count() {
         let entry = Entry::Message(Message::default());
-        assert_eq!(said(&entry, Some(b"noon"), 1), Err(Quarantine::WrongWindow));
+        let term = Term::hours(48).unwrap();
+        assert_eq!(
+            said(&entry, Some(b"noon"), term),
+            Err(Quarantine::OtherTerm)
+        );
     }
 }

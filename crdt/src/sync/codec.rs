@@ -213,7 +213,7 @@ impl<C> Encode<C> for VectorWant {
     ) -> Result<(), encode::Error<W::Error>> {
         e.array(if self.after.is_some() { 4 } else { 2 })?
             .encode(self.segment.window)?
-            .u16(self.segment.index)?;
+            .u32(self.segment.index)?;
         self.after
             .iter()
             .try_for_each(|after| e.encode(after.device)?.u32(after.incarnation)?.ok())
@@ -248,7 +248,7 @@ impl<C> Encode<C> for SegmentVector {
     ) -> Result<(), encode::Error<W::Error>> {
         e.array(3)?
             .encode(self.segment.window)?
-            .u16(self.segment.index)?;
+            .u32(self.segment.index)?;
         wire::list(e, &self.logs)
     }
 }
@@ -275,7 +275,7 @@ impl<C> Encode<C> for LogWant {
         let LogId { segment, writer } = self.log;
         e.array(5)?
             .encode(segment.window)?
-            .u16(segment.index)?
+            .u32(segment.index)?
             .encode(writer.device)?
             .u32(writer.incarnation)?
             .u32(self.from)?

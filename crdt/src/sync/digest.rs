@@ -93,7 +93,7 @@ impl<C> Encode<C> for SegmentDigest {
     ) -> Result<(), encode::Error<W::Error>> {
         e.array(3)?
             .encode(self.segment.window)?
-            .u16(self.segment.index)?
+            .u32(self.segment.index)?
             .bytes(&self.digest)?
             .ok()
     }
@@ -119,7 +119,7 @@ pub fn segment_digest(segment: &SegmentId, logs: &[LogHead]) -> Digest {
         encoder
             .array(3)?
             .encode(segment.window)?
-            .u16(segment.index)?;
+            .u32(segment.index)?;
         wire::list(&mut encoder, logs)
     })());
     hash::derive("segment-digest", &[encoder.writer()])

@@ -13,7 +13,7 @@ use super::digest::Head;
 use super::message::LogWant;
 use super::replica::Replica;
 use crate::ids::{LogId, SegmentId, Writer};
-use crate::limits::{LOG_ENVELOPES, PULL_LOGS, SEGMENT_INDEX_MAX};
+use crate::limits::{LOG_ENVELOPES, PULL_LOGS};
 
 /// The logs that are wanted, newest segments first.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl Brought {
 impl Targets {
     /// Hears where the peer's log ends, and wants it if there is reason to.
     pub(super) fn hear(&mut self, replica: &impl Replica, log: LogId, theirs: Head) {
-        let sound = log.segment.index <= SEGMENT_INDEX_MAX && theirs.seq <= LOG_ENVELOPES;
+        let sound = log.segment.check().is_ok() && theirs.seq <= LOG_ENVELOPES;
         let beside = suspicious(replica, &log, &theirs).then_some(1);
         let target = Target { theirs, beside };
         if sound && target.from(replica.digests().head(&log)).is_some() {

@@ -137,7 +137,7 @@ impl MemoryReplica {
             }
             Acceptance::BadLink | Acceptance::Gap { .. } => Offered::Astray,
             Acceptance::TooFarAhead(_) => Offered::Later,
-            Acceptance::Full | Acceptance::WrongWindow => Offered::Refused,
+            Acceptance::Full | Acceptance::WrongWindow | Acceptance::Over => Offered::Refused,
         }
     }
 

@@ -211,7 +211,7 @@ fn a_peer_that_holds_more_than_fits_an_answer_is_heard_out() {
         let mut device = [0; 32];
         device[..4].copy_from_slice(&u32::to_be_bytes(number));
         let segment = SegmentId {
-            window: Window(window),
+            window: Window(24 * window),
             index: 0,
         };
         let writer = Writer {

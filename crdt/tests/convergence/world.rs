@@ -15,6 +15,7 @@ use kith_crdt::keys::EpochSecret;
 use kith_crdt::link::InviteLink;
 use kith_crdt::segment::{Branch, Entry, Message, SeenRange};
 use kith_crdt::sync::Replica as _;
+use kith_crdt::term::Term;
 use kith_crdt::time::{HOUR_MS, Hlc, Millis};
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
@@ -380,7 +381,7 @@ impl World {
     fn rekey(&mut self, who: usize) {
         let window = Hlc::at(self.now).window(24);
         let secret = EpochSecret::random(&mut self.rng);
-        let keys = secret.into_keys(&self.channel, window, 24);
+        let keys = secret.into_keys(&self.channel, window, Term::FOREVER);
         let op = self.people[who].replica.control.roster().epoch_op(&keys);
         self.keyring.insert(keys);
         self.author(who, Body::Epoch(op));

@@ -13,6 +13,8 @@ use kith_crdt::ids::{
 };
 use kith_crdt::keys::KeyHashes;
 use kith_crdt::link::InviteLink;
+use kith_crdt::retention::{Retention, RetentionLimits};
+use kith_crdt::term::Term;
 use kith_crdt::time::Millis;
 
 use super::{assert_recorded, recorded};
@@ -74,18 +76,18 @@ fn link(channel: ChannelId) -> InviteLink {
     }
 }
 
-fn epoch() -> Body {
-    Body::Epoch(EpochOp {
+fn epoch() -> EpochOp {
+    EpochOp {
         epoch: EpochId([1; 16]),
         replaces: vec![EpochId([2; 16])],
         roster_hash: [3; 32],
         first_window: Window(499_992),
-        unit_hours: 24,
+        term: Term::FOREVER,
         key_hashes: KeyHashes {
             chain: [4; 32],
             gossip: [5; 32],
         },
-    })
+    }
 }
 
 /// The bodies about somebody else, and the policies that came with them.
@@ -115,6 +117,38 @@ fn about() -> Vec<(&'static str, u16, Body)> {
                 right: Right::Pin,
                 least: Role::Moderator,
             }),
+        ),
+        (
+            "policy-retention",
+            policy(Policy::Retention {
+                retention: Retention::Hours(168),
+                existing: true,
+            }),
+        ),
+        (
+            "policy-retention-instant",
+            policy(Policy::Retention {
+                retention: Retention::Instant,
+                existing: false,
+            }),
+        ),
+        (
+            "policy-retention-limits",
+            policy(Policy::RetentionLimits(RetentionLimits {
+                shortest: None,
+                longest: Some(720),
+            })),
+        ),
+        (
+            "epoch-of-a-day",
+            (
+                8,
+                Body::Epoch(EpochOp {
+                    first_window: Window(500_003),
+                    term: Term::hours(24).unwrap(),
+                    ..epoch()
+                }),
+            ),
         ),
         (
             "add",
@@ -255,7 +289,7 @@ fn the_control_log_is_as_recorded() {
             "policy-topic",
             body(Body::Policy(Policy::Topic("☕".to_owned()))),
         ),
-        ("epoch", body(epoch())),
+        ("epoch", body(Body::Epoch(epoch()))),
         ("create-op", created.to_bytes()),
         ("invite-op", invited.to_bytes()),
         ("join-op", joined.to_bytes()),
@@ -308,8 +342,8 @@ fn what_was_recorded_is_read() {
 
 #[test]
 fn a_field_from_the_future_is_passed_over() {
-    let mut bytes = epoch().to_bytes();
+    let mut bytes = Body::Epoch(epoch()).to_bytes();
     bytes[0] += 1;
     bytes.push(0x05);
-    assert_eq!(Body::read(8, &bytes), epoch());
+    assert_eq!(Body::read(8, &bytes), Body::Epoch(epoch()));
 }

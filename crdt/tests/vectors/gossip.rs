@@ -7,13 +7,14 @@ use kith_crdt::encoding::{decode, encode};
 use kith_crdt::frame::{Content, open_frame, seal_frame};
 use kith_crdt::keys::{EpochKeys, EpochSecret};
 use kith_crdt::moment::{Moment, MomentKind};
+use kith_crdt::term::Term;
 
 use super::{CHANNEL, NOON, WINDOW, assert_recorded, log_id, recorded, rng, signing, writer};
 
 pub(super) const RECORDS: &str = include_str!("gossip.txt");
 
 fn keys() -> EpochKeys {
-    EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, WINDOW, 24)
+    EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, WINDOW, Term::FOREVER)
 }
 
 fn beacon() -> Beacon {

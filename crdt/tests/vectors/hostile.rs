@@ -16,6 +16,7 @@ use kith_crdt::moment::Moment;
 use kith_crdt::projection::{Claim, SeenBy};
 use kith_crdt::segment::{Branch, Entry, read_change};
 use kith_crdt::sync::{Answer, Request};
+use kith_crdt::term::Term;
 use proptest::prelude::*;
 
 use super::{
@@ -26,8 +27,11 @@ use super::{
 /// Gives the bytes to everything that reads bytes, and says whether one that demands a signature
 /// or a seal took them.
 fn read(bytes: &[u8]) -> bool {
-    let epoch = EpochSecret::new(kith_crdt::crypto::secret::Secret::new([1; 32]))
-        .into_keys(&CHANNEL, WINDOW, 24);
+    let epoch = EpochSecret::new(kith_crdt::crypto::secret::Secret::new([1; 32])).into_keys(
+        &CHANNEL,
+        WINDOW,
+        Term::FOREVER,
+    );
     let _ = Header::parse(bytes, &CHANNEL);
     let _ = Envelope::from_stored(bytes, &CHANNEL, log_id().place(1));
     let _ = decode::<Log>(bytes, 1 << 16);

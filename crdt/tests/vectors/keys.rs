@@ -7,13 +7,14 @@ use kith_crdt::grant::{KeyAnswer, KeyRequest, request};
 use kith_crdt::ids::Window;
 use kith_crdt::keyring::Keyring;
 use kith_crdt::keys::{EpochKeys, EpochSecret, KeyHashes};
+use kith_crdt::term::Term;
 
 use super::{CHANNEL, WINDOW, assert_recorded, recorded, rng, signing};
 
 pub(super) const RECORDS: &str = include_str!("keys.txt");
 
 fn keys() -> EpochKeys {
-    EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, WINDOW, 24)
+    EpochSecret::new(Secret::new([1; 32])).into_keys(&CHANNEL, WINDOW, Term::FOREVER)
 }
 
 #[test]

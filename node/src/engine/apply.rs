@@ -77,7 +77,7 @@ impl Channel {
             Err(OpenError::OtherKey) => return Inside::NoKey,
             Err(OpenError::Broken | OpenError::Unpadded) => return Inside::Unsound,
         };
-        match segment::read(&self.id, &envelope.header, opened, epoch.unit_hours) {
+        match segment::read(&self.id, &envelope.header, opened, epoch.term) {
             Ok(said) => Inside::Entry(said.entry),
             Err(_) => Inside::Unsound,
         }
@@ -191,6 +191,11 @@ impl Engine {
                     .channels
                     .get(&id)
                     .and_then(|channel| channel.roster.account_of(&place.log.writer.device));
+                // What ends sooner or later than what was read says nothing about it.
+                let term = place.log.segment.term();
+                let ranges = ranges
+                    .iter()
+                    .filter(|range| range.log.segment.term() == term);
                 if let Some(account) = account {
                     for range in ranges {
                         self.project_seen(now, id, account, range, hlc);

@@ -9,11 +9,12 @@ use kith_crdt::ids::{
     AccountId, ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, Window, Writer,
 };
 use kith_crdt::keyring::Keyring;
-use kith_crdt::limits::{LOG_ENVELOPES, SEGMENT_ENVELOPES, SEGMENT_INDEX_MAX};
+use kith_crdt::limits::{LOG_ENVELOPES, SEGMENT_ENVELOPES, SEGMENT_NUMBER_MAX};
 use kith_crdt::link::InviteLink;
 use kith_crdt::log::Log;
 use kith_crdt::ranges::Ranges;
 use kith_crdt::sync::{Head, SegmentDigests};
+use kith_crdt::term::Term;
 use kith_crdt::time::{Hlc, Millis};
 
 use super::holds::{Holds, Reach};
@@ -29,6 +30,15 @@ pub enum Standing {
     Active,
     /// No longer a member; what was readable stays so.
     Left,
+}
+
+/// What an entry that is written here is for: it decides which epoch may seal it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sealing {
+    /// A message: it lives as long as the channel's policy says now.
+    Message,
+    /// Something about messages that are kept so long: it is kept as long as they are.
+    About(Term),
 }
 
 /// A join under way.
@@ -217,18 +227,18 @@ impl Channel {
         }
     }
 
-    /// The segment of `window` that `writer` goes on in: the first that has room and is not closed
+    /// The segment of a window and a term that `writer` goes on in: the first that has room and is not closed
     /// to this writer. A later one counts only when those before it are full, so that nobody can
     /// use the indexes up by jumping ahead. None if there is none left. `lost` says whether a log
     /// that seems empty is not: its record is damaged, and going on in it would be a fork.
     pub(super) fn segment_for(
         &self,
-        window: Window,
+        (window, term): (Window, Term),
         writer: &Writer,
         lost: impl Fn(&LogId) -> bool,
     ) -> Option<SegmentId> {
-        (0..=SEGMENT_INDEX_MAX)
-            .map(|index| SegmentId { window, index })
+        (0..=SEGMENT_NUMBER_MAX)
+            .map(|number| SegmentId::new(window, term, number))
             .find(|segment| {
                 let size = self.sizes.get(segment).copied().unwrap_or(0);
                 if size >= SEGMENT_ENVELOPES {
@@ -251,19 +261,26 @@ impl Channel {
         self.digests.channel(&self.id, &self.control.heads())
     }
 
-    /// The epoch to write under at `window`: of the usable ones whose key is here and whose chain
-    /// reaches back that far, the one with the largest (lamport, op id).
-    pub(super) fn writing_epoch(&self, window: Window) -> Option<EpochId> {
-        self.roster
-            .epochs
-            .iter()
-            .filter(|(id, epoch)| {
-                epoch.usable
-                    && epoch.first_window <= window
-                    && self.keys.window_key(id, window).is_some()
-            })
-            .max_by_key(|(_, epoch)| (epoch.lamport, epoch.op))
-            .map(|(id, _)| *id)
+    /// How long what is written for a purpose is kept.
+    pub(super) fn term(&self, purpose: Sealing) -> Term {
+        match purpose {
+            Sealing::Message => self.roster.retention().term(),
+            Sealing::About(term) => term,
+        }
+    }
+
+    /// The epoch to write under at a time: of those usable for the purpose whose key is here and
+    /// whose chain reaches back that far, the one with the largest (lamport, op id).
+    pub(super) fn writing_epoch(&self, purpose: Sealing, hlc: Hlc) -> Option<EpochId> {
+        let term = self.term(purpose);
+        let window = term.window(hlc);
+        let mut usable = self.roster.usable_epochs(term);
+        let found = usable.find(|(id, epoch)| {
+            (epoch.takes_messages || purpose != Sealing::Message)
+                && epoch.first_window <= window
+                && self.keys.window_key(id, window).is_some()
+        });
+        found.map(|(id, _)| id)
     }
 
     /// The epochs whose topics are listened to: the two newest that are authorised and whose keys

@@ -11,7 +11,7 @@ use super::effect::Refusal;
 use super::gossip::Taken;
 use super::write::no_channel;
 use super::{Engine, Timer};
-use crate::record::What;
+use crate::record::{SETTING_RETENTION, SETTING_RETENTION_LIMITS, What};
 
 impl Engine {
     /// Writes an op of this device's, if the roster lets it.
@@ -119,6 +119,8 @@ impl Engine {
             let number = match field {
                 PolicyField::History => 0,
                 PolicyField::Right(right) => right.number().unwrap_or(0),
+                PolicyField::Retention => SETTING_RETENTION,
+                PolicyField::RetentionLimits => SETTING_RETENTION_LIMITS,
                 PolicyField::Name | PolicyField::Topic => continue,
             };
             if !before.name.is_empty() && before.set_by.get(field) != Some(set) {

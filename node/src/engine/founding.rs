@@ -4,6 +4,7 @@ use kith_crdt::control::{Body, ControlLog, Policy};
 use kith_crdt::encoding;
 use kith_crdt::ids::ChannelId;
 use kith_crdt::limits::{CHANNELS_PER_NODE, NAME_MAX_CHARS, TOPIC_MAX_CHARS};
+use kith_crdt::term::Term;
 use kith_crdt::time::Millis;
 
 use super::Engine;
@@ -37,7 +38,7 @@ impl Engine {
             .put_op(&id, &create.id(), create.to_bytes());
         self.add_channel(Channel::new(control, name.to_owned()));
         let hlc = self.hlc.tick(now);
-        if let Err(refusal) = self.make_epoch(now, id, hlc) {
+        if let Err(refusal) = self.make_epoch(now, id, (Term::FOREVER, hlc)) {
             self.remove_channel(id);
             return Err(refusal);
         }

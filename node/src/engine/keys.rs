@@ -13,16 +13,15 @@ use kith_crdt::ids::{
 use kith_crdt::keys::{EpochKeys, EpochSecret};
 use kith_crdt::limits::{EPOCH_REPLACED_HOURS, KEY_REQUEST_EPOCHS, SYNC_MESSAGE_MAX};
 use kith_crdt::sync::{Answer, Refusal as Refused, Request};
+use kith_crdt::term::Term;
 use kith_crdt::time::{Hlc, Millis};
 
-use super::channel::Channel;
+use super::channel::{Channel, Sealing};
 use super::effect::Refusal;
 use super::outstanding::Purpose;
 use super::write::no_channel;
 use super::{Engine, Timer, storage};
 
-/// Hours of a window in a channel that keeps its messages for more than a day.
-const DAY: u8 = 24;
 /// Where a pass over everything that waits for a key begins.
 pub(super) const FIRST_PLACE: Place = Place {
     log: LogId {
@@ -45,9 +44,9 @@ impl Channel {
     /// its chain begins, a day before it was made: nobody can date that later than they write.
     fn is_worn(&self, epoch: &EpochId, hlc: Hlc) -> bool {
         self.roster.epochs.get(epoch).is_some_and(|epoch| {
-            let now = hlc.window(epoch.unit_hours);
+            let now = epoch.term.window(hlc);
             let hours = now.0.saturating_sub(epoch.first_window.0);
-            hours >= EPOCH_REPLACED_HOURS + u32::from(epoch.unit_hours)
+            hours >= EPOCH_REPLACED_HOURS + u32::from(epoch.term.unit_hours())
         })
     }
 
@@ -79,7 +78,7 @@ impl Channel {
     fn due_of(&self, me: &AccountId, mut keys: EpochKeys) -> Option<EpochKeys> {
         let due = self.due_from(me, &keys.epoch)?;
         let epoch = self.roster.epochs.get(&keys.epoch)?;
-        let fits = epoch.unit_hours == keys.unit_hours
+        let fits = epoch.term == keys.term
             && keys.check().is_ok()
             && keys.are_of(epoch.first_window, &epoch.key_hashes);
         let held = self.keys.get(&keys.epoch).map(|held| held.window);
@@ -111,8 +110,8 @@ impl Channel {
 }
 
 impl Engine {
-    /// The epoch to write under now, made here if no usable one can be written under, or the one
-    /// there is has been used for a week. Who may not make one goes on under that.
+    /// The epoch to write under now for a purpose, made here if no usable one can be written under,
+    /// or the one there is has been used for a week. Who may not make one goes on under that.
     ///
     /// # Errors
     /// [`Refusal`] if this account may not write at all, or the key cannot be kept.
@@ -120,11 +119,11 @@ impl Engine {
         &mut self,
         now: Millis,
         id: ChannelId,
-        hlc: Hlc,
+        (purpose, hlc): (Sealing, Hlc),
     ) -> Result<EpochId, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
         let may_replace = channel.roster.can(&self.me, Right::Rekey);
-        if let Some(epoch) = channel.writing_epoch(hlc.window(DAY))
+        if let Some(epoch) = channel.writing_epoch(purpose, hlc)
             && !(may_replace && channel.is_worn(&epoch, hlc))
         {
             return Ok(epoch);
@@ -134,23 +133,24 @@ impl Engine {
                 "the channel needs a new key first, which only those who may write can make".into(),
             ));
         }
-        self.make_epoch(now, id, hlc)
+        let term = channel.term(purpose);
+        self.make_epoch(now, id, (term, hlc))
     }
 
-    /// Makes an epoch, keeps its keys, and tells of it in the control log.
+    /// Makes an epoch of a term, keeps its keys, and tells of it in the control log.
     pub(super) fn make_epoch(
         &mut self,
         now: Millis,
         id: ChannelId,
-        hlc: Hlc,
+        (term, hlc): (Term, Hlc),
     ) -> Result<EpochId, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
         let secret = EpochSecret::random(&mut self.rng);
         let epoch = secret.id(&id);
         // One window early, so that a member whose clock is a little behind can write too.
-        let today = hlc.window(DAY);
-        let first_window = Window(today.0.saturating_sub(u32::from(DAY)));
-        let keys = secret.into_keys(&id, first_window, DAY);
+        let current = term.window(hlc);
+        let first_window = Window(current.0.saturating_sub(u32::from(term.unit_hours())));
+        let keys = secret.into_keys(&id, first_window, term);
         let body = Body::Epoch(channel.roster.epoch_op(&keys));
         self.keep_keys(id, keys)?;
         self.author_op(now, id, body)?;
@@ -164,8 +164,9 @@ impl Engine {
             return;
         };
         if channel.roster.usable_epoch().is_none() && channel.roster.can(&self.me, Right::Rekey) {
+            let term = channel.roster.retention().term();
             let hlc = self.hlc.tick(now);
-            if let Err(refusal) = self.make_epoch(now, id, hlc) {
+            if let Err(refusal) = self.make_epoch(now, id, (term, hlc)) {
                 tracing::error!("no key could be made for a newcomer: {refusal}");
             }
         }

@@ -1,5 +1,7 @@
 //! What is done to a message that is there: it is edited, deleted, reacted to, marked as read.
 
+use std::collections::BTreeMap;
+
 use kith_crdt::control::Right;
 use kith_crdt::ids::{AccountId, ChannelId, LogId, MessageId, Place};
 use kith_crdt::law::Law;
@@ -7,6 +9,7 @@ use kith_crdt::limits::{EMOJI_PER_MESSAGE, SEEN_RANGES_MAX, TOPIC_MAX_CHARS};
 use kith_crdt::projection::{Original, Rendered, against_message};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::{self, Entry, SeenRange};
+use kith_crdt::term::Term;
 use kith_crdt::time::Millis;
 
 use super::Engine;
@@ -147,17 +150,17 @@ impl Engine {
             Some(messages) => self.ranges_of(id, &messages)?,
         };
         let marked: u64 = ranges.iter().map(|(_, ranges)| ranges.len()).sum();
-        let seen: Vec<SeenRange> = ranges
-            .iter()
-            .flat_map(|(log, ranges)| {
-                ranges.ranges().iter().map(|(first, last)| SeenRange {
-                    log: *log,
-                    first: *first,
-                    last: *last,
-                })
-            })
-            .collect();
-        for part in seen.chunks(SEEN_RANGES_MAX) {
+        // What says that something was read is kept as long as that is.
+        let mut seen: BTreeMap<Term, Vec<SeenRange>> = BTreeMap::new();
+        for (log, ranges) in &ranges {
+            let of_term = seen.entry(log.segment.term()).or_default();
+            of_term.extend(ranges.ranges().iter().map(|(first, last)| SeenRange {
+                log: *log,
+                first: *first,
+                last: *last,
+            }));
+        }
+        for part in seen.values().flat_map(|seen| seen.chunks(SEEN_RANGES_MAX)) {
             self.write_entry(now, id, &Entry::Seen(part.to_vec()), None)?;
         }
         Ok(Outcome::Marked(marked))
@@ -168,8 +171,7 @@ impl Engine {
         id: ChannelId,
         messages: &[MessageId],
     ) -> Result<Vec<(LogId, Ranges)>, Refusal> {
-        let mut wanted: std::collections::BTreeMap<LogId, Ranges> =
-            std::collections::BTreeMap::new();
+        let mut wanted: BTreeMap<LogId, Ranges> = BTreeMap::new();
         for message in messages {
             let place = match self.store.reader().view().message(message) {
                 Some((channel, place)) if channel == id => place,

@@ -65,7 +65,10 @@ impl Engine {
             Some(_) => {}
         }
         let acceptance = self.log_of(id, log_id).check(&envelope, now);
-        if matches!(acceptance, Acceptance::Known | Acceptance::Closed(_)) {
+        if matches!(
+            acceptance,
+            Acceptance::Known | Acceptance::Closed(_) | Acceptance::Over
+        ) {
             return;
         }
         if envelope.verify(&id).is_err() {
@@ -83,7 +86,7 @@ impl Engine {
             Acceptance::Gap { .. } | Acceptance::BadLink => reception.gap = true,
             Acceptance::TooFarAhead(when) => self.timers.set_by(Timer::Sync(id), when),
             Acceptance::Behind | Acceptance::ForkSuspected => self.prove_fork(id, &envelope),
-            Acceptance::Known | Acceptance::Closed(_) => {}
+            Acceptance::Known | Acceptance::Closed(_) | Acceptance::Over => {}
             Acceptance::Full | Acceptance::WrongWindow => reception.foul = true,
         }
     }

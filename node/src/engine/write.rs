@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::Engine;
 use super::apply::Spot;
+use super::channel::Sealing;
 use super::effect::{Outcome, Refusal};
 
 /// An entry that is in the log and will be durable when the turn is.
@@ -82,15 +83,12 @@ impl Engine {
         body: Option<&[u8]>,
     ) -> Result<Written, Refusal> {
         let hlc = self.hlc.tick(now);
-        let epoch = self.ensure_epoch(now, id, hlc)?;
+        let sealing = self.sealing(id, entry)?;
+        let epoch = self.ensure_epoch(now, id, (sealing, hlc))?;
         let writer = self.writer;
         let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
-        let unit_hours = channel
-            .roster
-            .epochs
-            .get(&epoch)
-            .map_or(24, |epoch| epoch.unit_hours);
-        let window = hlc.window(unit_hours);
+        let term = channel.term(sealing);
+        let window = term.window(hlc);
         let window_key = channel
             .keys
             .window_key(&epoch, window)
@@ -99,7 +97,7 @@ impl Engine {
         let view = reader.view();
         let lost = |log: &LogId| view.envelope(&id, &log.place(1)).is_some();
         let segment = channel
-            .segment_for(window, &writer, lost)
+            .segment_for((window, term), &writer, lost)
             .ok_or_else(|| Refusal::Limit("the channel is full for today".into()))?;
         let log_id = LogId { segment, writer };
         let log = channel.log_mut(log_id);
@@ -149,6 +147,24 @@ impl Engine {
             place: position.place,
             hlc,
         })
+    }
+
+    /// What may seal an entry: what is said about a message is kept as long as the message.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the message is not here.
+    fn sealing(&self, id: ChannelId, entry: &Entry) -> Result<Sealing, Refusal> {
+        if let Entry::Seen(ranges) = entry {
+            let first = ranges.first().map(|range| range.log.segment.term());
+            return Ok(Sealing::About(first.unwrap_or_default()));
+        }
+        let Some(target) = entry.target() else {
+            return Ok(Sealing::Message);
+        };
+        match self.store.reader().view().message(&target) {
+            Some((channel, place)) if channel == id => Ok(Sealing::About(place.log.segment.term())),
+            _ => Err(Refusal::NotFound(format!("no message {target} here"))),
+        }
     }
 
     /// Stages the records of an envelope that has just been appended to its log.

@@ -3,8 +3,7 @@
 use std::cmp::Reverse;
 
 use kith_api::channel::{
-    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo, Retention,
-    SyncState,
+    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo, SyncState,
 };
 use kith_api::invite::InviteInfo;
 use kith_api::status::PeerStatus;
@@ -14,6 +13,7 @@ use kith_crdt::time::Millis;
 use kith_store::Line;
 
 use super::messages::name_in;
+use super::policy::shown_retention;
 use super::{Reading, roles};
 use crate::clock;
 use crate::engine::{ChannelView, Connected, MemberState, Standing, Stands};
@@ -179,7 +179,7 @@ impl Reading<'_> {
             added_by: channel
                 .added_by
                 .map(|adder| self.person(&channel.roster, adder)),
-            retention: Retention::Forever,
+            retention: shown_retention(channel.roster.retention()),
             unread: channel.unread,
             unread_replies: channel.unread_replies(),
             messages: self.messages_in(channel),

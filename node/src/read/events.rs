@@ -1,18 +1,18 @@
 //! Durable events as they are told: the reference that was kept, filled with what it is about as
 //! it is now.
 
-use kith_api::channel::Retention;
 use kith_api::event::{Event, Happened};
 use kith_api::message::DeliveryState;
 use kith_crdt::control::{PolicyField, Right};
 use kith_crdt::ids::{AccountId, ChannelId, MessageId, Place};
 use kith_crdt::projection::{self, ClaimKind, Original};
 
+use super::policy::shown_retention;
 use super::{Reading, roles};
 use crate::claims;
 use crate::clock;
 use crate::engine::{ChannelView, Moment, Stands};
-use crate::record::{Arrival, Happening, What};
+use crate::record::{Arrival, Happening, SETTING_RETENTION, SETTING_RETENTION_LIMITS, What};
 
 impl Reading<'_> {
     /// Durable events after a cursor and up to the newest that readers may see, and the cursor to
@@ -138,14 +138,14 @@ impl Reading<'_> {
                 channel: id,
                 name: channel.name.clone(),
                 topic: channel.roster.topic.clone(),
-                retention: Retention::Forever,
+                retention: shown_retention(channel.roster.retention()),
                 setting: None,
             },
             What::Setting(number) => Happened::Policy {
                 channel: id,
                 name: channel.name.clone(),
                 topic: channel.roster.topic.clone(),
-                retention: Retention::Forever,
+                retention: shown_retention(channel.roster.retention()),
                 setting: Some(Box::new(self.setting(&channel, field_of(*number)?))),
             },
         })
@@ -244,6 +244,8 @@ impl Reading<'_> {
 fn field_of(number: u8) -> Option<PolicyField> {
     match number {
         0 => Some(PolicyField::History),
+        SETTING_RETENTION => Some(PolicyField::Retention),
+        SETTING_RETENTION_LIMITS => Some(PolicyField::RetentionLimits),
         _ => Right::from_number(number).map(PolicyField::Right),
     }
 }

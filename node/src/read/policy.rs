@@ -2,8 +2,10 @@
 //! control log.
 
 use kith_api::policy::{History as ShownHistory, PolicyChange, PolicySetting, Setting};
+use kith_api::retention::Retention as ShownRetention;
 use kith_api::right::Right as ShownRight;
 use kith_crdt::control::{History, Policy, PolicyField, Right, Roster};
+use kith_crdt::retention::{Retention, RetentionLimits};
 
 use super::messages::name_in;
 use super::{Reading, roles};
@@ -12,7 +14,13 @@ use crate::engine::ChannelView;
 impl Reading<'_> {
     /// Everything that can be set in a channel, and who set it.
     pub(crate) fn policy(&self, channel: &ChannelView) -> Vec<PolicySetting> {
-        let named = [PolicyField::Name, PolicyField::Topic, PolicyField::History];
+        let named = [
+            PolicyField::Name,
+            PolicyField::Topic,
+            PolicyField::History,
+            PolicyField::Retention,
+            PolicyField::RetentionLimits,
+        ];
         let rights = Right::ALL
             .into_iter()
             .filter(|right| right.number().is_some());
@@ -51,10 +59,20 @@ pub(crate) fn unset(policy: &Policy) -> PolicySetting {
             least.to_string(),
             Some(right.least_role().to_string()),
         ),
+        Policy::Retention { retention, .. } => (
+            Setting::Retention,
+            shown_retention(*retention).to_string(),
+            Some(ShownRetention::default().to_string()),
+        ),
+        Policy::RetentionLimits(limits) => (
+            Setting::RetentionLimits,
+            limits.to_string(),
+            Some(RetentionLimits::default().to_string()),
+        ),
     };
     let right = match policy {
         Policy::Right { right, .. } => shown_right(*right),
-        Policy::Name(_) | Policy::Topic(_) | Policy::History(_) => None,
+        _ => None,
     };
     PolicySetting {
         setting,
@@ -82,6 +100,16 @@ pub(crate) fn meant(change: PolicyChange) -> Policy {
                 least: role.map_or(right.least_role(), roles::meant),
             }
         }
+        PolicyChange::Retention { value, existing } => Policy::Retention {
+            retention: meant_retention(value.unwrap_or_default()),
+            existing,
+        },
+        PolicyChange::RetentionLimits { shortest, longest } => {
+            Policy::RetentionLimits(RetentionLimits {
+                shortest: shortest.and_then(hours),
+                longest: longest.and_then(hours),
+            })
+        }
     }
 }
 
@@ -95,6 +123,36 @@ fn holding(roster: &Roster, field: PolicyField) -> Policy {
             right,
             least: roster.least_role(right),
         },
+        PolicyField::Retention => Policy::Retention {
+            retention: roster.retention(),
+            existing: false,
+        },
+        PolicyField::RetentionLimits => Policy::RetentionLimits(roster.retention_limits),
+    }
+}
+
+/// How long a channel keeps its messages, as the API says it.
+pub(crate) const fn shown_retention(retention: Retention) -> ShownRetention {
+    match retention {
+        Retention::Forever => ShownRetention::Forever,
+        Retention::Hours(hours) => ShownRetention::Hours(hours),
+        Retention::Instant => ShownRetention::Instant,
+    }
+}
+
+const fn meant_retention(retention: ShownRetention) -> Retention {
+    match retention {
+        ShownRetention::Forever => Retention::Forever,
+        ShownRetention::Hours(hours) => Retention::Hours(hours),
+        ShownRetention::Instant => Retention::Instant,
+    }
+}
+
+/// The hours of a limit; none where it is no limit.
+const fn hours(limit: ShownRetention) -> Option<u32> {
+    match limit {
+        ShownRetention::Hours(hours) => Some(hours),
+        ShownRetention::Forever | ShownRetention::Instant => None,
     }
 }
 

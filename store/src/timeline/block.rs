@@ -43,7 +43,7 @@ fn write(
         e.array(if foreign { 4 } else { 3 })?
             .bytes(&log.writer.device.0)?
             .u32(log.writer.incarnation)?
-            .u16(log.segment.index)?;
+            .u32(log.segment.index)?;
         if foreign {
             e.u32(log.segment.window.0)?;
         }
@@ -98,7 +98,7 @@ fn log(d: &mut Decoder<'_>, window: Window) -> Result<LogId, Error> {
         device: d.decode::<DeviceId>()?,
         incarnation: d.u32()?,
     };
-    let index = d.u16()?;
+    let index = d.u32()?;
     let window = match len {
         Some(3) => window,
         Some(4) => Window(d.u32()?),

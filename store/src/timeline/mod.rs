@@ -74,7 +74,7 @@ pub struct TimelineEntry {
 }
 
 impl TimelineEntry {
-    const fn rank(&self) -> (Hlc, DeviceId, u32, u32, Window, u16) {
+    const fn rank(&self) -> (Hlc, DeviceId, u32, u32, Window, u32) {
         let Place { log, seq } = self.place;
         (
             self.hlc,

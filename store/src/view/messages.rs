@@ -66,18 +66,18 @@ pub(crate) fn encode_message_place(place: &Place) -> Vec<u8> {
     let Place { log, seq } = place;
     let mut e = Encoder::new(Vec::with_capacity(48));
     e.array(4)
-        .and_then(|e| e.u16(log.segment.index)?.bytes(&log.writer.device.0))
+        .and_then(|e| e.u32(log.segment.index)?.bytes(&log.writer.device.0))
         .and_then(|e| e.u32(log.writer.incarnation)?.u32(*seq))
         .expect("writing CBOR to memory does not fail");
     e.into_writer()
 }
 
-pub(crate) fn decode_message_place(bytes: &[u8]) -> Result<(u16, Writer, u32), decode::Error> {
+pub(crate) fn decode_message_place(bytes: &[u8]) -> Result<(u32, Writer, u32), decode::Error> {
     let mut d = Decoder::new(bytes);
     if d.array()? != Some(4) {
         return Err(decode::Error::message("a place has four fields"));
     }
-    let index = d.u16()?;
+    let index = d.u32()?;
     let writer = Writer {
         device: d.decode()?,
         incarnation: d.u32()?,

@@ -9,6 +9,7 @@ use crate::control::policy::{History, Policy, PolicyField};
 use crate::control::role::Role;
 use crate::identity::Certified;
 use crate::ids::AccountId;
+use crate::retention::Retention;
 use crate::time::Millis;
 
 impl Roster {
@@ -153,6 +154,9 @@ impl Roster {
             if self.history == History::FromJoining {
                 self.retire_epochs();
             }
+            if self.retention() == Retention::Instant {
+                self.begin_new_epochs();
+            }
         }
     }
 
@@ -187,6 +191,14 @@ impl Roster {
             Policy::Right { right, least } => {
                 let at = op.op().at;
                 self.rights.entry(*right).or_default().set(at, *least);
+            }
+            Policy::Retention {
+                retention,
+                existing,
+            } => self.set_retention(*retention, *existing),
+            Policy::RetentionLimits(limits) => {
+                self.retention_limits = *limits;
+                self.begin_new_epochs();
             }
         }
     }
@@ -279,14 +291,18 @@ impl Roster {
             return;
         }
         let (lamport, id) = op.order();
+        let promise = self.promise();
         let state = EpochState {
             op: id,
             lamport,
             author: op.op().author,
             first_window: epoch.first_window,
-            unit_hours: epoch.unit_hours,
+            term: epoch.term,
             key_hashes: epoch.key_hashes,
+            life: promise.life.within(epoch.term),
+            audience: promise.audience,
             usable: authorised,
+            takes_messages: true,
             authorised,
         };
         self.epochs.insert(epoch.epoch, state);

@@ -12,6 +12,7 @@ mod mutes;
 mod newcomers;
 mod orders;
 mod removal;
+mod retention;
 mod roles;
 mod stories;
 
@@ -27,6 +28,7 @@ use crate::identity::{NewDevice, create_account};
 use crate::ids::{AccountId, EpochId, InviteId, Window};
 use crate::keys::EpochKeys;
 use crate::link::InviteLink;
+use crate::term::Term;
 
 const NOW: Millis = Millis(1_800_000_000_000);
 const MONTH_MS: u64 = 30 * 24 * 3_600_000;
@@ -178,7 +180,7 @@ fn epoch(log: &ControlLog, number: u8) -> Body {
     Body::Epoch(log.roster().epoch_op(&EpochKeys {
         epoch: EpochId([number; 16]),
         window: Window(24 * 100),
-        unit_hours: 24,
+        term: Term::FOREVER,
         chain: Secret::new([number; 32]),
         topic_key: Secret::new([number; 32]),
         frame_key: Secret::new([number; 32]),

@@ -12,6 +12,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::*;
 use crate::identity::{Certificate, Certified};
+use crate::retention::{Retention, RetentionLimits};
 
 /// Devices of an account and the certificate that has them.
 type Listing = (Certificate, Arc<Certified>);
@@ -30,6 +31,13 @@ static LISTINGS: LazyLock<Vec<[Listing; 3]>> = LazyLock::new(|| {
     };
     PEOPLE.iter().map(of).collect()
 });
+
+const RETENTIONS: [Retention; 4] = [
+    Retention::Forever,
+    Retention::Hours(1),
+    Retention::Hours(168),
+    Retention::Instant,
+];
 
 struct Story {
     rng: ChaCha20Rng,
@@ -152,7 +160,7 @@ impl Story {
         let last_seen = LastSeen::new([]);
         let newest = if self.below(6) == 0 { self.below(3) } else { 0 };
         let listing = |person: usize| LISTINGS[person][newest].clone();
-        let plain = match self.below(30) {
+        let plain = match self.below(34) {
             0..=2 => self.invite(role),
             3..=6 if !self.links.is_empty() => {
                 let link = self.below(self.links.len());
@@ -197,9 +205,21 @@ impl Story {
                 least: role,
             }),
             27 => Body::Policy(Policy::History(History::Days(1 + self.below(9) as u16))),
+            28 | 29 => Body::Policy(Policy::Retention {
+                retention: RETENTIONS[self.below(RETENTIONS.len())],
+                existing: self.below(2) == 0,
+            }),
+            30 => Body::Policy(Policy::RetentionLimits(RetentionLimits {
+                shortest: (self.below(2) == 0).then_some(2),
+                longest: (self.below(2) == 0).then_some(100),
+            })),
             _ => {
                 self.epochs += u8::from(self.below(4) > 0);
-                epoch(&self.sides[0], self.epochs)
+                let term = RETENTIONS[self.below(RETENTIONS.len())].term();
+                match epoch(&self.sides[0], self.epochs) {
+                    Body::Epoch(epoch) => Body::Epoch(EpochOp { term, ..epoch }),
+                    other => other,
+                }
             }
         };
         (plain, None)
@@ -376,6 +396,26 @@ fn keeps_the_rules(log: &ControlLog) -> Result<(), String> {
             }
         }
     }
+    for op in log.iter().filter(stands) {
+        let Body::Policy(Policy::Retention {
+            retention,
+            existing,
+        }) = op.op().body
+        else {
+            continue;
+        };
+        for epoch in roster.epochs.values() {
+            let made = log.graph.index(&epoch.op).unwrap();
+            let knew = log.graph.is_ancestor(index(op), made);
+            if epoch.takes_messages && !knew {
+                return Err("messages are sealed in spite of a newer retention".to_owned());
+            }
+            let longest = retention.term().max(Retention::Hours(2).term());
+            if existing && !knew && epoch.life.term > longest {
+                return Err("what is there outlives what was set for it".to_owned());
+            }
+        }
+    }
     Ok(())
 }
 
@@ -423,7 +463,7 @@ fn ten_thousand_logs_give_one_roster_each_and_keep_the_rules() {
 #[test]
 fn the_stories_meet_every_rule_that_concurrency_has() {
     let mut seen: BTreeSet<String> = BTreeSet::new();
-    for seed in 0..600 {
+    for seed in 0..900 {
         let log = Story::new(seed).tell(45);
         for verdict in log.roster().verdicts.values() {
             if let Verdict::Void(rule) = verdict {

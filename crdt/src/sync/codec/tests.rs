@@ -49,7 +49,7 @@ fn counts_and_sizes_are_held_against_their_bounds() {
 fn the_largest_lists_fit_a_message() {
     let far = SegmentId {
         window: Window(u32::MAX),
-        index: u16::MAX,
+        index: u32::MAX,
     };
     let segment = SegmentDigest {
         segment: far,

@@ -140,7 +140,7 @@ impl Verifying<'_> {
             Some((_, Err(_))) => None,
             Some((epoch, Ok(opened))) => {
                 let change = opened.change.clone();
-                let said = segment::read(&self.id, header, opened, epoch.unit_hours);
+                let said = segment::read(&self.id, header, opened, epoch.term);
                 said.ok().map(|said| (said, change))
             }
         };

@@ -1,0 +1,145 @@
+//! How long a channel keeps its messages, as the API writes it and people type it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{Span, SpanRelativeTo, Unit};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The most hours that something with an end may be kept: ten years.
+pub const HOURS_MAX: u32 = kith_crdt::limits::TERM_MAX_HOURS;
+
+/// How long a channel keeps its messages. As text `forever`, `instant` (until everybody has read
+/// them, thirty days at the latest), or a stretch of time such as `36h`, `7days` or `3days`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Retention {
+    /// Until somebody deletes them.
+    #[default]
+    Forever,
+    /// So many hours, 1 to [`HOURS_MAX`].
+    Hours(u32),
+    /// Until everybody has read them.
+    Instant,
+}
+
+/// Says why a text is no retention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseRetentionError {
+    /// It is none of the words and no stretch of time.
+    #[error("not a retention: use forever, instant, or a stretch of time such as 12h or 7days")]
+    Unknown,
+    /// It is too short.
+    #[error("messages are kept for at least 1h; instant lets them go once everybody has read them")]
+    TooShort,
+    /// It is too long.
+    #[error("messages are kept for at most 3653days (ten years), or forever")]
+    TooLong,
+    /// It is no whole number of hours.
+    #[error("retention is counted in whole hours")]
+    NotWhole,
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forever => f.pad("forever"),
+            Self::Hours(hours) => f.pad(&shown(*hours)),
+            Self::Instant => f.pad("instant"),
+        }
+    }
+}
+
+impl FromStr for Retention {
+    type Err = ParseRetentionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRetentionError> {
+        match text {
+            "forever" => Ok(Self::Forever),
+            "instant" => Ok(Self::Instant),
+            _ => hours(text).map(Self::Hours),
+        }
+    }
+}
+
+impl Serialize for Retention {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Retention {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// The hours of a stretch of time.
+fn hours(text: &str) -> Result<u32, ParseRetentionError> {
+    let span: Span = text.parse().map_err(|_| ParseRetentionError::Unknown)?;
+    if span.get_years() != 0 || span.get_months() != 0 {
+        return Err(ParseRetentionError::Unknown);
+    }
+    let day = SpanRelativeTo::days_are_24_hours();
+    let hours = span.total((Unit::Hour, day));
+    let hours = hours.map_err(|_| ParseRetentionError::Unknown)?;
+    if hours < 1.0 {
+        return Err(ParseRetentionError::TooShort);
+    }
+    if hours > f64::from(HOURS_MAX) {
+        return Err(ParseRetentionError::TooLong);
+    }
+    let whole = (1..=HOURS_MAX).find(|whole| f64::from(*whole) >= hours);
+    whole
+        .filter(|whole| (f64::from(*whole) - hours).abs() < 1e-9)
+        .ok_or(ParseRetentionError::NotWhole)
+}
+
+fn shown(hours: u32) -> String {
+    match (hours / 24, hours % 24) {
+        (1, 0) => "1day".to_owned(),
+        (days, 0) => format!("{days}days"),
+        _ => format!("{hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retention_is_read_as_it_is_written() {
+        for retention in [
+            Retention::Forever,
+            Retention::Instant,
+            Retention::Hours(1),
+            Retention::Hours(24),
+            Retention::Hours(36),
+            Retention::Hours(720),
+            Retention::Hours(HOURS_MAX),
+        ] {
+            assert_eq!(retention.to_string().parse(), Ok(retention));
+        }
+        for week in ["7days", "7d", "1w", "168h", "6d24h"] {
+            assert_eq!(week.parse(), Ok(Retention::Hours(168)), "{week}");
+        }
+    }
+
+    #[test]
+    fn what_is_none_says_why() {
+        use ParseRetentionError::{NotWhole, TooLong, TooShort, Unknown};
+        for (text, why) in [
+            ("", Unknown),
+            ("soon", Unknown),
+            ("1month", Unknown),
+            ("-2h", TooShort),
+            ("0h", TooShort),
+            ("59m", TooShort),
+            ("90m", NotWhole),
+            ("3654days", TooLong),
+            ("9999999999h", TooLong),
+        ] {
+            assert_eq!(text.parse::<Retention>(), Err(why), "{text}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What epochs promise whose makers did not know of what was done at the same time (rule 9).
+
+use crate::control::body::Body;
+use crate::control::graph::{Graph, Index};
+use crate::control::judge::Judgment;
+use crate::control::policy::Policy;
+use crate::control::roster::Roster;
+use crate::retention::Retention;
+
+/// Holds the epochs of a stage to what their makers knew. `standing` are those ops of the stage
+/// that stand; all of them have been applied.
+pub(super) fn settle(
+    graph: &Graph,
+    judgments: &[Judgment],
+    roster: &mut Roster,
+    (stage, standing): (&[Index], &[Index]),
+) {
+    let instant = roster.retention() == Retention::Instant;
+    let renewing: Vec<Index> = standing
+        .iter()
+        .copied()
+        .filter(|index| renews(&graph.op(*index).op().body, instant))
+        .collect();
+    for index in stage {
+        let op = graph.op(*index);
+        let Body::Epoch(epoch) = &op.op().body else {
+            continue;
+        };
+        // Somebody else may have made an epoch of that id as well.
+        let is_of_op = roster.epochs.get(&epoch.epoch).map(|state| state.op) == Some(op.id());
+        let promise = judgments[*index as usize]
+            .grounds()
+            .and_then(|grounds| grounds.promise.as_ref());
+        let Some(promise) = promise.filter(|_| is_of_op) else {
+            continue;
+        };
+        let unknown = |other: &Index| !graph.is_ancestor(*other, *index);
+        roster.keep_promise(&epoch.epoch, promise, !renewing.iter().any(unknown));
+        for other in standing.iter().filter(|other| unknown(other)) {
+            if let Body::Policy(Policy::Retention {
+                retention,
+                existing: true,
+            }) = &graph.op(*other).op().body
+            {
+                roster.shorten(&epoch.epoch, *retention);
+            }
+        }
+    }
+}
+
+/// Whether messages written after an op have to be sealed in an epoch whose maker knew of it.
+fn renews(body: &Body, instant: bool) -> bool {
+    match body {
+        Body::Policy(Policy::Retention { .. } | Policy::RetentionLimits(_)) => true,
+        Body::Join { .. } | Body::Add { .. } => instant,
+        _ => false,
+    }
+}

@@ -1,0 +1,122 @@
+//! What is written lives how long: the policy that holds, and what it makes of each epoch.
+//!
+//! The rules stand in `retention.rs`; here they are applied op by op. What was done at the same
+//! time is settled in `resolve/retention.rs`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{EpochState, Roster};
+use crate::ids::{AccountId, EpochId};
+use crate::retention::{Life, Retention};
+use crate::term::Term;
+use crate::time::{Hlc, Millis};
+
+/// What the maker of an epoch promises to those who write in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::control) struct Promise {
+    /// How long what they write lives.
+    pub(in crate::control) life: Life,
+    /// Whom it waits for, where it lives until everybody has read it.
+    pub(in crate::control) audience: Arc<BTreeSet<AccountId>>,
+}
+
+impl Roster {
+    /// What new messages live for.
+    pub fn retention(&self) -> Retention {
+        self.retention_limits.hold(self.retention_set)
+    }
+
+    /// The epoch to seal messages in: of those that may be used the one whose op has the largest
+    /// (lamport, op id). Without one, whoever wants to write makes one first.
+    pub fn usable_epoch(&self) -> Option<EpochId> {
+        self.usable_epochs(self.retention().term())
+            .find(|(_, state)| state.takes_messages)
+            .map(|(id, _)| id)
+    }
+
+    /// The epochs of a term that may be used, the one with the largest (lamport, op id) first. All
+    /// of them take what is said about messages that are kept so long.
+    pub fn usable_epochs(&self, term: Term) -> impl Iterator<Item = (EpochId, &EpochState)> {
+        let newest_first = self.usable.iter().rev();
+        newest_first
+            .map(|(_, _, id)| (*id, &self.epochs[id]))
+            .filter(move |(_, state)| state.term == term)
+    }
+
+    /// When a message ends that was written at a time, sealed in an epoch, and asks to end at
+    /// `wish`; nothing if it does not.
+    pub fn ends_at(&self, epoch: &EpochId, written: Hlc, wish: Option<Millis>) -> Option<Millis> {
+        let life = self.epochs.get(epoch).map(|epoch| epoch.life);
+        life.unwrap_or_default().ends_at(written, wish)
+    }
+
+    /// Whom a message of an author waits for that was sealed in an epoch; nothing if it does not
+    /// end by being read. Empty if all of them are gone.
+    pub fn readers_awaited(
+        &self,
+        epoch: &EpochId,
+        author: &AccountId,
+    ) -> Option<impl Iterator<Item = AccountId>> {
+        let state = self.epochs.get(epoch).filter(|epoch| epoch.life.instant)?;
+        let author = *author;
+        let is_other = move |account: &&AccountId| **account != author;
+        state.audience.iter().find(is_other)?;
+        let here = state.audience.iter().filter(is_other);
+        Some(here.copied().filter(|account| self.is_member(account)))
+    }
+
+    /// What somebody promises who makes an epoch now.
+    pub(in crate::control) fn promise(&self) -> Promise {
+        let audience: BTreeSet<AccountId> = self.active().map(|member| member.account).collect();
+        // The same people as before take no room of their own.
+        let newest = self
+            .usable
+            .last()
+            .and_then(|(_, _, id)| self.epochs.get(id));
+        let same = newest.filter(|state| *state.audience == audience);
+        Promise {
+            life: self.retention().into(),
+            audience: same.map_or_else(|| Arc::new(audience), |state| Arc::clone(&state.audience)),
+        }
+    }
+
+    /// Holds an epoch to what its maker promised.
+    pub(in crate::control) fn keep_promise(
+        &mut self,
+        epoch: &EpochId,
+        promise: &Promise,
+        takes_messages: bool,
+    ) {
+        if let Some(state) = self.epochs.get_mut(epoch) {
+            state.life = promise.life.within(state.term);
+            state.audience = Arc::clone(&promise.audience);
+            state.takes_messages = takes_messages;
+        }
+    }
+
+    /// Sets what new messages live for, and with `existing` also what is there at most.
+    pub(super) fn set_retention(&mut self, retention: Retention, existing: bool) {
+        self.retention_set = retention;
+        self.begin_new_epochs();
+        if existing {
+            let all: Vec<EpochId> = self.epochs.keys().copied().collect();
+            all.iter().for_each(|epoch| self.shorten(epoch, retention));
+        }
+    }
+
+    /// Shortens the life of what is sealed in an epoch.
+    pub(in crate::control) fn shorten(&mut self, epoch: &EpochId, retention: Retention) {
+        let retention = self.retention_limits.hold(retention);
+        if let Some(state) = self.epochs.get_mut(epoch) {
+            state.life = state.life.shortened_by(retention);
+        }
+    }
+
+    /// Has messages wait for an epoch whose maker knows of what has just been done.
+    pub(super) fn begin_new_epochs(&mut self) {
+        for state in self.epochs.values_mut() {
+            state.takes_messages = false;
+        }
+    }
+}
