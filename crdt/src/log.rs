@@ -13,6 +13,7 @@
 
 mod fork;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use minicbor::{Decode, Encode};
@@ -66,6 +67,19 @@ pub struct Log {
     /// Such numbers that nobody has any more.
     #[cbor(n(11), default)]
     pub lost: Ranges,
+    /// Those of the messages whose time is over: nothing of them is left but their envelope
+    /// without its body.
+    #[cbor(n(12), default)]
+    pub over: Ranges,
+    /// Numbers whose body came erased.
+    #[cbor(n(13), default)]
+    pub bodiless: Ranges,
+    /// When those of the messages end that ask to end sooner than others.
+    #[cbor(n(14), default)]
+    pub early: BTreeMap<u32, Millis>,
+    /// Those of the messages that are deleted and have no text any more.
+    #[cbor(n(15), default)]
+    pub erased: Ranges,
 }
 
 /// What is to be done with an envelope that claims a place in a log.
@@ -133,6 +147,10 @@ impl Log {
             pins: Ranges::new(),
             awaited: Ranges::new(),
             lost: Ranges::new(),
+            over: Ranges::new(),
+            bodiless: Ranges::new(),
+            early: BTreeMap::new(),
+            erased: Ranges::new(),
         }
     }
 
@@ -226,9 +244,13 @@ impl Log {
                 &mut self.threaded,
                 &mut self.deletions,
                 &mut self.pins,
+                &mut self.over,
+                &mut self.bodiless,
+                &mut self.erased,
             ] {
                 ranges.truncate(self.head + 1);
             }
+            self.early.split_off(&(self.head + 1));
         }
         true
     }

@@ -32,6 +32,9 @@ impl Term {
     /// Kept until somebody deletes it.
     pub const FOREVER: Self = Self(0);
 
+    /// An hour.
+    pub const SHORTEST: Self = Self(1);
+
     /// So many hours; nothing if they are none or more than [`TERM_MAX_HOURS`].
     pub const fn hours(hours: u32) -> Option<Self> {
         if hours >= 1 && hours <= TERM_MAX_HOURS {
@@ -74,9 +77,10 @@ impl Term {
         }
     }
 
-    /// The first window of this term that is not over.
-    pub fn first_open(self, now: Millis) -> Window {
-        let Some(term) = self.as_hours() else {
+    /// The first window of this term of which something is there still, where all of it is `kept`
+    /// so long after its window.
+    pub fn first_open(self, kept: Self, now: Millis) -> Window {
+        let Some(term) = kept.as_hours() else {
             return Window(0);
         };
         let unit = u32::from(self.unit_hours());
@@ -104,6 +108,23 @@ impl PartialOrd for Term {
     }
 }
 
+/// What ends together: the segments of a channel of one window and term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The window.
+    pub window: Window,
+    /// The term.
+    pub term: Term,
+}
+
+impl Span {
+    /// The first segment that it may have and the last.
+    pub fn segments(&self) -> (SegmentId, SegmentId) {
+        let number = |number| SegmentId::new(self.window, self.term, number);
+        (number(0), number(SEGMENT_NUMBER_MAX))
+    }
+}
+
 impl SegmentId {
     /// The segment with a number of a window and a term.
     pub const fn new(window: Window, term: Term, number: u32) -> Self {
@@ -116,6 +137,14 @@ impl SegmentId {
     /// How long it is kept.
     pub const fn term(&self) -> Term {
         Term(self.index >> NUMBER_BITS)
+    }
+
+    /// What it ends together with.
+    pub const fn span(&self) -> Span {
+        Span {
+            window: self.window,
+            term: self.term(),
+        }
     }
 
     /// Which of its window and term it is.
@@ -198,7 +227,7 @@ mod tests {
     fn the_first_open_window_is_the_first_that_is_not_over() {
         for hours in [1, 2, 24, 25, 48, 720] {
             for now in [0, 30 * 24, 40 * 24 + 5, 41 * 24].map(|hour| Millis(hour * HOUR_MS + 7)) {
-                let (term, open) = (term(hours), term(hours).first_open(now));
+                let (term, open) = (term(hours), term(hours).first_open(term(hours), now));
                 let unit = u32::from(term.unit_hours());
                 assert!(
                     !SegmentId::new(open, term, 0).is_over(now),
@@ -210,7 +239,10 @@ mod tests {
                 assert!(before.is_none_or(over), "{hours} {now:?}");
             }
         }
-        assert_eq!(Term::FOREVER.first_open(Millis(u64::MAX)), Window(0));
+        let ever = Term::FOREVER;
+        assert_eq!(ever.first_open(ever, Millis(u64::MAX)), Window(0));
+        let days = |days: u64| Millis(days * 24 * HOUR_MS);
+        assert_eq!(ever.first_open(term(48), days(10)), Window(8 * 24));
     }
 
     #[test]

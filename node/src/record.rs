@@ -77,6 +77,9 @@ pub enum Arrival {
     /// Read by every member.
     #[n(3)]
     Read,
+    /// Over before any other device had it.
+    #[n(4)]
+    Failed,
 }
 
 /// A durable event.
@@ -128,6 +131,9 @@ pub enum What {
     /// A message was pinned or unpinned by the entry at a place.
     #[n(9)]
     Pin(#[n(0)] MessageId, #[n(1)] Place),
+    /// A message is over.
+    #[n(10)]
+    Expired(#[n(0)] MessageId),
 }
 
 impl Happening {

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use kith_crdt::ids::ChannelId;
+use kith_crdt::term::Span;
+use kith_store::Reader;
 use tokio::sync::mpsc;
 
 use crate::clock;
@@ -35,6 +38,10 @@ pub(crate) async fn run(
         let last = waiting.iter().any(|event| matches!(event, Event::Stop));
         let mut effects = engine.turn(clock::now(), waiting.drain(..));
         node.release(&mut effects);
+        if !effects.erase.is_empty() {
+            let (reader, spans) = (engine.reader(), std::mem::take(&mut effects.erase));
+            tokio::task::spawn_blocking(move || erase(&reader, &spans));
+        }
         for command in effects.network {
             if names_a_host(&command) {
                 tokio::spawn(dial_by_name(command, network.clone()));
@@ -45,6 +52,13 @@ pub(crate) async fn run(
         if last {
             return;
         }
+    }
+}
+
+/// Rewrites files of the store; whoever waits for the engine does not wait for it.
+fn erase(reader: &Reader, spans: &[(ChannelId, Span)]) {
+    if let Err(error) = reader.erase_replaced(spans) {
+        tracing::error!("what was deleted could not be taken out of the files: {error}");
     }
 }
 

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey, Window,
+    AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey,
 };
+use kith_crdt::term::Span;
 use kith_crdt::time::Hlc;
 use zeroize::Zeroizing;
 
@@ -24,7 +25,7 @@ pub(crate) enum Change {
         table: Table,
         key: Vec<u8>,
         value: Zeroizing<Vec<u8>>,
-        scope: Option<(ChannelId, Window)>,
+        scope: Option<(ChannelId, Span)>,
     },
     Delete {
         table: Table,
@@ -106,7 +107,7 @@ impl Batch {
         table: Table,
         key: Vec<u8>,
         value: impl Into<Vec<u8>>,
-        scope: (ChannelId, Window),
+        scope: (ChannelId, Span),
     ) {
         debug_assert!(
             table.is_windowed(),
@@ -122,6 +123,15 @@ impl Batch {
 
     fn delete(&mut self, table: Table, key: Vec<u8>) {
         self.changes.push(Change::Delete { table, key });
+    }
+
+    /// Removes everything from one key to before another; an empty one is after all keys.
+    pub(crate) fn delete_range(&mut self, table: Table, from: Vec<u8>, to: Vec<u8>) {
+        if to.is_empty() {
+            self.delete_prefix(table, from);
+        } else {
+            self.changes.push(Change::DeleteRange { table, from, to });
+        }
     }
 
     pub(crate) fn delete_prefix(&mut self, table: Table, prefix: Vec<u8>) {
@@ -178,7 +188,7 @@ impl Batch {
 
     /// Writes an envelope.
     pub fn put_envelope(&mut self, channel: &ChannelId, place: &Place, value: impl Into<Vec<u8>>) {
-        let scope = (*channel, place.log.segment.window);
+        let scope = (*channel, place.log.segment.span());
         self.put_in(
             Table::Envelopes,
             self.shared.keys.envelope(channel, place),
@@ -197,15 +207,7 @@ impl Batch {
     pub fn truncate_log(&mut self, channel: &ChannelId, log: &LogId, from_seq: u32) {
         let from = self.shared.keys.envelope(channel, &log.place(from_seq));
         let to = after_prefix(&self.shared.keys.log(channel, log));
-        if to.is_empty() {
-            self.delete_prefix(Table::Envelopes, from);
-        } else {
-            self.changes.push(Change::DeleteRange {
-                table: Table::Envelopes,
-                from,
-                to,
-            });
-        }
+        self.delete_range(Table::Envelopes, from, to);
     }
 
     /// Writes the state of a log.
@@ -243,7 +245,7 @@ impl Batch {
             Table::Claims,
             key,
             value,
-            (*channel, place.log.segment.window),
+            (*channel, place.log.segment.span()),
         );
     }
 
@@ -284,7 +286,7 @@ impl Batch {
     /// Makes a message findable by its id.
     pub fn put_message_id(&mut self, channel: &ChannelId, message: &MessageId, place: &Place) {
         let value = crate::view::encode_message_place(place);
-        let scope = (*channel, place.log.segment.window);
+        let scope = (*channel, place.log.segment.span());
         self.put_in(Table::MessageIds, message.0.to_vec(), value, scope);
     }
 

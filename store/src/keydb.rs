@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{ChannelId, Window};
+use kith_crdt::term::{Span, Term};
 use minicbor::{Decode, Encode};
 use rocksdb::{
     BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, ReadOptions, WriteBatch,
@@ -48,6 +49,8 @@ struct WindowRecord {
     #[n(1)]
     window: Window,
     #[n(2)]
+    term: Term,
+    #[n(3)]
     key: Secret,
 }
 
@@ -130,6 +133,7 @@ impl KeyDb {
                     Some(Entry::Key(WindowRecord {
                         channel,
                         window,
+                        term,
                         key,
                     })),
                 ) => {
@@ -139,7 +143,7 @@ impl KeyDb {
                         channel,
                         WindowKey {
                             chan,
-                            window,
+                            span: Span { window, term },
                             secret: key,
                         },
                     );
@@ -190,7 +194,8 @@ impl KeyDb {
         for (number, channel, key) in fresh {
             let record = WindowRecord {
                 channel: *channel,
-                window: key.window,
+                window: key.span.window,
+                term: key.span.term,
                 key: key.secret.clone(),
             };
             put(

@@ -8,6 +8,7 @@ use kith_crdt::ids::{
     AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey, Window,
     Writer,
 };
+use kith_crdt::term::{Span, Term};
 
 /// Eight bytes that stand for a name in a record key.
 pub(crate) type Tag = [u8; 8];
@@ -51,12 +52,12 @@ impl RecordKeys {
         )
     }
 
-    /// The tag of a timeline: its windows that start at midnight, or its other ones.
-    pub(crate) fn line(&self, hours: bool, channel: &ChannelId, thread: Option<&MessageId>) -> Tag {
-        let what = if hours { "line-hours" } else { "line" };
+    /// The tag of what a timeline has of a term.
+    pub(crate) fn line(&self, term: Term, channel: &ChannelId, thread: Option<&MessageId>) -> Tag {
+        let hours = term.as_hours().unwrap_or(0).to_be_bytes();
         match thread {
-            None => self.tag(what, &[&channel.0]),
-            Some(message) => self.tag(what, &[&channel.0, &message.0]),
+            None => self.tag("line", &[&hours, &channel.0]),
+            Some(message) => self.tag("line", &[&hours, &channel.0, &message.0]),
         }
     }
 
@@ -68,8 +69,11 @@ impl RecordKeys {
         join(&[&self.chan(channel), &self.tag("op", &[&op.0])])
     }
 
-    pub(crate) fn window(&self, channel: &ChannelId, window: Window) -> Vec<u8> {
-        join(&[&self.chan(channel), &window.0.to_be_bytes()])
+    /// What the keys of a span start with lies between the first of these and before the second.
+    pub(crate) fn span(&self, channel: &ChannelId, span: &Span) -> (Vec<u8>, Vec<u8>) {
+        let (first, last) = span.segments();
+        let from = self.segment(channel, &first);
+        (from, after_prefix(&self.segment(channel, &last)))
     }
 
     pub(crate) fn segment(&self, channel: &ChannelId, segment: &SegmentId) -> Vec<u8> {
@@ -225,8 +229,8 @@ mod tests {
         assert_ne!(keys().chan(&CHANNEL), other.chan(&CHANNEL));
         assert_ne!(keys().chan(&CHANNEL), [1; 8]);
         assert_ne!(
-            keys().line(false, &CHANNEL, None),
-            keys().line(true, &CHANNEL, None)
+            keys().line(Term::FOREVER, &CHANNEL, None),
+            keys().line(Term::SHORTEST, &CHANNEL, None)
         );
     }
 

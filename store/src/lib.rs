@@ -11,6 +11,7 @@
 
 mod batch;
 mod damage;
+mod erase;
 mod error;
 mod events;
 mod home;

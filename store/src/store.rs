@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::ids::{ChannelId, EpochId, Window};
+use kith_crdt::ids::{ChannelId, EpochId};
+use kith_crdt::term::Span;
 use rocksdb::{WriteBatch, WriteOptions};
 use zeroize::Zeroizing;
 
@@ -169,7 +170,7 @@ impl Store {
         }
         let mut newest_blocks = BTreeMap::new();
         for (shelf, changes) in &batch.timeline {
-            let seal = seals.get(&(*shelf.channel(), shelf.window()));
+            let seal = seals.get(&(*shelf.channel(), shelf.span()));
             let newest = self.newest_blocks.take(shelf);
             let rewritten = timeline::rewrite(&self.shared, shelf, newest, changes);
             newest_blocks.extend(rewritten.newest.map(|block| (*shelf, block)));
@@ -215,7 +216,7 @@ impl Store {
     fn write_change(
         &mut self,
         writes: &mut WriteBatch,
-        seals: &BTreeMap<(ChannelId, Window), WindowSeal>,
+        seals: &BTreeMap<(ChannelId, Span), WindowSeal>,
         change: &Change,
     ) {
         match change {
@@ -280,14 +281,14 @@ impl Store {
     /// The keys of these windows. Those that are new are durable when this returns.
     fn window_seals(
         &mut self,
-        scopes: BTreeSet<(ChannelId, Window)>,
-    ) -> Result<BTreeMap<(ChannelId, Window), WindowSeal>, StoreError> {
+        scopes: BTreeSet<(ChannelId, Span)>,
+    ) -> Result<BTreeMap<(ChannelId, Span), WindowSeal>, StoreError> {
         let mut seals = BTreeMap::new();
         let mut fresh = Vec::new();
         let mut next = self.shared.window_keys.next();
-        for (channel, window) in scopes {
+        for (channel, span) in scopes {
             let chan = self.shared.keys.chan(&channel);
-            let known = self.shared.window_keys.number(chan, window);
+            let known = self.shared.window_keys.number(chan, span);
             let seal = match known.map(|number| (number, self.shared.window_keys.secret(number))) {
                 Some((number, Lookup::Alive(key))) => WindowSeal { number, key },
                 _ => {
@@ -300,7 +301,7 @@ impl Store {
                         channel,
                         WindowKey {
                             chan,
-                            window,
+                            span,
                             secret: seal.key.clone(),
                         },
                     ));
@@ -310,7 +311,7 @@ impl Store {
                     seal
                 }
             };
-            seals.insert((channel, window), seal);
+            seals.insert((channel, span), seal);
         }
         if !fresh.is_empty() {
             self.key_db
@@ -353,12 +354,11 @@ impl Store {
             .delete_epoch(&self.shared.keys.epoch(channel, &epoch.0))
     }
 
-    /// The windows of a channel that have something sealed under a key of their own, oldest
-    /// first.
-    pub fn windows(&self, channel: &ChannelId) -> Vec<Window> {
+    /// What of a channel is sealed under a key of its own, the oldest windows first.
+    pub fn spans(&self, channel: &ChannelId) -> Vec<Span> {
         self.shared
             .window_keys
-            .windows(self.shared.keys.chan(channel))
+            .spans(self.shared.keys.chan(channel))
     }
 
     /// The damage met since the store was opened, at most the first thousand by name.
@@ -397,8 +397,8 @@ fn make_directories(home: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The windows that a batch writes into.
-fn scopes(batch: &Batch) -> BTreeSet<(ChannelId, Window)> {
+/// What a batch writes into.
+fn scopes(batch: &Batch) -> BTreeSet<(ChannelId, Span)> {
     let records = batch.changes.iter().filter_map(|change| match change {
         Change::Put { scope, .. } => *scope,
         Change::Delete { .. } | Change::DeleteRange { .. } => None,
@@ -406,7 +406,7 @@ fn scopes(batch: &Batch) -> BTreeSet<(ChannelId, Window)> {
     let shelves = batch
         .timeline
         .keys()
-        .map(|shelf| (*shelf.channel(), shelf.window()));
+        .map(|shelf| (*shelf.channel(), shelf.span()));
     records.chain(shelves).collect()
 }
 

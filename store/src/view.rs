@@ -73,9 +73,9 @@ impl Reader {
     /// How many of the damaged records that are known by name are of one channel, those of its
     /// threads' index excepted.
     pub fn damage_in(&self, channel: &ChannelId) -> u64 {
-        let keys = &self.shared.keys;
-        let lines = [false, true].map(|hours| keys.line(hours, channel, None));
-        self.shared.damage.count_of(&keys.chan(channel), &lines)
+        let lines = Line::main(channel).tags(&self.shared);
+        let chan = self.shared.keys.chan(channel);
+        self.shared.damage.count_of(&chan, &lines)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The window keys that are alive, in memory: one for each (channel, window), shared by the
+//! The window keys that are alive, in memory: one for each (channel, window, term), shared by the
 //! writer and every reader.
 //!
 //! A key that is taken away is gone for all of them at once, also for views made before.
@@ -8,14 +8,21 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{ChannelId, Window};
+use kith_crdt::term::{Span, Term};
 
 use crate::keys::Tag;
+
+/// The first span that there can be: no term is less than an hour.
+const FIRST: Span = Span {
+    window: Window(0),
+    term: Term::SHORTEST,
+};
 
 /// One window key with what it is for.
 #[derive(Clone)]
 pub(crate) struct WindowKey {
     pub(crate) chan: Tag,
-    pub(crate) window: Window,
+    pub(crate) span: Span,
     pub(crate) secret: Secret,
 }
 
@@ -36,7 +43,7 @@ pub(crate) struct WindowKeys(RwLock<Content>);
 #[derive(Default)]
 struct Content {
     by_number: BTreeMap<u32, WindowKey>,
-    by_window: BTreeMap<(Tag, Window), u32>,
+    by_span: BTreeMap<(Tag, Span), u32>,
     channels: BTreeMap<Tag, ChannelId>,
     deleted: BTreeSet<u32>,
     next: u32,
@@ -54,7 +61,7 @@ impl WindowKeys {
     pub(crate) fn insert(&self, number: u32, channel: ChannelId, key: WindowKey) {
         let mut content = self.write();
         content.channels.insert(key.chan, channel);
-        content.by_window.insert((key.chan, key.window), number);
+        content.by_span.insert((key.chan, key.span), number);
         content.by_number.insert(number, key);
         content.next = content.next.max(number.saturating_add(1));
     }
@@ -65,7 +72,7 @@ impl WindowKeys {
         content.deleted.insert(number);
         content.next = content.next.max(number.saturating_add(1));
         if let Some(key) = content.by_number.remove(&number) {
-            content.by_window.remove(&(key.chan, key.window));
+            content.by_span.remove(&(key.chan, key.span));
         }
     }
 
@@ -79,8 +86,8 @@ impl WindowKeys {
         self.read().next.max(1)
     }
 
-    pub(crate) fn number(&self, chan: Tag, window: Window) -> Option<u32> {
-        self.read().by_window.get(&(chan, window)).copied()
+    pub(crate) fn number(&self, chan: Tag, span: Span) -> Option<u32> {
+        self.read().by_span.get(&(chan, span)).copied()
     }
 
     pub(crate) fn secret(&self, number: u32) -> Lookup {
@@ -100,10 +107,10 @@ impl WindowKeys {
     }
 
     /// What a key is for.
-    pub(crate) fn scope(&self, number: u32) -> Option<(ChannelId, Window)> {
+    pub(crate) fn scope(&self, number: u32) -> Option<(ChannelId, Span)> {
         let content = self.read();
         let key = content.by_number.get(&number)?;
-        Some((*content.channels.get(&key.chan)?, key.window))
+        Some((*content.channels.get(&key.chan)?, key.span))
     }
 
     /// The channels that have keys.
@@ -114,15 +121,18 @@ impl WindowKeys {
         alive.iter().filter_map(of_tag).collect()
     }
 
-    /// The windows of a channel that have a key, oldest first.
-    pub(crate) fn windows(&self, chan: Tag) -> Vec<Window> {
+    /// What of a channel has a key, the oldest windows first.
+    pub(crate) fn spans(&self, chan: Tag) -> Vec<Span> {
         let content = self.read();
-        let range = (chan, Window(0))..=(chan, Window(u32::MAX));
-        content
-            .by_window
-            .range(range)
-            .map(|(&(_, window), _)| window)
-            .collect()
+        let spans = content.by_span.range((chan, FIRST)..);
+        let of_channel = spans.take_while(|((of, _), _)| *of == chan);
+        of_channel.map(|(&(_, span), _)| span).collect()
+    }
+
+    /// The terms that a channel has keys of, and that for ever.
+    pub(crate) fn terms(&self, chan: Tag) -> BTreeSet<Term> {
+        let spans = self.spans(chan).into_iter();
+        spans.map(|span| span.term).chain([Term::FOREVER]).collect()
     }
 }
 
@@ -133,12 +143,19 @@ mod tests {
     const CHANNEL: ChannelId = ChannelId([1; 32]);
     const CHAN: Tag = [1; 8];
 
+    const fn span(window: u32) -> Span {
+        Span {
+            window: Window(window),
+            term: Term::FOREVER,
+        }
+    }
+
     fn with(numbers: &[u32]) -> WindowKeys {
         let keys = WindowKeys::default();
         for &number in numbers {
             let key = WindowKey {
                 chan: CHAN,
-                window: Window(number * 24),
+                span: span(number * 24),
                 secret: Secret::new([number as u8; 32]),
             };
             keys.insert(number, CHANNEL, key);
@@ -153,14 +170,14 @@ mod tests {
         assert!(matches!(keys.secret(1), Lookup::Alive(_)));
         assert!(matches!(keys.secret(2), Lookup::Gone));
         assert!(matches!(keys.secret(3), Lookup::Lost));
-        assert_eq!((keys.next(), keys.windows(CHAN)), (3, vec![Window(24)]));
+        assert_eq!((keys.next(), keys.spans(CHAN)), (3, vec![span(24)]));
     }
 
     #[test]
     fn a_key_that_nobody_deleted_is_lost_not_gone() {
         let keys = with(&[1, 3]);
         assert!(matches!(keys.secret(2), Lookup::Lost));
-        assert_eq!(keys.scope(3), Some((CHANNEL, Window(72))));
-        assert_eq!(keys.number(CHAN, Window(72)), Some(3));
+        assert_eq!(keys.scope(3), Some((CHANNEL, span(72))));
+        assert_eq!(keys.number(CHAN, span(72)), Some(3));
     }
 }

@@ -17,8 +17,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use home::{CHANNEL, hlc, log, master, place};
-use kith_crdt::ids::{EpochId, MessageId, Window};
+use home::{CHANNEL, hlc, log, master, place, span};
+use kith_crdt::ids::{EpochId, MessageId};
 use kith_store::{CommitInfo, Line, Medium, Store, StoreError};
 
 const DAY: u32 = 480_000;
@@ -199,7 +199,7 @@ fn keys_are_refused_by_a_full_disk_and_written_once_there_is_space() {
         matches!(next_day, Err(StoreError::DiskFull)),
         "{next_day:?}"
     );
-    assert_eq!(store.windows(&CHANNEL), [Window(DAY)]);
+    assert_eq!(store.spans(&CHANNEL), [span(DAY)]);
     check_holds(&store, 1);
     disk.free();
     once_there_is_space(|| store.put_epoch(&CHANNEL, &EpochId([epochs; 16]), b"epoch"));
@@ -207,7 +207,7 @@ fn keys_are_refused_by_a_full_disk_and_written_once_there_is_space() {
     drop(store);
     let store = disk.open().unwrap();
     assert_eq!(store.epochs(&CHANNEL).len(), usize::from(epochs) + 1);
-    assert_eq!(store.windows(&CHANNEL), [Window(DAY), Window(DAY + 24)]);
+    assert_eq!(store.spans(&CHANNEL), [span(DAY), span(DAY + 24)]);
 }
 
 #[test]
@@ -219,15 +219,15 @@ fn shredding_on_a_full_disk_is_finished_later() {
     message(&mut store, DAY, 1).unwrap();
     disk.fill();
     let (refused, _) = write_until_refused(&mut store, 2);
-    let shredded = store.shred(&CHANNEL, Window(DAY));
+    let shredded = store.shred(&CHANNEL, &span(DAY));
     assert!(
         matches!(shredded, Err(StoreError::DiskFull)),
         "{shredded:?}"
     );
     check_holds(&store, refused - 1);
     disk.free();
-    once_there_is_space(|| store.shred(&CHANNEL, Window(DAY)));
-    assert!(store.windows(&CHANNEL).is_empty());
+    once_there_is_space(|| store.shred(&CHANNEL, &span(DAY)));
+    assert!(store.spans(&CHANNEL).is_empty());
     let reader = store.reader();
     assert!(reader.view().log(&CHANNEL, &log(DAY, 1)).unwrap().is_none());
 }

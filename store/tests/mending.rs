@@ -7,8 +7,8 @@
 
 mod home;
 
-use home::{CHANNEL, Home, OTHER, hlc, log, place};
-use kith_crdt::ids::{EpochId, MessageId, OpId, Window};
+use home::{CHANNEL, Home, OTHER, hlc, log, place, span};
+use kith_crdt::ids::{EpochId, MessageId, OpId};
 use kith_store::{DamageKind, Line, Store};
 use rocksdb::{DB, IteratorMode, Options};
 
@@ -119,7 +119,7 @@ fn a_key_that_is_nowhere_is_lost_and_one_that_was_deleted_has_ended() {
     batch.put_claim(&CHANNEL, &message, 1, &ended, *b"claim");
     batch.put_envelope(&CHANNEL, &lost, *b"envelope");
     store.commit(batch).unwrap();
-    store.shred(&CHANNEL, Window(DAY)).unwrap();
+    store.shred(&CHANNEL, &span(DAY)).unwrap();
     drop(store);
     // As a salvage leaves it that could not read the record of the second key.
     let keys = raw(&home, "keys");

@@ -10,8 +10,8 @@ mod home;
 
 use std::os::unix::fs::PermissionsExt;
 
-use home::{CHANNEL, Home, hlc, place};
-use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey, Window};
+use home::{CHANNEL, Home, hlc, place, span};
+use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey};
 use kith_store::{KdfCost, Line, Medium, Store, Vault};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -140,7 +140,7 @@ fn a_start_erases_the_key_that_a_crash_left_deleted() {
     delete_key_and_crash(&home, DAY);
     assert!(home.contains(&window_keys[0]));
     let store = home.open();
-    assert!(!home.contains(&window_keys[0]) && store.windows(&CHANNEL).is_empty());
+    assert!(!home.contains(&window_keys[0]) && store.spans(&CHANNEL).is_empty());
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_deleted_key_is_in_no_file_any_more() {
     );
     assert!(home.contains(&window_keys[0]) && home.contains(&epochs[0]));
 
-    store.shred(&CHANNEL, Window(DAY)).unwrap();
+    store.shred(&CHANNEL, &span(DAY)).unwrap();
     store
         .put_epoch(&CHANNEL, &EpochId([1; 16]), b"chain at a later window")
         .unwrap();

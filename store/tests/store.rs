@@ -9,9 +9,9 @@ mod home;
 
 use std::path::Path;
 
-use home::{CHANNEL, Home, OTHER, hlc, log, master, place, writer};
+use home::{CHANNEL, Home, OTHER, hlc, log, master, place, span, writer};
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey, Window};
+use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey};
 use kith_store::{Batch, EVENTS_KEPT, Line, Medium, MemoryEnv, Store, StoreError, View};
 
 const DAY: u32 = 480_000;
@@ -339,7 +339,7 @@ fn a_shredded_window_is_gone_for_everyone_and_the_sweep_removes_the_rest() {
     let reader = store.reader();
     let held = reader.view();
 
-    store.shred(&CHANNEL, Window(DAY)).unwrap();
+    store.shred(&CHANNEL, &span(DAY)).unwrap();
     // A view made before sees what it saw, but without the key there is nothing to read.
     assert!(held.envelope(&CHANNEL, &place(DAY, 1, 1)).is_none());
     drop(held);
@@ -350,7 +350,7 @@ fn a_shredded_window_is_gone_for_everyone_and_the_sweep_removes_the_rest() {
     );
     assert!(view.logs(&CHANNEL).is_empty() && view.page(Line::main(&CHANNEL), None, 9).is_empty());
     assert_eq!(view.envelope(&CHANNEL, &later).unwrap(), b"later");
-    assert_eq!(store.windows(&CHANNEL), [Window(DAY + 24)]);
+    assert_eq!(store.spans(&CHANNEL), [span(DAY + 24)]);
 
     let mut removed = 0;
     while !{
@@ -363,7 +363,7 @@ fn a_shredded_window_is_gone_for_everyone_and_the_sweep_removes_the_rest() {
     assert_eq!(store.damage_count(), 0);
     drop(view);
     drop((reader, store));
-    assert_eq!(home.open().windows(&CHANNEL), [Window(DAY + 24)]);
+    assert_eq!(home.open().spans(&CHANNEL), [span(DAY + 24)]);
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn the_number_of_a_shredded_key_is_not_given_out_again() {
         store.commit(batch).unwrap();
     };
     put(&mut store, 1, DAY);
-    store.shred(&CHANNEL, Window(DAY)).unwrap();
+    store.shred(&CHANNEL, &span(DAY)).unwrap();
     drop(store);
     let mut store = home.open();
     put(&mut store, 2, DAY + 24);

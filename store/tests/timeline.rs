@@ -10,7 +10,7 @@ mod home;
 
 use std::collections::BTreeSet;
 
-use home::{CHANNEL, Home, hlc, master};
+use home::{CHANNEL, Home, hlc, master, span};
 use kith_crdt::ids::{DeviceId, LogId, MessageId, Place, SegmentId, Window, Writer};
 use kith_crdt::time::Hlc;
 use kith_store::{Line, Medium, MemoryEnv, Store, TimelineEntry};
@@ -209,7 +209,7 @@ fn what_is_written_after_a_shredding_does_not_bring_back_what_was_there() {
     for line in lines {
         commit(&mut store, line, &[(old, true)]);
     }
-    store.shred(&CHANNEL, Window(DAY)).unwrap();
+    store.shred(&CHANNEL, &span(DAY)).unwrap();
     for line in lines {
         commit(&mut store, line, &[(new, true)]);
         assert_eq!(read_all(&store, line, 9), [new]);

@@ -11,7 +11,7 @@ mod home;
 use std::fs;
 use std::path::Path;
 
-use home::{CHANNEL, Home, hlc, master, place, writer};
+use home::{CHANNEL, Home, hlc, master, place, span, writer};
 use kith_crdt::crypto::kdf::expand_secret;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::{aead, hash};
@@ -193,7 +193,7 @@ fn a_deleted_key_and_the_record_of_damage_are_what_the_document_says() {
     let mut batch = store.batch();
     write_everything(&mut batch);
     store.commit(batch).unwrap();
-    store.shred(&CHANNEL, Window(DAY + 1)).unwrap();
+    store.shred(&CHANNEL, &span(DAY + 1)).unwrap();
     drop(store);
     flip_every_value(&home.path().join("data"), "logs");
     let mut store = home.open();

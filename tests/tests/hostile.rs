@@ -489,7 +489,11 @@ fn takes(hand: impl FnOnce(EpochKeys) -> EpochKeys) -> bool {
     };
     attack.world.observe(0, Event::Network(connected));
     let secret = EpochSecret::random(&mut attack.rng);
-    let keys = secret.into_keys(&channel, Hlc::at(now).window(24), 24);
+    let keys = secret.into_keys(
+        &channel,
+        Hlc::at(now).window(24),
+        kith_crdt::term::Term::FOREVER,
+    );
     let mut log = control(&attack);
     let body = Body::Epoch(log.roster().epoch_op(&keys));
     let op = log.author(&own, body, now).unwrap();

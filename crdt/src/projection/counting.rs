@@ -211,7 +211,11 @@ mod tests {
         };
         log.author(&alice, add, at).unwrap();
         let secret = crate::keys::EpochSecret::new(crate::crypto::secret::Secret::new([1; 32]));
-        let keys = secret.into_keys(&log.channel(), Hlc::at(at).window(24), 24);
+        let keys = secret.into_keys(
+            &log.channel(),
+            Hlc::at(at).window(24),
+            crate::term::Term::FOREVER,
+        );
         let epoch = log.roster().epoch_op(&keys);
         log.author(&alice, Body::Epoch(epoch), at).unwrap();
         let original = Original {

@@ -9,7 +9,7 @@ use super::digest::{Digest, SegmentDigests};
 use super::message::BeaconTime;
 use crate::control::ControlLog;
 use crate::crypto::sign::Signed;
-use crate::ids::{ChannelId, DeviceId, LogId, Place};
+use crate::ids::{ChannelId, DeviceId, LogId, Place, SegmentId};
 
 /// One channel as it is held here.
 pub trait Replica {
@@ -42,6 +42,11 @@ pub trait Replica {
     /// worth asking for even of a peer who holds the same.
     fn awaited(&self) -> BTreeSet<DeviceId> {
         BTreeSet::new()
+    }
+
+    /// Whether nothing of a segment is kept any more, so that nothing of it is asked for.
+    fn is_over(&self, _segment: &SegmentId) -> bool {
+        false
     }
 
     /// The digest of the whole channel.

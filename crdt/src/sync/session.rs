@@ -300,8 +300,10 @@ impl Session {
             Asked::Nothing => false,
             Asked::Summary { .. } => {
                 let ours = replica.digests();
-                let differ =
-                    |listed: &SegmentDigest| ours.segment(&listed.segment) != Some(listed.digest);
+                let differ = |listed: &SegmentDigest| {
+                    ours.segment(&listed.segment) != Some(listed.digest)
+                        && !replica.is_over(&listed.segment)
+                };
                 let listed = std::mem::take(&mut self.listed).into_iter().filter(differ);
                 self.differing.extend(listed.map(|listed| VectorWant {
                     segment: listed.segment,

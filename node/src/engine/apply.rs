@@ -9,7 +9,7 @@ use kith_crdt::envelope::{Envelope, OpenError};
 use kith_crdt::ids::{AccountId, ChannelId, EpochId, LogId, MessageId, Place, SegmentId};
 use kith_crdt::projection::{Claim, ClaimKind, SeenBy};
 use kith_crdt::ranges::Ranges;
-use kith_crdt::segment::{self, Entry, SeenRange};
+use kith_crdt::segment::{self, Entry, Message, SeenRange};
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::Line;
 
@@ -60,6 +60,14 @@ impl Channel {
             .keys
             .window_key(&envelope.header.epoch, place.log.segment.window)?;
         envelope.open_change(&self.id, &key).ok()
+    }
+
+    /// What an envelope says, where it can be opened and counts.
+    pub(super) fn entry_of(&self, envelope: &Envelope) -> Option<Entry> {
+        match self.look_inside(envelope) {
+            Inside::Entry(entry) => Some(entry),
+            Inside::NoKey | Inside::Unsound => None,
+        }
     }
 
     fn look_inside(&self, envelope: &Envelope) -> Inside {
@@ -165,7 +173,7 @@ impl Engine {
     pub(super) fn project(&mut self, now: Millis, id: ChannelId, spot: Spot, entry: &Entry) {
         let Spot { place, hlc, .. } = spot;
         match entry {
-            Entry::Message(message) => self.project_message(id, spot, message.thread.as_ref()),
+            Entry::Message(message) => self.project_message(id, spot, message),
             Entry::Edit { target } => {
                 self.project_claim(id, entry, spot);
                 self.happened(id, hlc.millis(), What::Edited(*target));
@@ -206,9 +214,17 @@ impl Engine {
         }
     }
 
-    fn project_message(&mut self, id: ChannelId, spot: Spot, thread: Option<&MessageId>) {
-        let Spot { place, hlc, .. } = spot;
+    fn project_message(&mut self, id: ChannelId, spot: Spot, said: &Message) {
+        let Spot { place, hlc, epoch } = spot;
+        let thread = said.thread.as_ref();
         let message = place.message_id(&id);
+        let log = self
+            .channels
+            .get(&id)
+            .and_then(|channel| channel.logs.get(&place.log));
+        if log.is_some_and(|log| log.over.contains(place.seq)) {
+            return;
+        }
         let line = thread.map_or_else(|| Line::main(&id), |root| Line::thread(&id, root));
         self.stage.batch.insert_timeline(line, hlc, place);
         self.stage.batch.put_message_id(&id, &message, &place);
@@ -219,6 +235,13 @@ impl Engine {
         let is_new = log.messages.insert(place.seq);
         if thread.is_some() {
             log.threaded.insert(place.seq);
+        }
+        if let Some(at) = said.expires_at {
+            log.early.insert(place.seq, at);
+        }
+        if let Some(end) = channel.roster.ends_at(&epoch, hlc, said.expires_at) {
+            channel.due.set_by(place.log, end);
+            self.lives.set_by(Timer::Forget(id), end);
         }
         channel.messages += u64::from(is_new);
         channel.last_activity = channel.last_activity.max(Some(hlc.millis()));
@@ -244,6 +267,9 @@ impl Engine {
         hlc: Hlc,
     ) {
         let log_id = range.log;
+        if self.is_over(now, id, &log_id.segment) {
+            return;
+        }
         let seen = self.seen_by(id, log_id.segment, account);
         let before = read_of(seen, &log_id);
         if !seen.merge(log_id.writer, range.first, range.last, hlc) {
@@ -270,6 +296,9 @@ impl Engine {
                 .or_default()
                 .insert_range(range.first, range.last);
             self.stage.recount.insert((id, log_id));
+        }
+        if !fresh.is_empty() {
+            self.note_reading(now, id, log_id);
         }
         let ids: Vec<MessageId> = fresh
             .iter()

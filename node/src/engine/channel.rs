@@ -19,6 +19,7 @@ use kith_crdt::time::{Hlc, Millis};
 
 use super::holds::{Holds, Reach};
 use super::mend::Mending;
+use super::retention::Due;
 use super::unread::Unread;
 
 /// How this node stands to a channel.
@@ -82,6 +83,10 @@ pub(super) struct Channel {
     pub(super) announced_at: Millis,
     /// How far each own log has come.
     pub(super) reaches: BTreeMap<LogId, Reach>,
+    /// When something of which log may be over.
+    pub(super) due: Due,
+    /// Deleted messages whose texts are to be erased.
+    pub(super) to_erase: BTreeSet<Place>,
     /// Where the pass over envelopes that wait for a key goes on, if one is under way.
     pub(super) reopen_from: Option<Place>,
     /// Devices that hold more than we do, and how many envelopes more.
@@ -120,6 +125,8 @@ impl Channel {
             unannounced: BTreeSet::new(),
             announced_at: Millis(0),
             reaches: BTreeMap::new(),
+            due: Due::default(),
+            to_erase: BTreeSet::new(),
             reopen_from: None,
             ahead: BTreeMap::new(),
             refused_by: BTreeSet::new(),
@@ -152,10 +159,11 @@ impl Channel {
     /// Takes over a log as it was stored.
     pub(super) fn restore(&mut self, log: Log) {
         *self.sizes.entry(log.id.segment).or_default() += log.head;
-        self.messages += log.messages.len();
+        self.messages += log.messages.len() - log.over.len();
         let id = log.id;
         self.logs.insert(id, log);
         self.enrol(&id);
+        self.expect(&id);
     }
 
     /// Takes a log into the digests, or out of them if it is no part of the channel.

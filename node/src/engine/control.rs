@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kith_crdt::control::{Body, Inserted, PolicyField, Roster, VerifiedOp};
 use kith_crdt::ids::ChannelId;
+use kith_crdt::retention::Retention;
 use kith_crdt::time::Millis;
 
 use super::denial;
@@ -93,6 +94,15 @@ impl Engine {
         }
         self.stage.touched.insert(id);
         self.weigh_anew(id, &before);
+        let lives = |roster: &Roster| -> Vec<_> {
+            let epochs = roster.epochs.iter();
+            epochs
+                .map(|(id, epoch)| (*id, epoch.life, epoch.kept))
+                .collect()
+        };
+        if lives(&before) != lives(&after) || before.retention() == Retention::Instant {
+            self.weigh_lives_anew(now, id);
+        }
         self.tell_roster(now, id, &before, &after);
         self.listen(id);
         self.want_members(now, id, &before);

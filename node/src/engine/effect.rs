@@ -6,6 +6,7 @@ use std::fmt;
 use kith_crdt::control::Denied;
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, InviteId, MessageId};
 use kith_crdt::law::Law;
+use kith_crdt::term::Span;
 use kith_crdt::time::Millis;
 use minicbor::{Decode, Encode};
 
@@ -23,6 +24,9 @@ pub struct Effects {
     pub moments: Vec<Moment>,
     /// The newest durable event, if this turn made one.
     pub newest_event: Option<u64>,
+    /// Where something was taken out of the store that its files still hold: they are to be
+    /// rewritten.
+    pub erase: Vec<(ChannelId, Span)>,
 }
 
 /// What a command led to. Kept under the command's idempotency key, hence the encoding.

@@ -39,6 +39,22 @@ impl Holds {
         true
     }
 
+    /// Forgets logs that are over.
+    pub(super) fn forget(&mut self, logs: &[LogId]) {
+        for positions in self.devices.values_mut() {
+            if logs.iter().any(|log| positions.contains_key(log)) {
+                let positions = Arc::make_mut(positions);
+                positions.retain(|log, _| !logs.contains(log));
+            }
+        }
+        for arrivals in self.arrivals.values_mut() {
+            if logs.iter().any(|log| arrivals.contains_key(log)) {
+                let arrivals = Arc::make_mut(arrivals);
+                arrivals.retain(|log, _| !logs.contains(log));
+            }
+        }
+    }
+
     /// How far `device` has `log`; 0 if nothing is known.
     pub fn of(&self, device: &DeviceId, log: &LogId) -> u32 {
         self.devices

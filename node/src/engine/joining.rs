@@ -283,7 +283,7 @@ impl Engine {
             .epochs
             .keys()
             .any(|epoch| channel.keys.has(epoch));
-        let complete = has_key || channel.nothing_to_be_had(&self.me);
+        let complete = has_key || channel.nothing_to_be_had(&self.me, now);
         if channel.joining.is_none() || !member || !complete {
             return;
         }

@@ -11,7 +11,9 @@ use kith_crdt::ids::{
     AccountId, ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, TransportKey, Window, Writer,
 };
 use kith_crdt::keys::{EpochKeys, EpochSecret};
-use kith_crdt::limits::{EPOCH_REPLACED_HOURS, KEY_REQUEST_EPOCHS, SYNC_MESSAGE_MAX};
+use kith_crdt::limits::{
+    CHAIN_WINDOWS, EPOCH_REPLACED_HOURS, KEY_REQUEST_EPOCHS, SYNC_MESSAGE_MAX,
+};
 use kith_crdt::sync::{Answer, Refusal as Refused, Request};
 use kith_crdt::term::Term;
 use kith_crdt::time::{Hlc, Millis};
@@ -50,21 +52,27 @@ impl Channel {
         })
     }
 
-    /// From which window on an account is due the keys of an epoch; nothing if it is not.
-    fn due_from(&self, account: &AccountId, epoch: &EpochId) -> Option<Window> {
-        self.control.granted_from(account, epoch)
+    /// From which window on an account is due the keys of an epoch; nothing if it is not. Of
+    /// windows that are over nobody is.
+    fn due_from(&self, account: &AccountId, epoch: &EpochId, now: Millis) -> Option<Window> {
+        let due = self.control.granted_from(account, epoch)?;
+        let due = due.max(self.first_open(epoch, now)?);
+        // Keys from so late a window on could not be told from others.
+        let state = self.roster.epochs.get(epoch)?;
+        let told = CHAIN_WINDOWS * u32::from(state.term.unit_hours());
+        (due.0 - state.first_window.0 < told).then_some(due)
     }
 
     /// Epochs that are not here from where they are due, those that may be written under first, then
     /// the newest.
-    pub(super) fn missing_epochs(&self, me: &AccountId) -> Vec<EpochId> {
+    pub(super) fn missing_epochs(&self, me: &AccountId, now: Millis) -> Vec<EpochId> {
         let mut missing: Vec<_> = self
             .roster
             .epochs
             .iter()
             .filter(|(id, _)| {
                 let held = self.keys.get(id).map(|keys| keys.window);
-                self.due_from(me, id)
+                self.due_from(me, id, now)
                     .is_some_and(|due| held.is_none_or(|held| held > due))
             })
             .map(|(id, epoch)| (epoch.usable, epoch.lamport, *id))
@@ -75,8 +83,8 @@ impl Channel {
 
     /// What is left, of the keys that somebody granted, of those that are due to an account and
     /// reach further back than what is here: whoever answers may lie, or give too much.
-    fn due_of(&self, me: &AccountId, mut keys: EpochKeys) -> Option<EpochKeys> {
-        let due = self.due_from(me, &keys.epoch)?;
+    fn due_of(&self, me: &AccountId, mut keys: EpochKeys, now: Millis) -> Option<EpochKeys> {
+        let due = self.due_from(me, &keys.epoch, now)?;
         let epoch = self.roster.epochs.get(&keys.epoch)?;
         let fits = epoch.term == keys.term
             && keys.check().is_ok()
@@ -89,12 +97,12 @@ impl Channel {
 
     /// The keys that a device asks for and may have: each from the window on that is due to its
     /// account, or from the one on from which it is here. Somebody else may have more of it.
-    fn granted(&self, request: &KeyRequest) -> Vec<EpochKeys> {
+    fn granted(&self, request: &KeyRequest, now: Millis) -> Vec<EpochKeys> {
         let Some(account) = self.roster.account_of(&request.device) else {
             return Vec::new();
         };
         let granted = |epoch: &EpochId| {
-            let due = self.due_from(&account, epoch)?;
+            let due = self.due_from(&account, epoch, now)?;
             let mut keys = self.keys.get(epoch)?.clone();
             let from = due.max(keys.window);
             keys.advance(from).then_some(keys)
@@ -104,8 +112,8 @@ impl Channel {
 
     /// Whether there is nothing that this node could still be given: it holds what another device
     /// holds, and no epoch in that is for its account.
-    pub(super) fn nothing_to_be_had(&self, me: &AccountId) -> bool {
-        !self.in_step.is_empty() && self.missing_epochs(me).is_empty()
+    pub(super) fn nothing_to_be_had(&self, me: &AccountId, now: Millis) -> bool {
+        !self.in_step.is_empty() && self.missing_epochs(me, now).is_empty()
     }
 }
 
@@ -195,7 +203,7 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        let mut missing = channel.missing_epochs(&self.me);
+        let mut missing = channel.missing_epochs(&self.me, now);
         if missing.is_empty()
             || !channel.roster.is_member(&self.me)
             || self.outstanding.asking_keys(&id)
@@ -246,7 +254,7 @@ impl Engine {
             let due = self
                 .channels
                 .get(&id)
-                .and_then(|channel| channel.due_of(&self.me, keys));
+                .and_then(|channel| channel.due_of(&self.me, keys, now));
             let Some(keys) = due else { continue };
             match self.keep_keys(id, keys) {
                 Ok(()) => news = true,
@@ -280,7 +288,7 @@ impl Engine {
         match KeyRequest::verify(&id, request) {
             Ok(request) if !is_asker(&request.device) => Answer::Refused(Refused::NotForYou),
             Ok(request) => {
-                let granted = channel.granted(&request);
+                let granted = channel.granted(&request, self.now);
                 match request.answer(&granted, &mut self.rng) {
                     Ok(answer) => Answer::Keys(encoding::encode(&answer)),
                     Err(_) => Answer::Refused(Refused::Malformed),

@@ -440,7 +440,8 @@ impl Engine {
         let is_out = !channel.roster.is_member(&me);
         let asked = |device: &DeviceId| is_out || mending.asked.contains(device);
         let keys_here = channel.reopen_from.is_none()
-            && (channel.missing_epochs(&me).is_empty() || channel.is_everybody(&this, asked));
+            && (channel.missing_epochs(&me, self.now).is_empty()
+                || channel.is_everybody(&this, asked));
         let compared = |device: &DeviceId| is_out || channel.in_step.contains_key(device);
         if channel.is_everybody(&this, compared) {
             let forsaken: Vec<LogId> = channel

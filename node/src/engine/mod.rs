@@ -41,6 +41,7 @@ mod receive;
 mod recover;
 mod repeats;
 mod replica;
+mod retention;
 mod shared;
 mod stage;
 mod syncing;
@@ -65,6 +66,7 @@ use channel::Channel;
 use mend::Mending;
 use outstanding::Outstanding;
 use peers::Peers;
+use retention::{Forgotten, META_CLOCK, Witness};
 use stage::Stage;
 use timers::{Timer, Timers};
 
@@ -107,6 +109,10 @@ pub struct Engine {
     /// Who was heard to be there, on which device, and when last.
     present: BTreeMap<(ChannelId, DeviceId), (AccountId, Millis)>,
     timers: Timers,
+    /// When something of which channel is over.
+    lives: Timers,
+    witness: Witness,
+    forgotten: Forgotten,
     outstanding: Outstanding,
     branches: Branches,
     /// Who waits for the whole home to be mended.
@@ -147,6 +153,9 @@ impl Engine {
             peers_changed: false,
             present: BTreeMap::new(),
             timers: Timers::default(),
+            lives: Timers::default(),
+            witness: Witness::default(),
+            forgotten: Forgotten::default(),
             outstanding: Outstanding::default(),
             branches: Branches::default(),
             mending_home: Vec::new(),
@@ -173,6 +182,7 @@ impl Engine {
         self.timers
             .next()
             .into_iter()
+            .chain(self.lives.next())
             .chain(self.peers.next_deadline())
             .min()
     }
@@ -186,9 +196,11 @@ impl Engine {
     pub fn turn(&mut self, now: Millis, events: impl IntoIterator<Item = Event>) -> Effects {
         if now < self.now {
             self.timers.clip(now.plus(PRESENCE_MS));
+            self.lives.clip(now.plus(PRESENCE_MS));
             self.peers.clock_fell_back(now);
         }
         self.now = now;
+        self.forget_due(now);
         for event in events {
             self.dispatch(now, event);
         }
@@ -264,6 +276,8 @@ impl Engine {
                 Timer::Mend(id) => self.mend_step(now, id),
                 Timer::Dial => {}
                 Timer::Tidy => self.tidy(now),
+                Timer::Forget(_) => {}
+                Timer::Erase => self.erase(now),
                 Timer::Presence => {
                     self.miss_the_silent(now);
                     self.say_everywhere(now, kith_crdt::moment::MomentKind::Present);
@@ -336,6 +350,9 @@ impl Engine {
         if !stage.batch.is_empty() {
             let mut batch = stage.batch;
             batch.put_meta(META_HLC, kith_crdt::encoding::encode(&self.hlc));
+            if let Some(witness) = self.witness.to_keep() {
+                batch.put_meta(META_CLOCK, kith_crdt::encoding::encode(&witness));
+            }
             match self.store.commit(batch) {
                 Ok(commit) => {
                     effects.newest_event = (commit.first <= commit.cursor).then_some(commit.cursor)
@@ -399,6 +416,7 @@ impl Engine {
         let waiting = std::mem::take(&mut self.mending_home).into_iter();
         answers.extend(waiting.map(|token| (token, Err(refusal.clone()))));
         self.timers = Timers::default();
+        self.lives = Timers::default();
         self.branches.clear();
         self.outstanding.forget();
         if let Err(error) = self.load(self.now) {
@@ -422,6 +440,10 @@ impl Engine {
         if let Some(bytes) = view.meta(META_HLC).unwrap_or_default() {
             self.hlc = kith_crdt::encoding::decode(&bytes, 16).unwrap_or_default();
         }
+        if let Some(bytes) = view.meta(META_CLOCK)? {
+            let witness: Witness = kith_crdt::encoding::decode(&bytes, 32).unwrap_or_default();
+            self.witness = witness.restored();
+        }
         for (peer, record) in view.peers() {
             self.peers.restore(peer, &record);
         }
@@ -442,6 +464,7 @@ impl Engine {
             self.want_members(now, *id, nobody.roster());
             self.timers.set(Timer::Keys(*id), now);
             self.timers.set(Timer::Beacon(*id), now.plus(1_000));
+            self.set_forget_timer(now, *id);
             let jitter = self.jitter(5_000);
             self.timers.set(Timer::Sync(*id), now.plus(jitter));
             if let Some(channel) = self.channels.get_mut(id) {
@@ -474,6 +497,7 @@ impl Engine {
         self.tags.remove(&id.tag());
         self.stage.batch.delete_channel(&id);
         self.stage.touched.insert(id);
+        self.lives.clear(Timer::Forget(id));
         self.timers.clear(Timer::Keys(id));
         self.timers.clear(Timer::Sync(id));
         self.timers.clear(Timer::Beacon(id));

@@ -221,7 +221,7 @@ impl Engine {
                 self.seek_ops(now, id, peer);
             } else if channel.roster.by_transport(&peer).is_some() {
                 self.sync_with(now, id, peer);
-                if !self.channels[&id].missing_epochs(&self.me).is_empty() {
+                if !self.channels[&id].missing_epochs(&self.me, now).is_empty() {
                     self.timers.set_by(Timer::Keys(id), now);
                 }
             }

@@ -53,6 +53,9 @@ impl Engine {
             return;
         };
         let log_id = envelope.log_id();
+        if self.is_over(now, id, &log_id.segment) {
+            return;
+        }
         match channel.roster.devices.get(&log_id.writer.device) {
             // Certified in an op that has not arrived here, or not at all: sync will tell.
             None => {
@@ -101,8 +104,7 @@ impl Engine {
     ) -> Option<usize> {
         let channel = self.channels.get(&id)?;
         channel.roster.account_of(&log_id.writer.device)?;
-        // A body that was taken out on the way could not be had again: somebody else has it whole.
-        if page.iter().any(Envelope::body_erased) {
+        if self.is_over(now, id, &log_id.segment) {
             return None;
         }
         let log = self.log_of(id, log_id);
@@ -203,7 +205,11 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        channel.log_mut(log_id).append(&envelope);
+        let log = channel.log_mut(log_id);
+        log.append(&envelope);
+        if envelope.body_erased() {
+            log.bodiless.insert(envelope.place().seq);
+        }
         channel.grew(log_id, 1);
         if self.is_own(&log_id.writer) {
             self.begin_anew(
@@ -212,6 +218,7 @@ impl Engine {
             );
         }
         self.hlc = self.hlc.max(envelope.header.hlc);
+        self.witness.hear(envelope.header.hlc.millis(), now);
         self.keep(id, &envelope);
         self.stage.quiet = was_here;
         self.apply(now, id, &envelope);

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use kith_crdt::control::ControlLog;
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::envelope::Envelope;
-use kith_crdt::ids::{ChannelId, DeviceId, LogId, Place};
+use kith_crdt::ids::{ChannelId, DeviceId, LogId, Place, SegmentId};
 use kith_crdt::sync::{BeaconTime, Replica, SegmentDigests};
+use kith_crdt::time::Millis;
 use kith_store::View;
 
 use super::channel::Channel;
@@ -18,6 +19,7 @@ const READ_AHEAD: usize = 4_096;
 pub(super) struct Served<'a> {
     pub(super) channel: &'a Channel,
     pub(super) view: &'a View<'a>,
+    pub(super) now: Millis,
 }
 
 impl Replica for Served<'_> {
@@ -66,6 +68,11 @@ impl Replica for Served<'_> {
     fn fork(&self, log: &LogId) -> Option<Vec<u8>> {
         self.channel.logs.get(log)?.fork?;
         self.view.fork(&self.channel.id, log)
+    }
+
+    fn is_over(&self, segment: &SegmentId) -> bool {
+        let ends = self.channel.roster.segment_ends_at(segment);
+        ends.is_some_and(|end| end <= self.now)
     }
 
     fn awaited(&self) -> BTreeSet<DeviceId> {

@@ -59,6 +59,7 @@ impl Engine {
         let (session, request) = Session::start(&Served {
             channel,
             view: &view,
+            now: self.now,
         });
         self.ask(
             now,
@@ -166,6 +167,7 @@ impl Engine {
         match session.next(&Served {
             channel,
             view: &view,
+            now: self.now,
         }) {
             Next::Ask(request) => self.ask(
                 now,
@@ -301,6 +303,7 @@ impl Engine {
             &Served {
                 channel,
                 view: &view,
+                now: self.now,
             },
             &peer,
             &request,

@@ -22,6 +22,10 @@ pub(super) enum Timer {
     Presence,
     /// Forget what was kept for repeated commands.
     Tidy,
+    /// Take off the disk what is over of a channel.
+    Forget(ChannelId),
+    /// Have the files rewritten that hold what was taken out.
+    Erase,
 }
 
 /// Deadlines in the order in which they come.

@@ -21,9 +21,9 @@ use kith_crdt::projection::{self, Claim, ClaimKind, Original};
 use kith_crdt::ranges::Ranges;
 use kith_store::View;
 
-use super::Engine;
 use super::apply::Spot;
 use super::channel::Channel;
+use super::{Engine, Timer};
 use crate::claims;
 
 /// Messages by the logs they are in.
@@ -73,7 +73,7 @@ impl Channel {
         if self.roster.account_of(&log.id.writer.device) == Some(*me) {
             return Ranges::new();
         }
-        let mut unread = log.messages.clone();
+        let mut unread = log.messages.minus(&log.over);
         let gone = [
             self.own_seen.get(&log.id),
             self.unread.deleted.get(&log.id),
@@ -136,6 +136,10 @@ impl Channel {
         let numbers = self.unread.deleted.entry(place.log).or_default();
         if deletions.iter().any(counts) {
             numbers.insert(place.seq);
+            let log = self.logs.get(&place.log);
+            if log.is_some_and(|log| !log.erased.contains(place.seq)) {
+                self.to_erase.insert(place);
+            }
         } else {
             numbers.remove(place.seq);
         }
@@ -163,7 +167,7 @@ impl Channel {
             return hidden;
         }
         let before = self.unread.hidden.get(&log.id);
-        for seq in log.messages.iter() {
+        for seq in log.messages.minus(&log.over).iter() {
             let place = log.id.place(seq);
             let is_hidden = match claims::envelope(view, &self.id, place) {
                 Some(envelope) => {
@@ -253,6 +257,7 @@ impl Engine {
         };
         log.deletions.insert(place.seq);
         channel.weigh(place, &deletions);
+        self.lives.set_by(Timer::Forget(id), self.now);
         self.stage.logs.insert((id, place.log));
         self.stage.recount.insert((id, place.log));
         self.stage.touched.insert(id);

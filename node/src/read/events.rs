@@ -107,6 +107,10 @@ impl Reading<'_> {
                     at,
                 }
             }
+            What::Expired(message) => Happened::MessageExpired {
+                channel: id,
+                id: (*message).into(),
+            },
             What::Read(account, messages) => Happened::Read {
                 channel: id,
                 account: (*account).into(),
@@ -121,6 +125,7 @@ impl Reading<'_> {
                     Arrival::Sent => DeliveryState::Sent,
                     Arrival::Delivered => DeliveryState::Delivered,
                     Arrival::Read => DeliveryState::Read,
+                    Arrival::Failed => DeliveryState::Failed,
                 },
                 at,
             },

@@ -19,7 +19,7 @@ use crate::salvage;
 use crate::seal::{Sealed, Site};
 use crate::shared::{Found, Shared};
 use crate::table::Table;
-use crate::timeline;
+use crate::timeline::{self, Line};
 use crate::window_keys::Lookup;
 
 /// Bytes of deletions written at a time.
@@ -214,7 +214,7 @@ impl Store {
         let keys = &self.shared.keys;
         match channel {
             Some(channel) => {
-                let lines = [false, true].map(|hours| keys.line(hours, channel, None));
+                let lines = Line::main(channel).tags(&self.shared);
                 let chan = keys.chan(channel);
                 self.shared.damage.forget(&Mended::Channel(&chan, &lines));
             }

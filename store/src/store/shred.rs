@@ -4,11 +4,12 @@
 //! then the mark. Whatever is cut off between is done again by the next shredding or start.
 
 use kith_crdt::ids::{ChannelId, Window};
+use kith_crdt::term::{Span, Term};
 use rocksdb::{ReadOptions, WriteBatch};
 
 use super::Store;
 use crate::error::StoreError;
-use crate::keys::after_prefix;
+use crate::keys::{Tag, after_prefix};
 use crate::salvage;
 use crate::seal::{Sealed, TABLE_KEY};
 use crate::table::Table;
@@ -40,18 +41,42 @@ pub(super) struct SweepPosition {
     key: Vec<u8>,
 }
 
+/// How a mark names a channel's span.
+fn span_name(chan: &Tag, span: &Span) -> Vec<u8> {
+    let term = span.term.as_hours().unwrap_or(0);
+    [
+        chan.as_slice(),
+        &span.window.0.to_be_bytes(),
+        &term.to_be_bytes(),
+    ]
+    .concat()
+}
+
+fn parse_span_name(name: &[u8]) -> Option<(Tag, Span)> {
+    let (chan, rest) = name.split_first_chunk::<8>()?;
+    let (window, term) = rest.split_first_chunk::<4>()?;
+    let term = u32::from_be_bytes(term.try_into().ok()?);
+    let span = Span {
+        window: Window(u32::from_be_bytes(*window)),
+        term: Term::hours(term).unwrap_or(Term::FOREVER),
+    };
+    Some((*chan, span))
+}
+
 impl Store {
-    /// Ends everything a channel holds of a window: its records are deleted, then the key they
+    /// Ends everything a channel holds of a window and term: its records are deleted, then the key they
     /// were sealed under, and what held the key is overwritten. What else was sealed under it, or
     /// lies in a copy of the home, cannot be opened any more; [`Store::sweep`] removes the rest.
     ///
     /// # Errors
     /// What keeps the databases from being written. Doing it again finishes it, and so does
     /// shredding another window, or the next start.
-    pub fn shred(&mut self, channel: &ChannelId, window: Window) -> Result<(), StoreError> {
+    pub fn shred(&mut self, channel: &ChannelId, span: &Span) -> Result<(), StoreError> {
         self.finish_shredding()?;
         let keys = &self.shared.keys;
-        let in_window = keys.window(channel, window);
+        let (from, to) = keys.span(channel, span);
+        let main_line = timeline::main_line_prefix(keys, channel, span);
+        let name = span_name(&keys.chan(channel), span);
         let mut batch = self.batch();
         for table in [
             Table::Envelopes,
@@ -60,26 +85,19 @@ impl Store {
             Table::Seen,
             Table::Holds,
         ] {
-            batch.delete_prefix(table, in_window.clone());
+            batch.delete_range(table, from.clone(), to.clone());
         }
-        for prefix in timeline::main_line_prefixes(keys, channel, window) {
-            batch.delete_prefix(Table::Timeline, prefix);
-        }
-        let mark = [SHREDDING, &in_window].concat();
-        batch.put_own(mark.clone(), in_window);
+        batch.delete_prefix(Table::Timeline, main_line);
+        let mark = [SHREDDING, &name].concat();
+        batch.put_own(mark.clone(), name);
         self.commit(batch)?;
         self.shred_key(mark)
     }
 
     /// Deletes the key of a window whose records are gone, then the mark that says so.
     fn shred_key(&mut self, mark: Vec<u8>) -> Result<(), StoreError> {
-        let scope = mark
-            .strip_prefix(SHREDDING)
-            .and_then(|scope| scope.split_first_chunk::<8>());
-        let number = scope.and_then(|(chan, window)| {
-            let window = Window(u32::from_be_bytes(window.try_into().ok()?));
-            self.shared.window_keys.number(*chan, window)
-        });
+        let scope = mark.strip_prefix(SHREDDING).and_then(parse_span_name);
+        let number = scope.and_then(|(chan, span)| self.shared.window_keys.number(chan, span));
         if let Some(number) = number {
             self.key_db
                 .delete_window(number, (&self.shared.table_keys, &mut self.nonces))?;

@@ -26,7 +26,7 @@ pub(crate) fn logs_of(shared: &Shared, channel: &ChannelId) -> BTreeSet<LogId> {
                     let entries = read_block(shared, key, record);
                     logs.extend(entries.iter().map(|entry| entry.place.log));
                 }
-                (_, Some((_, window))) => logs.extend(log_of(shared, key, record, window)),
+                (_, Some((_, span))) => logs.extend(log_of(shared, key, record, span.window)),
                 (_, None) => {}
             }
             rows.next();

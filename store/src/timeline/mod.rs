@@ -4,10 +4,10 @@
 //! An entry says when and where a message was written and nothing else. The order is
 //! (hlc, device, incarnation, seq) and, where all of these are the same, (window, index).
 //!
-//! Blocks lie on *shelves*. A shelf holds the entries of one window and is sealed under that
-//! window's key. Within a line, windows that start at midnight and windows that do not are kept
-//! apart: among either kind windows do not overlap, so each kind is one sorted run of blocks, and
-//! a page is the merge of two runs.
+//! Blocks lie on *shelves*. A shelf holds the entries of one window and term and is sealed under
+//! their key. Within a line what is of one term is a sorted run of blocks, because the windows of a
+//! term do not overlap, and a page is the merge of the runs there are: one, unless the channel's
+//! retention was changed.
 
 mod block;
 mod logs;
@@ -18,9 +18,11 @@ mod write;
 use std::cmp::Ordering;
 
 use kith_crdt::ids::{ChannelId, DeviceId, MessageId, Place, Window};
+use kith_crdt::term::{Span, Term};
 use kith_crdt::time::Hlc;
 
 use crate::keys::{RecordKeys, Tag};
+use crate::shared::Shared;
 
 pub(crate) use logs::logs_of;
 pub(crate) use newest::NewestBlocks;
@@ -59,8 +61,15 @@ impl Line {
         &self.channel
     }
 
-    fn tag(&self, keys: &RecordKeys, run: Run) -> Tag {
-        keys.line(run == Run::Hours, &self.channel, self.thread.as_ref())
+    fn tag(&self, keys: &RecordKeys, term: Term) -> Tag {
+        keys.line(term, &self.channel, self.thread.as_ref())
+    }
+
+    /// The tags of its runs.
+    pub(crate) fn tags(&self, shared: &Shared) -> Vec<Tag> {
+        let terms = shared.window_keys.terms(shared.keys.chan(&self.channel));
+        let tag = |term| self.tag(&shared.keys, term);
+        terms.into_iter().map(tag).collect()
     }
 }
 
@@ -99,58 +108,27 @@ impl PartialOrd for TimelineEntry {
     }
 }
 
-/// One of the two sorted runs of blocks that make up a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Run {
-    /// Windows that start at midnight.
-    Days,
-    /// The other windows.
-    Hours,
-}
-
-impl Run {
-    const ALL: [Self; 2] = [Self::Days, Self::Hours];
-
-    /// The only window of this run that may hold an entry of this time.
-    fn window_at(self, hlc: Hlc) -> Window {
-        match self {
-            Self::Days => hlc.window(24),
-            Self::Hours => hlc.window(1),
-        }
-    }
-}
-
-/// Where entries of one window of one line are kept.
+/// Where entries of one window and term of one line are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Shelf {
     line: Line,
-    run: Run,
-    window: Window,
+    span: Span,
 }
 
 impl Shelf {
-    /// The shelf of an entry: its window's, or, should its time lie outside its window, its
-    /// day's, so that a run stays sorted whatever it is given.
+    /// The shelf of an entry: its window's, or, should its time lie outside its window, that of
+    /// its time, so that a run stays sorted whatever it is given.
     pub(crate) fn of(line: Line, entry: &TimelineEntry) -> Self {
-        let window = entry.place.log.segment.window;
-        let run = if window.0.is_multiple_of(24) {
-            Run::Days
-        } else {
-            Run::Hours
-        };
-        if run.window_at(entry.hlc) == window {
-            Self { line, run, window }
-        } else {
-            Self {
-                line,
-                run: Run::Days,
-                window: Run::Days.window_at(entry.hlc),
-            }
+        let term = entry.place.log.segment.term();
+        let window = term.window(entry.hlc);
+        Self {
+            line,
+            span: Span { window, term },
         }
     }
 
-    pub(crate) const fn window(&self) -> Window {
-        self.window
+    pub(crate) const fn span(&self) -> Span {
+        self.span
     }
 
     pub(crate) const fn channel(&self) -> &ChannelId {
@@ -158,19 +136,10 @@ impl Shelf {
     }
 }
 
-/// The keys of everything that the main timeline of a channel has in a window.
-pub(crate) fn main_line_prefixes(
-    keys: &RecordKeys,
-    channel: &ChannelId,
-    window: Window,
-) -> [Vec<u8>; 2] {
-    Run::ALL.map(|run| {
-        [
-            Line::main(channel).tag(keys, run).as_slice(),
-            &window.0.to_be_bytes(),
-        ]
-        .concat()
-    })
+/// What the keys start with of everything that the main timeline of a channel has of a span.
+pub(crate) fn main_line_prefix(keys: &RecordKeys, channel: &ChannelId, span: &Span) -> Vec<u8> {
+    let tag = Line::main(channel).tag(keys, span.term);
+    [tag.as_slice(), &span.window.0.to_be_bytes()].concat()
 }
 
 /// The key of a block: `line ‖ window ‖ start ‖ part`. A block holds the entries from its start

@@ -1,9 +1,10 @@
-//! Reading pages: the merge of a line's two runs, newest first, from a cursor on.
+//! Reading pages: the merge of a line's runs, newest first, from a cursor on.
 
 use kith_crdt::limits::PAGE_MAX;
+use kith_crdt::term::Term;
 use rocksdb::ReadOptions;
 
-use super::{BlockKey, Line, Run, TimelineEntry, block};
+use super::{BlockKey, Line, TimelineEntry, block};
 use crate::keys::{Tag, after_prefix};
 use crate::scan::Cursor;
 use crate::seal::Site;
@@ -18,17 +19,14 @@ pub(crate) fn page(
     before: Option<&TimelineEntry>,
     limit: usize,
 ) -> Vec<TimelineEntry> {
-    let [mut days, mut hours] =
-        Run::ALL.map(|run| Backwards::new(shared, options, line, run, before));
+    let mut runs = runs(shared, options, line, before);
     let mut page = Vec::with_capacity(limit.min(PAGE_MAX));
     while page.len() < limit {
-        // An absent entry is less than any, so the run that has the newer one is the greater.
-        let newest = if days.peek() > hours.peek() {
-            days.take()
-        } else {
-            hours.take()
+        // An absent entry is less than any, so the run that has the newest one is the greatest.
+        let newest = (0..runs.len()).max_by_key(|run| runs[*run].peek().copied());
+        let Some(newest) = newest.and_then(|run| runs[run].take()) else {
+            break;
         };
-        let Some(newest) = newest else { break };
         page.push(newest);
     }
     page.reverse();
@@ -42,8 +40,7 @@ pub(crate) fn count(
     line: &Line,
     after: Option<&TimelineEntry>,
 ) -> u64 {
-    let of_run = |run| {
-        let mut blocks = Backwards::new(shared, options, line, run, None);
+    let of_run = |mut blocks: Backwards<'_>| {
         let mut count = 0;
         while blocks.fill() {
             let newer = blocks
@@ -59,7 +56,8 @@ pub(crate) fn count(
         }
         count
     };
-    Run::ALL.into_iter().map(of_run).sum()
+    let runs = runs(shared, options, line, None);
+    runs.into_iter().map(of_run).sum()
 }
 
 /// How many entries each of these lines has, in this order. Almost free for a line that has none:
@@ -80,10 +78,22 @@ pub(crate) fn lengths<'a>(
         length
     };
     let mut of_line = |line: &Line| {
-        let runs = Run::ALL.map(|run| line.tag(&shared.keys, run));
-        runs.into_iter().map(&mut length).sum()
+        let runs = line.tags(shared).into_iter();
+        runs.map(&mut length).sum()
     };
     lines.iter().map(&mut of_line).collect()
+}
+
+/// The runs of a line, one for each term that its channel has something of.
+fn runs<'a>(
+    shared: &'a Shared,
+    options: impl Fn() -> ReadOptions + Copy + 'a,
+    line: &Line,
+    before: Option<&TimelineEntry>,
+) -> Vec<Backwards<'a>> {
+    let terms = shared.window_keys.terms(shared.keys.chan(line.channel()));
+    let run = |term| Backwards::new(shared, options, line, term, before);
+    terms.into_iter().map(run).collect()
 }
 
 /// The entries of one run, newest first.
@@ -100,15 +110,15 @@ impl<'a> Backwards<'a> {
         shared: &'a Shared,
         options: impl Fn() -> ReadOptions + 'a,
         line: &Line,
-        run: Run,
+        term: Term,
         before: Option<&TimelineEntry>,
     ) -> Self {
-        let tag = line.tag(&shared.keys, run);
+        let tag = line.tag(&shared.keys, term);
         let mut blocks = shared.cursor(Table::Timeline, tag.to_vec(), after_prefix(&tag), options);
         match before {
             None => blocks.seek_back(&[tag.as_slice(), &[0xff; BlockKey::LEN]].concat()),
             Some(entry) => {
-                let window = run.window_at(entry.hlc);
+                let window = term.window(entry.hlc);
                 blocks.seek_back(
                     &BlockKey {
                         tag,

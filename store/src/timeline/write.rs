@@ -83,8 +83,8 @@ impl<'a> ShelfBlocks<'a> {
             shared,
             rows: None,
             first: BlockKey {
-                tag: shelf.line.tag(&shared.keys, shelf.run),
-                window: shelf.window,
+                tag: shelf.line.tag(&shared.keys, shelf.span.term),
+                window: shelf.span.window,
                 start: Hlc(0),
                 part: 0,
             },

@@ -1,6 +1,7 @@
 //! Where messages are, by id and by prefix of an id.
 
 use kith_crdt::ids::{ChannelId, LogId, MessageId, Place, SegmentId, Writer};
+use kith_crdt::term::Span;
 use minicbor::{Decoder, Encoder, decode};
 
 use super::View;
@@ -39,7 +40,7 @@ impl View<'_> {
     }
 
     fn message_place(&self, key: &[u8], record: &Record) -> Option<(ChannelId, Place)> {
-        let (channel, window) = self.shared.window_keys.scope(record.number)?;
+        let (channel, Span { window, .. }) = self.shared.window_keys.scope(record.number)?;
         match decode_message_place(&record.plain) {
             Ok((index, writer, seq)) => Some((
                 channel,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{ChannelId, DeviceId, LogId, Place, SegmentId, Window, Writer};
+use kith_crdt::term::{Span, Term};
 use kith_crdt::time::{HOUR_MS, Hlc, Millis};
 use kith_store::{Medium, Store, StoreError};
 
@@ -96,4 +97,12 @@ pub(crate) fn place(window: u32, number: u8, seq: u32) -> Place {
 /// A time so many milliseconds into a window.
 pub(crate) fn hlc(window: u32, ms: u64) -> Hlc {
     Hlc::at(Millis(u64::from(window) * HOUR_MS + ms))
+}
+
+/// The window and the term that everything of a day is kept in.
+pub(crate) fn span(window: u32) -> Span {
+    Span {
+        window: Window(window),
+        term: Term::FOREVER,
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{EpochState, Roster};
-use crate::ids::{AccountId, EpochId};
+use crate::ids::{AccountId, EpochId, SegmentId};
 use crate::retention::{Life, Retention};
 use crate::term::Term;
 use crate::time::{Hlc, Millis};
@@ -42,6 +42,16 @@ impl Roster {
         newest_first
             .map(|(_, _, id)| (*id, &self.epochs[id]))
             .filter(move |(_, state)| state.term == term)
+    }
+
+    /// When nothing of a segment is kept any more, by its term and by what was set for existing
+    /// messages; never, if it is kept for ever.
+    pub fn segment_ends_at(&self, segment: &SegmentId) -> Option<Millis> {
+        let (term, window) = (segment.term(), segment.window);
+        let may_be_in = |state: &&EpochState| state.term == term && state.first_window <= window;
+        let kept = self.epochs.values().filter(may_be_in);
+        let longest = kept.map(|state| state.kept).max().unwrap_or(term);
+        Some(segment.closes_at().plus(longest.as_millis()?))
     }
 
     /// When a message ends that was written at a time, sealed in an epoch, and asks to end at
@@ -90,6 +100,7 @@ impl Roster {
     ) {
         if let Some(state) = self.epochs.get_mut(epoch) {
             state.life = promise.life.within(state.term);
+            state.kept = state.term;
             state.audience = Arc::clone(&promise.audience);
             state.takes_messages = takes_messages;
         }
@@ -110,6 +121,7 @@ impl Roster {
         let retention = self.retention_limits.hold(retention);
         if let Some(state) = self.epochs.get_mut(epoch) {
             state.life = state.life.shortened_by(retention);
+            state.kept = state.kept.min(retention.term());
         }
     }
 

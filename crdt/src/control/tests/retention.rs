@@ -1,7 +1,7 @@
 //! What messages live for: who says so, and what of it holds for what was written before.
 
 use super::*;
-use crate::ids::Place;
+use crate::ids::{Place, SegmentId};
 use crate::projection::{End, Fate, Written, fate};
 use crate::retention::{Life, Retention, RetentionLimits};
 use crate::time::{HOUR_MS, Hlc};
@@ -102,6 +102,34 @@ fn a_policy_for_what_is_there_shortens_it_and_never_lengthens_it() {
     assert_eq!((life(&log, 1), life(&log, 2)), (WEEK.into(), WEEK.into()));
     log.author(&alice().phone, shorten(DAY), NOW).unwrap();
     assert_eq!((life(&log, 1), life(&log, 2)), (DAY.into(), DAY.into()));
+}
+
+#[test]
+fn a_segment_ends_with_the_last_that_may_be_in_it() {
+    let mut log = with_bob();
+    renewed(&mut log, alice(), 1);
+    let segment = |term: Retention| SegmentId::new(Window(24 * 100), term.term(), 0);
+    let ends = |log: &ControlLog, term| log.roster().segment_ends_at(&segment(term));
+    let days = |days: u64| Some(Millis((101 + days) * 24 * HOUR_MS));
+    assert_eq!(
+        (ends(&log, Retention::Forever), ends(&log, WEEK)),
+        (None, days(7))
+    );
+    log.author(&alice().phone, keep(WEEK), NOW).unwrap();
+    assert_eq!(ends(&log, Retention::Forever), None, "for what comes");
+    log.author(&alice().phone, shorten(DAY), NOW).unwrap();
+    assert_eq!(
+        ends(&log, Retention::Forever),
+        days(1),
+        "and for what is there"
+    );
+    let body = epoch_for(&log, 2, Retention::Forever);
+    log.author(&alice().phone, body, NOW).unwrap();
+    assert_eq!(
+        ends(&log, Retention::Forever),
+        None,
+        "something may be said of older ones"
+    );
 }
 
 #[test]

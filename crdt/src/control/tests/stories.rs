@@ -160,7 +160,7 @@ impl Story {
         let last_seen = LastSeen::new([]);
         let newest = if self.below(6) == 0 { self.below(3) } else { 0 };
         let listing = |person: usize| LISTINGS[person][newest].clone();
-        let plain = match self.below(34) {
+        let plain = match self.below(31) {
             0..=2 => self.invite(role),
             3..=6 if !self.links.is_empty() => {
                 let link = self.below(self.links.len());
@@ -205,11 +205,11 @@ impl Story {
                 least: role,
             }),
             27 => Body::Policy(Policy::History(History::Days(1 + self.below(9) as u16))),
-            28 | 29 => Body::Policy(Policy::Retention {
+            28 if self.below(3) > 0 => Body::Policy(Policy::Retention {
                 retention: RETENTIONS[self.below(RETENTIONS.len())],
                 existing: self.below(2) == 0,
             }),
-            30 => Body::Policy(Policy::RetentionLimits(RetentionLimits {
+            28 => Body::Policy(Policy::RetentionLimits(RetentionLimits {
                 shortest: (self.below(2) == 0).then_some(2),
                 longest: (self.below(2) == 0).then_some(100),
             })),
@@ -411,7 +411,8 @@ fn keeps_the_rules(log: &ControlLog) -> Result<(), String> {
                 return Err("messages are sealed in spite of a newer retention".to_owned());
             }
             let longest = retention.term().max(Retention::Hours(2).term());
-            if existing && !knew && epoch.life.term > longest {
+            let outlives = epoch.life.term > longest || epoch.kept > longest.min(epoch.term);
+            if existing && !knew && outlives {
                 return Err("what is there outlives what was set for it".to_owned());
             }
         }

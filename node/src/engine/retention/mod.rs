@@ -1,0 +1,122 @@
+//! Forgetting: messages whose time is over are purged, and windows that are over are shredded.
+//!
+//! Nothing here hides anything: what is over is shown by nothing from that moment on, because every
+//! way to read asks `projection::fate`. Here it is taken off the disk, in two steps.
+//!
+//! 1. `purge.rs`: the text of each message goes soon after its time is over, with everything that
+//!    was said about it and every index that leads to it. Its envelope stays without its body, so
+//!    that the log it is in can still be checked.
+//! 2. `shred.rs`: when a window is over, everything of it goes with the keys that open it.
+//!
+//! `due.rs` knows which log to look at when, `clock.rs` whether the clock is to be believed.
+
+mod clock;
+mod due;
+mod purge;
+mod shred;
+
+use kith_crdt::ids::{ChannelId, LogId, SegmentId};
+use kith_crdt::time::Millis;
+
+pub(super) use clock::{META_CLOCK, Witness};
+pub(super) use due::Due;
+pub(super) use shred::Forgotten;
+
+use super::{Engine, Timer};
+
+/// Messages purged in one turn: each costs a few reads and writes, and senders wait meanwhile.
+const PURGED_PER_TURN: usize = 100;
+/// Channels looked at in one turn.
+const CHANNELS_PER_TURN: usize = 4;
+/// Milliseconds from the first thing that was taken out until the files are rewritten: more follows
+/// mostly.
+const ERASE_AFTER_MS: u64 = 3_000;
+/// Milliseconds between two times that files are rewritten.
+const ERASE_EVERY_MS: u64 = 60_000;
+/// Milliseconds between tries where the clock is not believed or the disk takes nothing.
+const RETRY_MS: u64 = 60_000;
+
+impl Engine {
+    /// Forgets what is over, a batch of it. It comes before everything else in a turn: nothing may
+    /// be staged for a window when the window is shredded.
+    pub(super) fn forget_due(&mut self, now: Millis) {
+        self.witness.look(now);
+        for _ in 0..CHANNELS_PER_TURN {
+            let Some(Timer::Forget(id)) = self.lives.pop(now) else {
+                return;
+            };
+            self.forget(now, id);
+        }
+    }
+
+    fn forget(&mut self, now: Millis, id: ChannelId) {
+        if !self.witness.is_believed(now) || !self.shred_over(now, id) {
+            self.lives.set_by(Timer::Forget(id), now.plus(RETRY_MS));
+            return;
+        }
+        self.purge_some(now, id, PURGED_PER_TURN);
+        self.set_forget_timer(now, id);
+        self.set_erase_timer(now);
+    }
+
+    /// Sets the time at which something of a channel is over next.
+    pub(super) fn set_forget_timer(&mut self, now: Millis, id: ChannelId) {
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let to_erase = channel.to_erase.first().map(|_| now);
+        let next = channel.due.next().into_iter().chain(channel.next_end());
+        let next = next.chain(to_erase);
+        if let Some(at) = next.min() {
+            self.lives.set_by(Timer::Forget(id), at.max(now));
+        }
+    }
+
+    /// Has the files rewritten that hold what was purged or shredded, all of it at once and not too
+    /// often: that costs reading and writing whole tables.
+    pub(super) fn erase(&mut self, now: Millis) {
+        let spans = std::mem::take(&mut self.forgotten.spans);
+        self.stage.effects.erase.extend(spans);
+        self.forgotten.erased_at = now;
+    }
+
+    /// Sees to it that the files are rewritten soon.
+    fn set_erase_timer(&mut self, now: Millis) {
+        if !self.forgotten.spans.is_empty() {
+            let pause = self.forgotten.erased_at.plus(ERASE_EVERY_MS);
+            let soon = now.plus(ERASE_AFTER_MS);
+            self.timers.set_by(Timer::Erase, soon.max(pause));
+        }
+    }
+
+    /// Looks at everything of a channel again: its roster says otherwise about how long it lives.
+    pub(super) fn weigh_lives_anew(&mut self, now: Millis, id: ChannelId) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            let logs: Vec<_> = channel.logs.keys().copied().collect();
+            for log_id in logs {
+                channel.expect(&log_id);
+            }
+            self.set_forget_timer(now, id);
+        }
+    }
+
+    /// Notes that something of a log was read: where messages wait for that, they may be over.
+    pub(super) fn note_reading(&mut self, now: Millis, id: ChannelId, log_id: LogId) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        let term = log_id.segment.term();
+        let mut epochs = channel.roster.epochs.values();
+        if epochs.any(|epoch| epoch.term == term && epoch.life.instant) {
+            channel.due.set_by(log_id, now);
+            self.lives.set_by(Timer::Forget(id), now);
+        }
+    }
+
+    /// Whether nothing of a segment is kept any more, by its term and the channel's policy.
+    pub(super) fn is_over(&self, now: Millis, id: ChannelId, segment: &SegmentId) -> bool {
+        let channel = self.channels.get(&id);
+        let ends = channel.and_then(|channel| channel.roster.segment_ends_at(segment));
+        ends.is_some_and(|end| end <= now)
+    }
+}

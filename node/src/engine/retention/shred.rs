@@ -1,0 +1,195 @@
+//! Shredding windows that are over: their records and the keys that open them, here and in the
+//! chains of the epochs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kith_crdt::encoding;
+use kith_crdt::ids::{ChannelId, EpochId, LogId, Window};
+use kith_crdt::limits::EPOCH_WRITTEN_HOURS;
+use kith_crdt::term::Span;
+use kith_crdt::time::Millis;
+
+use crate::engine::Engine;
+use crate::engine::channel::Channel;
+use crate::record::{Arrival, What};
+
+/// Milliseconds that a window which is over is kept for: what came in the moment before is on the
+/// disk by then, and the clocks of others have come to its end as well.
+const GRACE_MS: u64 = 60_000;
+/// Events about messages that end with their window: who was away for long is not told of each.
+const ENDS_TOLD_MAX: usize = 2_000;
+
+/// What was forgotten since the node started.
+#[derive(Debug, Clone, Default)]
+pub(in crate::engine) struct Forgotten {
+    /// Messages purged.
+    pub(in crate::engine) purged: u64,
+    /// Windows shredded.
+    pub(in crate::engine) shredded: u64,
+    /// Where something was taken off the disk that its files still hold.
+    pub(in crate::engine) spans: BTreeSet<(ChannelId, Span)>,
+    /// When they were last rewritten.
+    pub(in crate::engine) erased_at: Millis,
+}
+
+impl Channel {
+    /// When the next of its windows is shredded.
+    pub(super) fn next_end(&self) -> Option<Millis> {
+        let ends = self
+            .spans()
+            .into_iter()
+            .map(|span| self.span_ends_at(&span));
+        ends.flatten().min().map(|end| end.plus(GRACE_MS))
+    }
+
+    /// What it holds, by what ends together.
+    fn spans(&self) -> BTreeSet<Span> {
+        self.logs
+            .keys()
+            .map(|log_id| log_id.segment.span())
+            .collect()
+    }
+
+    fn span_ends_at(&self, span: &Span) -> Option<Millis> {
+        self.roster.segment_ends_at(&span.segments().0)
+    }
+
+    /// The first window of an epoch of which something is there still; nothing if that is none,
+    /// and nothing more is written in it.
+    pub(in crate::engine) fn first_open(&self, id: &EpochId, now: Millis) -> Option<Window> {
+        let epoch = self.roster.epochs.get(id)?;
+        let open = epoch.term.first_open(epoch.kept, now);
+        let last = epoch.first_window.0 + EPOCH_WRITTEN_HOURS;
+        (epoch.usable || open.0 <= last).then(|| open.max(epoch.first_window))
+    }
+
+    /// The epochs whose keys open windows that are over, and from where on they may go on.
+    fn worn_out(&self, now: Millis) -> BTreeMap<EpochId, Option<Window>> {
+        let held = self.keys.iter().map(|keys| {
+            let open = self.first_open(&keys.epoch, now);
+            (keys.epoch, open, keys.window)
+        });
+        held.filter(|(id, open, from)| {
+            self.roster.epochs.contains_key(id) && open.is_none_or(|open| open > *from)
+        })
+        .map(|(id, open, _)| (id, open))
+        .collect()
+    }
+
+    /// Forgets what is held in memory of a span.
+    fn drop_span(&mut self, span: &Span) -> Vec<LogId> {
+        let of_span = |log_id: &&LogId| log_id.segment.span() == *span;
+        let logs: Vec<LogId> = self.logs.keys().filter(of_span).copied().collect();
+        for log_id in &logs {
+            let log = self.logs.get(log_id);
+            let living = log.map_or(0, |log| log.messages.len() - log.over.len());
+            self.messages = self.messages.saturating_sub(living);
+            self.remove_log(*log_id);
+            self.reaches.remove(log_id);
+            self.due.set(*log_id, None);
+        }
+        self.holds.forget(&logs);
+        logs
+    }
+}
+
+impl Engine {
+    /// Shreds the windows of a channel that are over. Tells whether that worked; if not, it is to
+    /// be tried again.
+    pub(super) fn shred_over(&mut self, now: Millis, id: ChannelId) -> bool {
+        let believed = Millis(now.0.saturating_sub(GRACE_MS));
+        let Some(channel) = self.channels.get(&id) else {
+            return true;
+        };
+        if channel.next_end().is_none_or(|end| end > now) {
+            return true;
+        }
+        let is_over = |span: &Span| {
+            let end = channel.span_ends_at(span);
+            end.is_some_and(|end| end <= believed)
+        };
+        let mut spans = channel.spans();
+        spans.extend(self.store.spans(&id));
+        spans.retain(is_over);
+        let worn_out = channel.worn_out(believed);
+        let shredded = spans.into_iter().try_for_each(|span| self.shred(id, span));
+        let moved = shredded.and_then(|()| {
+            worn_out
+                .into_iter()
+                .try_for_each(|(epoch, open)| self.move_chain(id, epoch, open))
+        });
+        if let Err(error) = &moved {
+            tracing::error!("what is over could not be shredded and will be tried again: {error}");
+        }
+        moved.is_ok()
+    }
+
+    fn shred(&mut self, id: ChannelId, span: Span) -> Result<(), kith_store::StoreError> {
+        self.store.shred(&id, &span)?;
+        self.tell_of_the_end(id, &span);
+        if let Some(channel) = self.channels.get_mut(&id) {
+            for log_id in channel.drop_span(&span) {
+                self.branches.forget(id, log_id);
+                self.stage.recount.insert((id, log_id));
+            }
+        }
+        self.stage.touched.insert(id);
+        self.forgotten.shredded += 1;
+        self.forgotten.spans.insert((id, span));
+        Ok(())
+    }
+
+    /// Tells of the messages of a span that end with it: those that no sweep came to before.
+    fn tell_of_the_end(&mut self, id: ChannelId, span: &Span) {
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let logs = channel.logs.values();
+        let of_span = logs.filter(|log| log.id.segment.span() == *span);
+        let mut told = Vec::new();
+        for log in of_span {
+            let own = log.id.writer.device == self.writer.device;
+            let sent = channel.reaches.get(&log.id).map_or(0, |reach| reach.sent);
+            for seq in log.messages.minus(&log.over).iter() {
+                let message = log.id.place(seq).message_id(&id);
+                if own && seq > sent {
+                    told.push(What::Arrived(message, Arrival::Failed));
+                }
+                told.push(What::Expired(message));
+            }
+        }
+        told.truncate(ENDS_TOLD_MAX);
+        let now = self.now;
+        for what in told {
+            self.happened(id, now, what);
+        }
+    }
+
+    /// Moves the chain of an epoch on, or forgets its keys altogether.
+    fn move_chain(
+        &mut self,
+        id: ChannelId,
+        epoch: EpochId,
+        open: Option<Window>,
+    ) -> Result<(), kith_store::StoreError> {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return Ok(());
+        };
+        let mut keys = (*channel.keys).clone();
+        let moved = open.is_some_and(|open| keys.advance(&epoch, open));
+        match keys.get(&epoch).filter(|_| moved) {
+            Some(left) => self.store.put_epoch(&id, &epoch, &encoding::encode(left))?,
+            None => {
+                self.store.delete_epoch(&id, &epoch)?;
+                keys.remove(&epoch);
+            }
+        }
+        channel.keys = Arc::new(keys);
+        self.stage.touched.insert(id);
+        if !moved {
+            self.listen(id);
+        }
+        Ok(())
+    }
+}

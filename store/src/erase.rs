@@ -1,0 +1,61 @@
+//! Getting what was deleted or replaced out of the files.
+//!
+//! RocksDB writes beside what it replaces: the bytes before, sealed but whole, lie in its tables
+//! and in its write-ahead log until it rewrites them, which may take months. So after a purge or a
+//! shredding the tables are rewritten where something went, and what is in the log is moved into
+//! tables, which lets go of the log. That takes the writer no lock.
+
+use kith_crdt::ids::ChannelId;
+use kith_crdt::term::Span;
+use rocksdb::{BottommostLevelCompaction, CompactOptions, FlushOptions};
+
+use crate::error::StoreError;
+use crate::table::Table;
+use crate::view::Reader;
+
+/// The tables whose keys start with channel and window.
+const BY_WINDOW: [Table; 5] = [
+    Table::Envelopes,
+    Table::Logs,
+    Table::Forks,
+    Table::Seen,
+    Table::Holds,
+];
+/// Those that hold something of every window beside each other.
+const MIXED: [Table; 3] = [Table::Claims, Table::MessageIds, Table::Timeline];
+
+impl Reader {
+    /// Rewrites the files that hold something of these spans of channels, so that nothing is left
+    /// in them of what was deleted or replaced before. It may take seconds; sending goes on.
+    ///
+    /// # Errors
+    /// What keeps the database from being written. Doing it again finishes it.
+    pub fn erase_replaced(&self, spans: &[(ChannelId, Span)]) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        let all: Vec<_> = Table::DATA
+            .iter()
+            .map(|table| shared.table(*table))
+            .collect();
+        shared.db.flush_cfs_opt(&all, &FlushOptions::default())?;
+        let mut options = CompactOptions::default();
+        options.set_exclusive_manual_compaction(false);
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for (channel, span) in spans {
+            let (from, to) = shared.keys.span(channel, span);
+            let to = (!to.is_empty()).then_some(to);
+            for table in BY_WINDOW {
+                let table = shared.table(table);
+                shared
+                    .db
+                    .compact_range_cf_opt(table, Some(&from), to.as_ref(), &options);
+            }
+        }
+        for table in MIXED {
+            let (table, everything) = (shared.table(table), None::<&[u8]>);
+            shared
+                .db
+                .compact_range_cf_opt(table, everything, everything, &options);
+        }
+        Ok(())
+    }
+}
