@@ -111,15 +111,15 @@ fn a_member_is_explained_step_by_step() {
         str![[r#"
 Ben was removed from #garden, and may come back.
 
-aeaqcaib  2026-11-20 09:05:00  Ben joined as moderator by the invite of op beeqscij
+aeaqcaib  2026-11-20 09:05:00  “Ben” joined as moderator by the invite of op beeqscij
     stands
     A8 invites: an invite lets in with its role and as often as it says, until it expires, is revoked, or whoever made it may no longer invite
 
-aibaeaqc  2026-11-20 09:05:00  Ana (owner) removed Ben
+aibaeaqc  2026-11-20 09:05:00  “Ana” (owner) removed “Ben”
     stands, and decides
     A4 standing: to remove, ban, mute or give a role to somebody takes standing above them: by role, and within a role by who was granted it earlier
 
-ambqgayd  2026-11-20 09:05:00  Cleo (owner) tried to make Ben moderator
+ambqgayd  2026-11-20 09:05:00  “Cleo” (owner) tried to make “Ben” moderator
     void: somebody standing higher settled the same thing at the same time (op aibaeaqc)
     S1 authority: of what is done about the same thing at the same time, that by whoever stands higher counts, and of one author's the later
 
@@ -216,25 +216,25 @@ fn every_deed_is_a_line_of_the_audit_done_or_tried() {
     assert_data_eq!(
         shown(&page),
         str![[r#"
-aeaqcaib  2026-11-20 09:05:00  Ben (owner) founded the channel
-aibaeaqc  2026-11-20 09:05:00  Ben (owner) brought a new certificate of theirs
-ambqgayd  2026-11-20 09:05:00  Ben (owner) opened an invite as moderator
-aqcaibae  2026-11-20 09:05:00  Ben (owner) revoked an invite
-aucqkbif  2026-11-20 09:05:00  Ben (owner) joined as moderator
-aydambqg  2026-11-20 09:05:00  Ben (owner) added Ben as moderator
-a4dqobyh  2026-11-20 09:05:00  Ben (owner) made Ben moderator
-baeaqcai  2026-11-20 09:05:00  Ben (owner) left
-beeqscij  2026-11-20 09:05:00  Ben (owner) removed Ben
-bifaucqk  2026-11-20 09:05:00  Ben (owner) banned Ben for good
-bmfqwcyl  2026-11-20 09:05:00  Ben (owner) ended the ban of Ben
-bqgaydam  2026-11-20 09:05:00  Ben (owner) muted Ben until 2026-11-20 11:00:00
-bugq2din  2026-11-20 09:05:00  Ben (owner) set the Ben to “Ben”
-byha4dqo  2026-11-20 09:05:00  Ben (owner) changed the keys
-b4hq6dyp  2026-11-20 09:05:00  Ben (owner) deleted message a4dqobyh of Ben: Ben
-caibaeaq  2026-11-20 09:05:00  Ben (owner) did something that this version of kith does not know
-faucqkbi  2026-11-20 09:05:00  Ana (owner) ended the mute of Ben
-feusskjj  2026-11-20 09:05:00  aeaqcaib (owner) tried to ban Ben for good  void by S1 authority: somebody standing higher settled the same thing at the same time
-fivcukrk  2026-11-20 09:05:00  Ana (owner) tried to do something that this version of kith does not know  forged by A4 standing: its signature does not hold
+aeaqcaib  2026-11-20 09:05:00  “Ben” (owner) founded the channel
+aibaeaqc  2026-11-20 09:05:00  “Ben” (owner) brought a new certificate of theirs
+ambqgayd  2026-11-20 09:05:00  “Ben” (owner) opened an invite as moderator
+aqcaibae  2026-11-20 09:05:00  “Ben” (owner) revoked an invite
+aucqkbif  2026-11-20 09:05:00  “Ben” (owner) joined as moderator
+aydambqg  2026-11-20 09:05:00  “Ben” (owner) added “Ben” as moderator
+a4dqobyh  2026-11-20 09:05:00  “Ben” (owner) made “Ben” moderator
+baeaqcai  2026-11-20 09:05:00  “Ben” (owner) left
+beeqscij  2026-11-20 09:05:00  “Ben” (owner) removed “Ben”
+bifaucqk  2026-11-20 09:05:00  “Ben” (owner) banned “Ben” for good
+bmfqwcyl  2026-11-20 09:05:00  “Ben” (owner) ended the ban of “Ben”
+bqgaydam  2026-11-20 09:05:00  “Ben” (owner) muted “Ben” until 2026-11-20 11:00:00
+bugq2din  2026-11-20 09:05:00  “Ben” (owner) set the Ben to “Ben”
+byha4dqo  2026-11-20 09:05:00  “Ben” (owner) changed the keys
+b4hq6dyp  2026-11-20 09:05:00  “Ben” (owner) deleted message a4dqobyh of “Ben”: Ben
+caibaeaq  2026-11-20 09:05:00  “Ben” (owner) did something that this version of kith does not know
+faucqkbi  2026-11-20 09:05:00  “Ana” (owner) ended the mute of “Ben”
+feusskjj  2026-11-20 09:05:00  aeaqcaib (owner) tried to ban “Ben” for good  void by S1 authority: somebody standing higher settled the same thing at the same time
+fivcukrk  2026-11-20 09:05:00  “Ana” (owner) tried to do something that this version of kith does not know  forged by A4 standing: its signature does not hold
 there is more before: `--before aeaqcaib`
 19 signatures checked: 1 do not hold
 
@@ -316,18 +316,18 @@ Message a4dqobyh in #Ben is hidden.
     Ben
     M3 removals: a removal hides what the remover did not have of somebody's messages, until they are let in again
 
-author     Ben (member) at the time
+author     “Ben” (member) at the time
 device     ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq
 written    2026-11-20 09:00:00
 signature  checked, and holds
-keys       aqcaibae, named by Ben in op aucqkbif, which does not count
+keys       aqcaibae, named by “Ben” in op aucqkbif, which does not count
 state      delivered
 
-aibaeaqc  2026-11-20 09:05:00  Ben (owner) removed Ben
+aibaeaqc  2026-11-20 09:05:00  “Ben” (owner) removed “Ben”
     stands
     A4 standing: to remove, ban, mute or give a role to somebody takes standing above them: by role, and within a role by who was granted it earlier
 
-2026-11-20 09:01:00  Ben (member) edited it
+2026-11-20 09:01:00  “Ben” (member) edited it
     stands
     M4 edits: a message is edited by its author alone
 
@@ -356,11 +356,11 @@ fn an_op_is_explained_down_to_what_stands() {
         str![[r#"
 Op ambqgayd in #garden does not count.
 
-ambqgayd  2026-11-20 09:05:00  Cleo (owner) tried to make Ben moderator
+ambqgayd  2026-11-20 09:05:00  “Cleo” (owner) tried to make “Ben” moderator
     void: somebody standing higher settled the same thing at the same time (op aibaeaqc)
     S1 authority: of what is done about the same thing at the same time, that by whoever stands higher counts, and of one author's the later
 
-aibaeaqc  2026-11-20 09:05:00  Ana (owner) removed Ben
+aibaeaqc  2026-11-20 09:05:00  “Ana” (owner) removed “Ben”
     stands
     A4 standing: to remove, ban, mute or give a role to somebody takes standing above them: by role, and within a role by who was granted it earlier
 
