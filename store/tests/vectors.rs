@@ -11,13 +11,14 @@ mod home;
 use std::fs;
 use std::path::Path;
 
-use home::{CHANNEL, Home, hlc, master, place, span, writer};
+use home::{CHANNEL, Home, hlc, master, place, writer};
 use kith_crdt::crypto::kdf::expand_secret;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::{aead, hash};
 use kith_crdt::ids::{
     AccountId, DeviceId, EpochId, LogId, MessageId, OpId, SegmentId, TransportKey, Window,
 };
+use kith_crdt::term::{Span, Term};
 use kith_store::{Batch, KdfCost, Line, Vault};
 use minicbor::Decoder;
 use rand_chacha::ChaCha20Rng;
@@ -26,6 +27,11 @@ use rocksdb::{DB, IteratorMode, Options};
 
 const GOLDEN: &str = include_str!("vectors/storage.txt");
 const DAY: u32 = 480_000;
+/// What is kept for an hour of one that is none's midnight.
+const HOUR: Span = Span {
+    window: Window(DAY + 1),
+    term: Term::SHORTEST,
+};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -82,7 +88,11 @@ fn write_everything(batch: &mut Batch) {
     batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY, 3), place(DAY, 2, 2));
     // Its time lies outside its window.
     batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY, 4), place(DAY + 24, 2, 1));
-    batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY + 1, 1), place(DAY + 1, 2, 1));
+    let short = LogId {
+        segment: SegmentId::new(Window(DAY + 1), HOUR.term, 3),
+        writer: writer(2),
+    };
+    batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY + 1, 1), short.place(1));
     batch.insert_timeline(Line::thread(&CHANNEL, &thread), hlc(DAY, 5), here);
     // One block more than fits, at one time and so split into parts, in a thread of its own.
     let line = Line::thread(&CHANNEL, &message);
@@ -120,8 +130,9 @@ fn records(path: &Path) -> Vec<(String, Vec<u8>, Vec<u8>)> {
 /// The last 32 bytes of a window key's value.
 fn window_key(plain: &[u8]) -> Secret {
     let mut d = Decoder::new(plain);
-    assert_eq!(d.array().unwrap(), Some(3));
+    assert_eq!(d.array().unwrap(), Some(4));
     assert_eq!(d.bytes().unwrap(), CHANNEL.0);
+    d.u32().unwrap();
     d.u32().unwrap();
     Secret::new(d.bytes().unwrap().try_into().unwrap())
 }
@@ -193,7 +204,7 @@ fn a_deleted_key_and_the_record_of_damage_are_what_the_document_says() {
     let mut batch = store.batch();
     write_everything(&mut batch);
     store.commit(batch).unwrap();
-    store.shred(&CHANNEL, &span(DAY + 1)).unwrap();
+    store.shred(&CHANNEL, &HOUR).unwrap();
     drop(store);
     flip_every_value(&home.path().join("data"), "logs");
     let mut store = home.open();
@@ -237,9 +248,9 @@ fn every_name_in_a_key_is_the_hash_that_the_document_says() {
     let channel = CHANNEL.0.as_slice();
     let (chan, device) = (tag("channel", &[channel]), tag("device", &[&[5; 32]]));
     let log = tag("writer", &[channel, &[2; 32], &[0; 4]]);
-    let segment = format!("{chan}{}0000", hex(&DAY.to_be_bytes()));
+    let segment = format!("{chan}{}00000000", hex(&DAY.to_be_bytes()));
     let message = hex(&[9; 10]);
-    let thread = tag("line", &[channel, &[10; 10]]);
+    let thread = tag("line", &[&[0; 4], channel, &[10; 10]]);
     for key in [
         format!("epochs {chan}{}", hex(&[8; 16])),
         format!("channels {chan}"),
@@ -259,13 +270,13 @@ fn every_name_in_a_key_is_the_hash_that_the_document_says() {
         format!("idempotency {}", tag("idempotency", &[b"request"])),
         format!(
             "timeline {}{}{}",
-            tag("line", &[channel]),
+            tag("line", &[&[0; 4], channel]),
             hex(&DAY.to_be_bytes()),
             hex(&[0; 12])
         ),
         format!(
             "timeline {}{}{}",
-            tag("line-hours", &[channel]),
+            tag("line", &[&1_u32.to_be_bytes(), channel]),
             hex(&(DAY + 1).to_be_bytes()),
             hex(&[0; 12])
         ),
