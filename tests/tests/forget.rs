@@ -1,0 +1,300 @@
+//! Forgetting, with engines under virtual time: what is over leaves no record and no key, on no
+//! node, whoever was away; and nothing that lives is lost by it.
+
+use kith_crdt::control::Policy;
+use kith_crdt::ids::ChannelId;
+use kith_crdt::retention::Retention;
+use kith_node::engine::Command;
+use kith_node::record::{Arrival, Happening, What};
+use kith_tests::world::World;
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+fn keep(world: &mut World, channel: ChannelId, retention: Retention, existing: bool) {
+    let command = Command::SetPolicy {
+        channel,
+        policy: Policy::Retention {
+            retention,
+            existing,
+        },
+        dry_run: false,
+    };
+    world.ask(0, command).expect("the founder may");
+}
+
+/// A channel of so many people that keeps its messages for so many hours.
+fn short(people: usize, seed: u64, hours: u32) -> (World, ChannelId) {
+    let mut world = World::new(people, seed);
+    let channel = world.make(0, "general");
+    keep(&mut world, channel, Retention::Hours(hours), false);
+    for other in 1..people {
+        world.join(0, other, channel).expect("a link lets in");
+    }
+    (world, channel)
+}
+
+/// Lets hours go by, one after the other, as they do for a node that is up.
+fn hours(world: &mut World, hours: u64) {
+    for _ in 0..hours {
+        world.sleep(HOUR_MS);
+        world.pass(1_000);
+    }
+}
+
+/// Envelopes of a channel that a node has on its disk, and those of them that have a body.
+fn on_disk(world: &World, number: usize, channel: &ChannelId) -> (usize, usize) {
+    let reader = world.engine(number).reader();
+    let view = reader.view();
+    let logs = view.logs(channel).into_iter().filter_map(|(_, bytes)| {
+        kith_crdt::encoding::decode::<kith_crdt::log::Log>(&bytes, 1 << 20).ok()
+    });
+    let mut count = (0, 0);
+    for log in logs {
+        for seq in 1..=log.head {
+            let place = log.id.place(seq);
+            let stored = view.envelope(channel, &place);
+            let envelope = stored.and_then(|stored| {
+                kith_crdt::envelope::Envelope::from_stored(&stored, channel, place).ok()
+            });
+            let Some(envelope) = envelope else { continue };
+            count.0 += 1;
+            count.1 += usize::from(envelope.header.body_hash.is_some() && !envelope.body_erased());
+        }
+    }
+    count
+}
+
+/// What a node was told of a channel's messages that are over, and of those that failed.
+fn told(world: &World, number: usize) -> (usize, usize) {
+    let reader = world.engine(number).reader();
+    let events = reader.view().events_since(0, 10_000);
+    let mut told = (0, 0);
+    for (_, bytes) in events {
+        match Happening::from_bytes(&bytes).map(|happening| happening.what) {
+            Ok(What::Expired(_)) => told.0 += 1,
+            Ok(What::Arrived(_, Arrival::Failed)) => told.1 += 1,
+            _ => {}
+        }
+    }
+    told
+}
+
+#[test]
+fn a_message_leaves_an_envelope_and_then_nothing() {
+    let (mut world, channel) = short(2, 1, 48);
+    for number in 0..5 {
+        world.say(0, channel, &format!("message {number}"));
+    }
+    world.until_agreed(&[0, 1], &channel);
+    hours(&mut world, 47);
+    assert_eq!([0, 1].map(|node| world.messages(node, &channel)), [5, 5]);
+    hours(&mut world, 1);
+    for node in [0, 1] {
+        assert_eq!(world.messages(node, &channel), 0);
+        assert_eq!(world.read(node, &channel, 50), 0);
+        assert_eq!(on_disk(&world, node, &channel), (5, 0), "texts are gone");
+        assert_eq!(told(&world, node), (5, 0));
+    }
+    world.until_agreed(&[0, 1], &channel);
+    // Written at noon: the window is over twelve hours later.
+    hours(&mut world, 13);
+    for node in [0, 1] {
+        assert_eq!(on_disk(&world, node, &channel), (0, 0));
+        let view = world.engine(node).shared().channel(&channel).unwrap();
+        let open = view.keys.iter().map(|keys| keys.window).min().unwrap();
+        assert!(open.starts_at().plus(3 * DAY_MS) > world.now(), "{open:?}");
+    }
+    world.until_agreed(&[0, 1], &channel);
+    world.say(1, channel, "and on");
+    world.until_agreed(&[0, 1], &channel);
+    assert_eq!(world.messages(0, &channel), 1);
+}
+
+#[test]
+fn who_was_away_brings_nothing_back_and_learns_what_failed() {
+    let (mut world, channel) = short(3, 2, 24);
+    world.say(0, channel, "for all");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.crash(2);
+    hours(&mut world, 2);
+    world.say(1, channel, "while you are away");
+    // It writes alone, and nobody hears of it in time.
+    for other in [0, 1] {
+        world.link(2, other, false);
+    }
+    world.start(2);
+    world.say(2, channel, "to nobody");
+    world.crash(2);
+    hours(&mut world, 60);
+    assert_eq!(on_disk(&world, 0, &channel), (0, 0));
+    world.start(2);
+    for other in [0, 1] {
+        world.link(2, other, true);
+    }
+    world.until_agreed(&[0, 1, 2], &channel);
+    hours(&mut world, 1);
+    for node in [0, 1, 2] {
+        assert_eq!(on_disk(&world, node, &channel), (0, 0), "node {node}");
+        assert_eq!(world.messages(node, &channel), 0);
+    }
+    assert_eq!(told(&world, 2).1, 1, "what it wrote itself has failed");
+    world.say(2, channel, "back again");
+    world.until_agreed(&[0, 1, 2], &channel);
+    assert_eq!(world.messages(1, &channel), 1);
+}
+
+#[test]
+fn what_lives_longer_stays_beside_what_is_over() {
+    let mut world = World::new(2, 3);
+    let channel = world.make(0, "general");
+    world.join(0, 1, channel).unwrap();
+    let old = world.say(0, channel, "for ever");
+    keep(&mut world, channel, Retention::Hours(1), false);
+    world.say(1, channel, "for an hour");
+    let react = Command::React {
+        target: old,
+        emoji: "🌱".into(),
+        on: true,
+    };
+    world.until("it is there", |world| world.messages(1, &channel) == 2);
+    world.ask(1, react).unwrap();
+    world.until_agreed(&[0, 1], &channel);
+    hours(&mut world, 30);
+    for node in [0, 1] {
+        let page = world.page(node, &channel, None);
+        assert_eq!(page.len(), 1);
+        assert_eq!(page[0].text.as_deref(), Some("for ever"));
+        assert_eq!(page[0].reactions.len(), 1, "a reaction lives as long");
+    }
+    world.until_agreed(&[0, 1], &channel);
+}
+
+#[test]
+fn a_policy_for_what_is_there_ends_it_everywhere() {
+    let mut world = World::new(3, 4);
+    let channel = world.make(0, "general");
+    for other in [1, 2] {
+        world.join(0, other, channel).unwrap();
+    }
+    world.say(1, channel, "old");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.link(2, 0, false);
+    world.link(2, 1, false);
+    hours(&mut world, 20);
+    keep(&mut world, channel, Retention::Hours(24), true);
+    world.say(0, channel, "new");
+    hours(&mut world, 10);
+    assert_eq!([0, 1].map(|node| world.messages(node, &channel)), [1, 1]);
+    assert_eq!(world.messages(2, &channel), 1, "it has not heard of it");
+    world.link(2, 0, true);
+    world.link(2, 1, true);
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.pass(5_000);
+    assert_eq!(world.shown(2, &channel), ["new"]);
+    hours(&mut world, 60);
+    world.until_agreed(&[0, 1, 2], &channel);
+    for node in [0, 1, 2] {
+        assert_eq!(on_disk(&world, node, &channel), (0, 0), "node {node}");
+    }
+}
+
+#[test]
+fn what_everybody_has_read_is_gone_and_not_before() {
+    let mut world = World::new(4, 5);
+    let channel = world.make(0, "general");
+    keep(&mut world, channel, Retention::Instant, false);
+    for other in [1, 2] {
+        world.join(0, other, channel).unwrap();
+    }
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.say(0, channel, "read and forget");
+    world.until_agreed(&[0, 1, 2], &channel);
+    let read = |world: &mut World, node| {
+        let mark = Command::Mark {
+            channel,
+            messages: None,
+        };
+        world.ask(node, mark).unwrap();
+    };
+    world.link(1, 2, false);
+    world.link(0, 2, false);
+    read(&mut world, 1);
+    world.join(0, 3, channel).unwrap();
+    hours(&mut world, 5);
+    let count = |world: &World| [0, 1, 2, 3].map(|node| world.messages(node, &channel));
+    assert_eq!(count(&world), [1, 1, 1, 1], "one has not read it");
+    read(&mut world, 2);
+    world.pass(5_000);
+    assert_eq!(world.messages(2, &channel), 1, "it does not know of the other");
+    world.link(1, 2, true);
+    world.link(0, 2, true);
+    world.until("it is gone everywhere", |world| count(world) == [0; 4]);
+    world.until_agreed(&[0, 1, 2, 3], &channel);
+    assert_eq!(on_disk(&world, 3, &channel).1, 0);
+}
+
+#[test]
+fn without_its_last_reader_a_message_goes_after_thirty_days() {
+    let (mut world, channel) = short(2, 6, 1);
+    keep(&mut world, channel, Retention::Instant, false);
+    world.say(0, channel, "whenever you like");
+    world.until_agreed(&[0, 1], &channel);
+    world.crash(1);
+    hours(&mut world, 24 * 30 - 1);
+    assert_eq!(world.messages(0, &channel), 1);
+    hours(&mut world, 2);
+    assert_eq!(world.messages(0, &channel), 0);
+}
+
+#[test]
+fn a_clock_that_leaps_destroys_nothing_on_its_own_word() {
+    let (mut world, channel) = short(2, 7, 24);
+    world.say(0, channel, "still there");
+    world.until_agreed(&[0, 1], &channel);
+    world.crash(1);
+    world.skew(0, 40 * DAY_MS as i64);
+    world.pass(120_000);
+    assert_eq!(on_disk(&world, 0, &channel), (1, 1), "nothing is destroyed");
+    world.skew(0, 0);
+    world.start(1);
+    world.until_agreed(&[0, 1], &channel);
+    assert_eq!(world.shown(0, &channel), ["still there"]);
+    // When it is really so late, another member's clock says the same.
+    world.sleep(40 * DAY_MS);
+    world.say(1, channel, "long ago");
+    world.until("both have it", |world| world.messages(0, &channel) >= 1);
+    hours(&mut world, 1);
+    assert_eq!(on_disk(&world, 0, &channel).1, 1);
+}
+
+#[test]
+fn a_deleted_message_has_no_text_on_any_disk() {
+    let mut world = World::new(3, 8);
+    let channel = world.make(0, "general");
+    for other in [1, 2] {
+        world.join(0, other, channel).unwrap();
+    }
+    let message = world.say(0, channel, "regret");
+    let edit = Command::Edit {
+        target: message,
+        text: "much regret".into(),
+    };
+    world.ask(0, edit).unwrap();
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.crash(2);
+    let delete = Command::Delete {
+        target: message,
+        reason: None,
+    };
+    world.ask(0, delete).unwrap();
+    world.until_agreed(&[0, 1], &channel);
+    world.pass(5_000);
+    world.start(2);
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.pass(5_000);
+    for node in [0, 1, 2] {
+        assert_eq!(on_disk(&world, node, &channel).1, 0, "node {node}");
+        assert!(world.page(node, &channel, None)[0].deleted);
+    }
+}
