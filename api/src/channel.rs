@@ -186,6 +186,10 @@ pub struct CreateChannel {
     /// Its topic, at most 256 characters.
     #[serde(default)]
     pub topic: Option<String>,
+    /// How long its messages are kept; forever if absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub retention: Option<Retention>,
     /// Idempotency key: a retry with the same key makes no second channel.
     #[serde(default)]
     pub key: Option<String>,

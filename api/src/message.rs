@@ -239,6 +239,10 @@ pub struct SendMessage {
     /// Whether it announces something.
     #[serde(default)]
     pub announce: bool,
+    /// After how many milliseconds it is to be gone, if sooner than the channel says: an hour at
+    /// the least, as long as the channel keeps its messages at the most.
+    #[serde(default)]
+    pub expire_ms: Option<u64>,
     /// Idempotency key: a retry with the same key writes no second message.
     #[serde(default)]
     pub key: Option<String>,

@@ -129,6 +129,17 @@ pub struct PolicySetting {
     pub at: Option<Timestamp>,
 }
 
+/// Who set something, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SetBy {
+    /// Who.
+    pub account: AccountId,
+    /// The name that account goes by.
+    pub name: String,
+    /// When, by the clock of whoever did.
+    pub at: Timestamp,
+}
+
 /// What is to be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "setting", rename_all = "lowercase")]
@@ -161,11 +172,11 @@ pub enum PolicyChange {
     /// Which retention may be set.
     #[serde(rename = "retention-limits")]
     RetentionLimits {
-        /// The shortest; no limit if absent. Not `instant`.
+        /// The shortest: a stretch of time; no limit if absent.
         #[serde(default)]
         #[schema(value_type = Option<String>)]
         shortest: Option<Retention>,
-        /// The longest; no limit if absent. Not `instant`.
+        /// The longest: a stretch of time; no limit if absent.
         #[serde(default)]
         #[schema(value_type = Option<String>)]
         longest: Option<Retention>,
@@ -191,6 +202,10 @@ pub struct PolicyOutcome {
     pub setting: PolicySetting,
     /// Whether nothing was done.
     pub dry_run: bool,
+    /// How many messages would be gone at once; only where a retention was tried that holds for
+    /// existing messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at_once: Option<u64>,
 }
 
 #[cfg(test)]

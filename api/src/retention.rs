@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use jiff::{Span, SpanRelativeTo, Unit};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
+
+use crate::id::ChannelId;
+use crate::policy::SetBy;
 
 /// The most hours that something with an end may be kept: ten years.
 pub const HOURS_MAX: u32 = kith_crdt::limits::TERM_MAX_HOURS;
@@ -20,6 +24,28 @@ pub enum Retention {
     Hours(u32),
     /// Until everybody has read them.
     Instant,
+}
+
+/// How long a channel keeps its messages, and what else might be set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RetentionInfo {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its name.
+    pub name: String,
+    /// How long messages are kept that are written now.
+    #[schema(value_type = String)]
+    pub retention: Retention,
+    /// Who set that, and since when it holds; null if nobody has.
+    pub set_by: Option<SetBy>,
+    /// The shortest that may be set; null if there is no limit.
+    #[schema(value_type = Option<String>)]
+    pub shortest: Option<Retention>,
+    /// The longest that may be set; null if there is no limit.
+    #[schema(value_type = Option<String>)]
+    pub longest: Option<Retention>,
+    /// Who set the limits, and when; null if nobody has.
+    pub limits_set_by: Option<SetBy>,
 }
 
 /// Says why a text is no retention.

@@ -6,8 +6,8 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    channel, completions, daemon, init, invite, man, member, message, pin, policy, read, send,
-    tail, why,
+    channel, completions, daemon, init, invite, man, member, message, pin, policy, read, retention,
+    send, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -118,6 +118,9 @@ pub(crate) enum Verb {
     Verify(why::VerifyArgs),
     /// Show what holds in a channel and who set it, or change it
     Policy(policy::PolicyArgs),
+    /// Show how long a channel keeps its messages, or set it
+    #[command(subcommand)]
+    Retention(retention::RetentionVerb),
     /// Write a message
     Send(send::SendArgs),
     /// Read a channel, oldest message first, the newest page if nothing else is said

@@ -11,10 +11,12 @@ use kith_crdt::ids::{ChannelId, EpochId, MessageId, Place};
 use kith_crdt::keyring::Keyring;
 use kith_crdt::limits::{PIN_ENTRIES, PINS_PER_CHANNEL};
 use kith_crdt::projection::{self, Claim, Original, Position, Rendered};
-use kith_crdt::segment::read_change;
+use kith_crdt::segment::{Entry, read_change};
+use kith_crdt::time::Millis;
 use kith_store::View;
 
 use crate::engine::Places;
+use crate::fate::Fates;
 
 /// Bytes of a stored claim.
 const CLAIM_MAX: usize = 1_024;
@@ -40,18 +42,21 @@ pub(crate) fn render(
     projection::render(roster, original, claims, |at| epoch_of(view, channel, at))
 }
 
-/// The messages of a channel that are pinned, those pinned first first, at most
+/// The messages of a channel that are pinned and there by `now`, those pinned first first, at most
 /// [`PINS_PER_CHANNEL`]. `pins` are the entries that pin and unpin.
 pub(crate) fn pinned(
     view: &View<'_>,
     (channel, roster, keys): (&ChannelId, &Roster, &Keyring),
     pins: &Places,
+    now: Millis,
 ) -> Vec<Place> {
+    let fates = Fates::new(view, (channel, roster), now);
+    let is_there = |place: &Place| fates.at(keys, place).is_some_and(|fate| !fate.is_over());
     let entries = pins.iter().rev();
     let entries = entries.flat_map(|(log, seqs)| seqs.iter().map(|seq| log.place(seq)));
     let targets: BTreeSet<MessageId> = entries
         .take(PIN_ENTRIES)
-        .filter_map(|at| target_of(view, (channel, keys), at))
+        .filter_map(|at| entry_at(view, (channel, keys), at)?.target())
         .collect();
     let mut pinned: Vec<(Position, Place)> = targets
         .iter()
@@ -66,7 +71,7 @@ pub(crate) fn pinned(
             let rendered = render(view, (channel, roster), &original, &about);
             let at = rendered.pinned.filter(|_| shown)?;
             let pin = about.iter().find(|claim| claim.at == at)?;
-            Some((Position::new(pin.hlc, at), place))
+            is_there(&place).then_some((Position::new(pin.hlc, at), place))
         })
         .collect();
     pinned.sort_unstable();
@@ -74,17 +79,16 @@ pub(crate) fn pinned(
     pinned.into_iter().map(|(_, place)| place).collect()
 }
 
-/// The message that the entry at a place is about, if it can be opened and is about one.
-fn target_of(
+/// The entry at a place, if it can be opened.
+pub(crate) fn entry_at(
     view: &View<'_>,
     (channel, keys): (&ChannelId, &Keyring),
     at: Place,
-) -> Option<MessageId> {
+) -> Option<Entry> {
     let envelope = envelope(view, channel, at)?;
     let key = keys.window_key(&envelope.header.epoch, at.log.segment.window)?;
     let change = envelope.open_change(channel, &key).ok()?;
-    let entry = read_change(&change, &at.log.writer.actor(channel), at.seq).ok()?;
-    entry.target()
+    read_change(&change, &at.log.writer.actor(channel), at.seq).ok()
 }
 
 /// The epoch that what stands at a place is sealed in.

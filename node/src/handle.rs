@@ -26,6 +26,7 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use teller::{Presence, Teller};
 
+use crate::clock;
 use crate::engine::{Command, Effects, Event, Moment, Outcome, Refusal, Shared};
 use crate::read::Reading;
 
@@ -203,8 +204,8 @@ impl Node {
         Reading::new(
             &self.0.reader,
             &self.0.shared,
-            self.0.account,
-            self.0.device,
+            (self.0.account, self.0.device),
+            clock::now(),
         )
     }
 

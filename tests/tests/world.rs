@@ -222,6 +222,7 @@ fn the_same_key_sends_once() {
         reply_to: None,
         thread: None,
         announce: false,
+        expire_ms: None,
     };
     let first = world.ask_with_key(0, "retry-1", send.clone());
     let second = world.ask_with_key(0, "retry-1", send);
@@ -232,6 +233,7 @@ fn the_same_key_sends_once() {
         reply_to: None,
         thread: None,
         announce: false,
+        expire_ms: None,
     };
     assert!(matches!(
         world.ask_with_key(0, "retry-1", other),
@@ -322,6 +324,7 @@ fn threaded(channel: ChannelId, root: MessageId, text: &str) -> Command {
         reply_to: None,
         thread: Some(root),
         announce: false,
+        expire_ms: None,
     }
 }
 

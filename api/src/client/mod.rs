@@ -29,6 +29,7 @@ use crate::message::{
     DeleteQuery, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent, Version,
 };
 use crate::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
+use crate::retention::RetentionInfo;
 use crate::socket::socket_path;
 use crate::status::{Damage, Status};
 use crate::verify::{MendReport, MendRequest, VerifyReport};
@@ -194,6 +195,11 @@ impl Client {
     ) -> Answer<PolicyOutcome> {
         self.post(route!("/v1/channels/{}/policy", channel), request)
             .await
+    }
+
+    /// How long a channel keeps its messages, within which limits, and who said so.
+    pub async fn retention(&self, channel: &str) -> Answer<RetentionInfo> {
+        self.get(route!("/v1/channels/{}/retention", channel)).await
     }
 
     /// Makes an invite.

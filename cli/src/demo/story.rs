@@ -45,6 +45,7 @@ async fn meet(cast: &mut Cast, report: &mut Report<'_>) -> Result<String, ApiErr
     let request = CreateChannel {
         name: "kitchen".into(),
         topic: Some("who brings what".into()),
+        retention: None,
         key: None,
     };
     let channel = cast

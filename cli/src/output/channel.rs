@@ -35,7 +35,7 @@ impl Show for [ChannelSummary] {
             return;
         }
         let mut table = Table::new(&[
-            "CHANNEL", "ID", "UNREAD", "MESSAGES", "MEMBERS", "ROLE", "LAST", "TOPIC",
+            "CHANNEL", "ID", "UNREAD", "MESSAGES", "KEPT", "MEMBERS", "ROLE", "LAST", "TOPIC",
         ]);
         for summary in self {
             table.row(row(summary, look));
@@ -63,6 +63,7 @@ fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
         Cell::new(Paint::Handle, &short(&facts.channel)),
         Cell::right(&unread(facts)),
         Cell::number(facts.messages),
+        Cell::new(Paint::Plain, &facts.retention.to_string()),
         Cell::number(summary.members),
         Cell::new(Paint::Plain, &role),
         Cell::new(Paint::Faint, last.as_deref().unwrap_or("-")),

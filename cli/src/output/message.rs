@@ -67,7 +67,7 @@ pub(crate) fn write_message(
         format!("{}{gap}", look.paint(Paint::Person, name)),
     ];
     out.push_str(&head.join("  "));
-    let more = details(message, occasion);
+    let more = details(message, occasion, look);
     let details = (!more.is_empty()).then(|| look.paint(Paint::Faint, more.join(" · ")));
     for (number, line) in text(message, look).into_iter().chain(details).enumerate() {
         out.push_str(if number == 0 { "  " } else { &indent });
@@ -109,7 +109,7 @@ pub(crate) fn deleted(by: Option<&DeletedBy>, reason: Option<&str>) -> String {
     format!("deleted{by}{reason}")
 }
 
-fn details(message: &Message, occasion: Occasion) -> Vec<String> {
+fn details(message: &Message, occasion: Occasion, look: &Look) -> Vec<String> {
     let mut details = Vec::new();
     if message.kind == MessageKind::Announcement && !message.deleted {
         details.push("announcement".to_owned());
@@ -146,6 +146,9 @@ fn details(message: &Message, occasion: Occasion) -> Vec<String> {
     }
     if !message.read_by.is_empty() {
         details.push(format!("read by {}", message.read_by.len()));
+    }
+    if let Some(end) = message.expires_at {
+        details.push(format!("gone by {}", look.time(end)));
     }
     details
 }
@@ -223,7 +226,11 @@ impl Show for Sent {
     fn show(&self, look: &Look, out: &mut String) {
         let id = look.paint(Paint::Handle, short(&self.id));
         let state = look.paint(state_paint(self.state), self.state);
-        let _written = writeln!(out, "{id}  {state}");
+        let end = self.expires_at.map_or_else(String::new, |end| {
+            let end = format!("  gone by {}", look.time(end));
+            look.paint(Paint::Faint, end)
+        });
+        let _written = writeln!(out, "{id}  {state}{end}");
     }
 }
 

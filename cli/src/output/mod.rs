@@ -10,6 +10,7 @@ mod member;
 mod message;
 mod policy;
 pub(crate) mod progress;
+mod retention;
 mod status;
 pub(crate) mod table;
 #[cfg(test)]

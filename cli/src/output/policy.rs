@@ -28,6 +28,11 @@ impl Show for [PolicySetting] {
             ]);
         }
         table.write(look, out);
+        let hint = "`kith retention` sets how long messages are kept and within which limits, \
+                    `kith channel` name and topic, `kith policy` the rest";
+        if self.len() > 1 {
+            let _written = writeln!(out, "{}", look.paint(Paint::Faint, hint));
+        }
     }
 }
 
@@ -39,6 +44,14 @@ impl Show for PolicyOutcome {
             ""
         };
         let _written = writeln!(out, "{would}{}", sentence(&self.setting));
+        if let Some(gone) = self.gone_at_once {
+            let gone = match gone {
+                0 => "no message would be gone at once".to_owned(),
+                1 => "1 message would be gone at once, everywhere".to_owned(),
+                gone => format!("{gone} messages would be gone at once, everywhere"),
+            };
+            let _written = writeln!(out, "{gone}");
+        }
     }
 }
 
@@ -66,13 +79,10 @@ pub(crate) fn sentence(setting: &PolicySetting) -> String {
                 format!("newcomers may read the last {days} days as well")
             }
         },
-        (Setting::Retention, _) => match &*value {
-            "forever" => "messages are kept until somebody deletes them".to_owned(),
-            "instant" => {
-                "messages go once everybody has read them, after 30 days at the latest".to_owned()
-            }
-            time => format!("messages are kept for {time}"),
-        },
+        (Setting::Retention, _) => value.parse().map_or_else(
+            |_| format!("messages are kept for {value}"),
+            super::retention::kept,
+        ),
         (Setting::RetentionLimits, _) => match &*value {
             "none" => "messages may be kept for any time".to_owned(),
             limits => format!("messages may be kept for {limits}"),

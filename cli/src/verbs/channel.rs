@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use kith_api::channel::{CreateChannel, UpdateChannel};
+use kith_api::retention::Retention;
 
 use crate::args::{channel_name, reference};
 use crate::output::print_error;
@@ -18,6 +19,10 @@ pub(crate) enum ChannelVerb {
         /// What it is about
         #[arg(long, value_name = "TEXT")]
         topic: Option<String>,
+        /// For how long its messages are kept: forever, instant (until everybody has read them, 30
+        /// days at the latest), or a stretch of time such as 1h or 7days
+        #[arg(long, value_name = "P")]
+        retention: Option<Retention>,
         /// Make a retry harmless: the same key makes no second channel
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
@@ -60,10 +65,16 @@ impl Session {
     pub(crate) async fn channel(&self, verb: &ChannelVerb) -> Outcome {
         let Self { client, output } = self;
         match verb {
-            ChannelVerb::Create { name, topic, key } => {
+            ChannelVerb::Create {
+                name,
+                topic,
+                retention,
+                key,
+            } => {
                 let request = CreateChannel {
                     name: name.clone(),
                     topic: topic.clone(),
+                    retention: *retention,
                     key: key.clone(),
                 };
                 output.put(&client.create_channel(&request).await?)

@@ -12,6 +12,7 @@ pub(crate) mod message;
 pub(crate) mod pin;
 pub(crate) mod policy;
 pub(crate) mod read;
+pub(crate) mod retention;
 pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod tail;
@@ -80,6 +81,7 @@ impl Session {
             Verb::Audit(args) => self.audit(args).await,
             Verb::Verify(args) => self.verify(args).await,
             Verb::Policy(args) => self.policy(args).await,
+            Verb::Retention(verb) => self.retention(verb).await,
             Verb::Send(args) => self.send(args).await,
             Verb::Read(args) => self.read(args).await,
             Verb::Mark(args) => self.mark(args).await,

@@ -16,7 +16,8 @@ pub(crate) struct PolicyArgs {
     /// The channel
     #[arg(value_parser = reference())]
     channel: String,
-    /// What to change; everything is listed if nothing is said
+    /// What to change; everything is listed if nothing is said, also what `kith retention` and
+    /// `kith channel` set
     #[command(subcommand)]
     pub(crate) change: Option<Change>,
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use kith_api::message::SendMessage;
 
 use crate::args::reference;
+use crate::duration::parse_milliseconds;
 use crate::input::text_or_stdin;
 use crate::verbs::{Outcome, Session};
 
@@ -25,9 +26,18 @@ pub(crate) struct SendArgs {
     /// Announce it: it is shown to everybody as something to take note of
     #[arg(long)]
     announce: bool,
+    /// Have it gone after so long, if that is sooner than the channel says: 1h or more
+    #[arg(long, value_name = "D", value_parser = life, allow_hyphen_values = true)]
+    expire: Option<u64>,
     /// Make a retry harmless: the same key writes no second message
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+}
+
+/// A life for a message, in milliseconds. How short and how long it may be the daemon says.
+fn life(text: &str) -> Result<u64, String> {
+    let least = |wrong| format!("{wrong}; a message lives for at least 1h");
+    parse_milliseconds(text).map_err(least)
 }
 
 impl Session {
@@ -38,6 +48,7 @@ impl Session {
             reply_to: args.reply_to.clone(),
             thread: args.thread.clone(),
             announce: args.announce,
+            expire_ms: args.expire,
             key: args.key.clone(),
         };
         self.output

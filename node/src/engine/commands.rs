@@ -49,7 +49,11 @@ impl Engine {
         command: Command,
     ) -> Result<Option<Outcome>, Refusal> {
         match command {
-            Command::CreateChannel { name, topic } => self.create_channel(now, &name, &topic),
+            Command::CreateChannel {
+                name,
+                topic,
+                retention,
+            } => self.create_channel(now, &name, &topic, retention),
             Command::Rename { channel, name } => {
                 check_name(&name, "name", NAME_MAX_CHARS)?;
                 self.set_policy(now, channel, Policy::Name(name), false)
@@ -87,6 +91,7 @@ impl Engine {
                 reply_to,
                 thread,
                 announce,
+                expire_ms,
             } => {
                 let message = Message {
                     form: if announce { ANNOUNCEMENT } else { 0 },
@@ -94,7 +99,7 @@ impl Engine {
                     reply_to,
                     expires_at: None,
                 };
-                self.send_message(now, channel, &text, message)
+                self.send_message(now, channel, &text, (message, expire_ms))
             }
             Command::Edit { target, text } => self.edit(now, target, &text),
             Command::Delete { target, reason } => self.delete(now, target, reason.as_deref()),

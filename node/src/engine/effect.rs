@@ -68,6 +68,19 @@ pub enum Outcome {
         #[n(1)]
         at: Millis,
     },
+    /// A message that is durable.
+    #[n(6)]
+    Sent {
+        /// Its id.
+        #[n(0)]
+        message: MessageId,
+        /// The time it bears.
+        #[n(1)]
+        at: Millis,
+        /// When its time is over at the latest; nothing if it is kept.
+        #[n(2)]
+        expires_at: Option<Millis>,
+    },
     /// How many messages were newly marked as read.
     #[n(4)]
     Marked(#[n(0)] u64),

@@ -3,6 +3,7 @@
 use kith_crdt::control::{Policy, Role};
 use kith_crdt::ids::{AccountId, ChannelId, InviteId, MessageId};
 use kith_crdt::link::InviteLink;
+use kith_crdt::retention::Retention;
 use kith_crdt::time::Millis;
 
 use super::members::MemberAct;
@@ -38,6 +39,8 @@ pub enum Command {
         name: String,
         /// At most 256 characters; may be empty.
         topic: String,
+        /// How long its messages are kept.
+        retention: Retention,
     },
     /// Gives a channel another name.
     Rename {
@@ -113,6 +116,8 @@ pub enum Command {
         thread: Option<MessageId>,
         /// Whether it is an announcement.
         announce: bool,
+        /// After how many milliseconds it is to be gone, if sooner than the channel says.
+        expire_ms: Option<u64>,
     },
     /// Replaces the text of an own message.
     Edit {

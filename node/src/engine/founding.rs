@@ -4,7 +4,7 @@ use kith_crdt::control::{Body, ControlLog, Policy};
 use kith_crdt::encoding;
 use kith_crdt::ids::ChannelId;
 use kith_crdt::limits::{CHANNELS_PER_NODE, NAME_MAX_CHARS, TOPIC_MAX_CHARS};
-use kith_crdt::term::Term;
+use kith_crdt::retention::Retention;
 use kith_crdt::time::Millis;
 
 use super::Engine;
@@ -20,6 +20,7 @@ impl Engine {
         now: Millis,
         name: &str,
         topic: &str,
+        retention: Retention,
     ) -> Result<Outcome, Refusal> {
         check_name(name, "name", NAME_MAX_CHARS)?;
         check_line(topic, "topic", TOPIC_MAX_CHARS)?;
@@ -37,8 +38,7 @@ impl Engine {
             .batch
             .put_op(&id, &create.id(), create.to_bytes());
         self.add_channel(Channel::new(control, name.to_owned()));
-        let hlc = self.hlc.tick(now);
-        if let Err(refusal) = self.make_epoch(now, id, (Term::FOREVER, hlc)) {
+        if let Err(refusal) = self.begin_keeping(now, id, retention) {
             self.remove_channel(id);
             return Err(refusal);
         }
@@ -50,6 +50,26 @@ impl Engine {
             channel: id,
             name: name.to_owned(),
         })
+    }
+
+    /// Sets how long a channel that has just been made keeps its messages, and makes its first
+    /// epoch, which is to know of that.
+    fn begin_keeping(
+        &mut self,
+        now: Millis,
+        id: ChannelId,
+        retention: Retention,
+    ) -> Result<(), Refusal> {
+        if retention != Retention::default() {
+            let policy = Policy::Retention {
+                retention,
+                existing: false,
+            };
+            self.author_op(now, id, Body::Policy(policy))?;
+        }
+        let hlc = self.hlc.tick(now);
+        self.make_epoch(now, id, (retention.term(), hlc))?;
+        Ok(())
     }
 
     /// Checks that the node may have one channel more.

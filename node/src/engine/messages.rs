@@ -11,6 +11,7 @@ use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::{self, Entry, SeenRange};
 use kith_crdt::term::Term;
 use kith_crdt::time::Millis;
+use kith_store::View;
 
 use super::Engine;
 use super::channel::Channel;
@@ -18,6 +19,7 @@ use super::effect::{Outcome, Refusal};
 use super::texts::check_line;
 use super::write::{check_message_text, no_channel};
 use crate::claims;
+use crate::fate::{Fates, gone};
 
 /// A message that a command is about.
 pub(super) struct Target {
@@ -171,9 +173,11 @@ impl Engine {
         id: ChannelId,
         messages: &[MessageId],
     ) -> Result<Vec<(LogId, Ranges)>, Refusal> {
+        let reader = self.store.reader();
+        let view = reader.view();
         let mut wanted: BTreeMap<LogId, Ranges> = BTreeMap::new();
         for message in messages {
-            let place = match self.store.reader().view().message(message) {
+            let place = match view.message(message) {
                 Some((channel, place)) if channel == id => place,
                 _ => {
                     return Err(Refusal::NotFound(format!(
@@ -181,6 +185,7 @@ impl Engine {
                     )));
                 }
             };
+            self.check_there(&view, id, message, &place)?;
             wanted.entry(place.log).or_default().insert(place.seq);
         }
         let unread = self
@@ -220,6 +225,27 @@ impl Engine {
         }
     }
 
+    /// Checks that the time of a message is not over.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] if it is.
+    pub(super) fn check_there(
+        &self,
+        view: &View<'_>,
+        id: ChannelId,
+        message: &MessageId,
+        place: &Place,
+    ) -> Result<(), Refusal> {
+        let Some(channel) = self.channels.get(&id) else {
+            return Ok(());
+        };
+        let fates = Fates::new(view, (&id, &channel.roster), self.floor);
+        match fates.at(&channel.keys, place) {
+            Some(fate) if fate.is_over() => Err(Refusal::NotFound(gone(message))),
+            _ => Ok(()),
+        }
+    }
+
     /// Finds a message and what has become of it.
     pub(super) fn target(&mut self, target: &MessageId) -> Result<Target, Refusal> {
         let reader = self.store.reader();
@@ -230,6 +256,7 @@ impl Engine {
         let author = roster
             .account_of(&place.log.writer.device)
             .ok_or_else(not_found)?;
+        self.check_there(&view, id, target, &place)?;
         self.check_shown(&self.channels[&id], author, place)?;
         let original = Original { author, place };
         let about = claims::about(&view, &id, target);

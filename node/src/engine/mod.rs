@@ -20,6 +20,7 @@ mod delivery;
 mod denial;
 mod effect;
 mod event;
+mod expiry;
 mod farewell;
 mod founding;
 mod gossip;
@@ -100,6 +101,9 @@ pub struct Engine {
     store: Store,
     rng: ChaCha20Rng,
     now: Millis,
+    /// The latest that it has ever been: by this it is decided what is over, so that a clock that
+    /// falls back brings nothing back.
+    floor: Millis,
     hlc: Hlc,
     channels: BTreeMap<ChannelId, Channel>,
     tags: BTreeMap<ChannelTag, ChannelId>,
@@ -145,6 +149,7 @@ impl Engine {
             store,
             rng,
             now,
+            floor: now,
             hlc: Hlc::default(),
             channels: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -200,6 +205,7 @@ impl Engine {
             self.peers.clock_fell_back(now);
         }
         self.now = now;
+        self.floor = self.floor.max(now);
         self.forget_due(now);
         for event in events {
             self.dispatch(now, event);
@@ -366,6 +372,7 @@ impl Engine {
 
     /// Makes the pictures that readers see anew.
     fn share(&mut self, touched: &std::collections::BTreeSet<ChannelId>) {
+        self.shared.put_floor(self.floor);
         for id in touched {
             match self.channels.get_mut(id) {
                 Some(channel) => {
@@ -479,6 +486,7 @@ impl Engine {
         }
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
         self.timers.set(Timer::Tidy, now.plus(60_000));
+        self.shared.put_floor(self.floor);
         Ok(())
     }
 

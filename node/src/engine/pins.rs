@@ -60,7 +60,7 @@ impl Engine {
         let view = reader.view();
         self.channels.get(id).map_or(0, |channel| {
             let of = (id, &*channel.roster, &*channel.keys);
-            claims::pinned(&view, of, &channel.pins()).len()
+            claims::pinned(&view, of, &channel.pins(), self.floor).len()
         })
     }
 }

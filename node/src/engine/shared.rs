@@ -123,9 +123,20 @@ pub struct Shared {
     began_anew: RwLock<Option<Millis>>,
     declined: AtomicU64,
     listening: RwLock<Vec<String>>,
+    floor: AtomicU64,
 }
 
 impl Shared {
+    /// The latest that it has ever been to the engine. Readers take it for the time where their
+    /// clock says less, so that a clock that falls back shows nothing that was hidden.
+    pub fn floor(&self) -> Millis {
+        Millis(self.floor.load(Ordering::Acquire))
+    }
+
+    pub(super) fn put_floor(&self, floor: Millis) {
+        self.floor.store(floor.0, Ordering::Release);
+    }
+
     /// One channel.
     pub fn channel(&self, id: &ChannelId) -> Option<Arc<ChannelView>> {
         self.read(&self.channels).get(id).cloned()

@@ -2,7 +2,7 @@
 
 use kith_crdt::control::{Right, Role};
 use kith_crdt::envelope::{self, Envelope, Position};
-use kith_crdt::ids::{ChannelId, LogId, MessageId, Place};
+use kith_crdt::ids::{ChannelId, EpochId, LogId, MessageId, Place};
 use kith_crdt::law::Law;
 use kith_crdt::limits::TEXT_MAX_CHARS;
 use kith_crdt::segment::{ANNOUNCEMENT, Entry, Message};
@@ -20,6 +20,7 @@ use super::effect::{Outcome, Refusal};
 pub(super) struct Written {
     pub(super) place: Place,
     pub(super) hlc: Hlc,
+    pub(super) epoch: EpochId,
 }
 
 impl Engine {
@@ -33,9 +34,13 @@ impl Engine {
         now: Millis,
         channel: ChannelId,
         text: &str,
-        message: Message,
+        (mut message, expire_ms): (Message, Option<u64>),
     ) -> Result<Outcome, Refusal> {
         check_message_text(text)?;
+        if let Some(ms) = expire_ms {
+            self.check_expiry(channel, ms)?;
+            message.expires_at = Some(self.hlc.tick(now).millis().plus(ms));
+        }
         if let Some(answered) = &message.reply_to {
             self.check_target_in(channel, answered)?;
         }
@@ -47,11 +52,14 @@ impl Engine {
         if message.form == ANNOUNCEMENT {
             self.check_right(channel, Right::MentionAll)?;
         }
+        let wish = message.expires_at;
         let entry = Entry::Message(message);
         let written = self.write(now, channel, Right::Write, &entry, Some(text.as_bytes()))?;
-        Ok(Outcome::Written {
+        let roster = &self.channels.get(&channel).ok_or_else(no_channel)?.roster;
+        Ok(Outcome::Sent {
             message: written.place.message_id(&channel),
             at: written.hlc.millis(),
+            expires_at: roster.ends_at(&written.epoch, written.hlc, wish),
         })
     }
 
@@ -146,6 +154,7 @@ impl Engine {
         Ok(Written {
             place: position.place,
             hlc,
+            epoch,
         })
     }
 
@@ -243,8 +252,12 @@ impl Engine {
     }
 
     fn check_target_in(&self, channel: ChannelId, target: &MessageId) -> Result<(), Refusal> {
-        match self.store.reader().view().message(target) {
-            Some((found, _)) if found == channel => Ok(()),
+        let reader = self.store.reader();
+        let view = reader.view();
+        match view.message(target) {
+            Some((found, place)) if found == channel => {
+                self.check_there(&view, channel, target, &place)
+            }
             Some(_) => Err(Refusal::Usage(format!(
                 "message {target} is in another channel"
             ))),

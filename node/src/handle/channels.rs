@@ -11,7 +11,7 @@ use kith_crdt::link::InviteLink;
 use super::{Node, repeated_elsewhere};
 use crate::clock;
 use crate::engine::{Command, Outcome};
-use crate::read::roles;
+use crate::read::{policy, roles};
 
 impl Node {
     /// Makes a channel.
@@ -22,6 +22,7 @@ impl Node {
         let command = Command::CreateChannel {
             name: request.name,
             topic: request.topic.unwrap_or_default(),
+            retention: policy::meant_retention(request.retention.unwrap_or_default()),
         };
         channel_name(self.command(command, request.key).await?)
     }

@@ -1,11 +1,11 @@
 //! What is asked about messages: writing and reading them, and what is done to one.
 
+use kith_api::ApiError;
 use kith_api::channel::{MarkRead, Marked};
 use kith_api::message::{
     DeleteQuery, DeliveryState, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent,
     Version,
 };
-use kith_api::{ApiError, Timestamp};
 use kith_crdt::ids::MessageId;
 
 use super::{Node, repeated_elsewhere};
@@ -30,15 +30,20 @@ impl Node {
             reply_to: answered.transpose()?.map(|(id, _, _)| id),
             thread: thread.transpose()?,
             announce: request.announce,
+            expire_ms: request.expire_ms,
             text: request.text,
         };
         drop(reading);
         match self.command(command, request.key).await? {
-            Outcome::Written { message, at } => Ok(Sent {
+            Outcome::Sent {
+                message,
+                at,
+                expires_at,
+            } => Ok(Sent {
                 id: message.into(),
                 state: DeliveryState::Pending,
                 at: at.into(),
-                expires_at: None::<Timestamp>,
+                expires_at: expires_at.map(Into::into),
             }),
             _ => Err(repeated_elsewhere()),
         }

@@ -1,12 +1,16 @@
 //! What is asked about the settings of a channel.
 
+use std::sync::Arc;
+
 use kith_api::ApiError;
 use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
+use kith_api::retention::RetentionInfo;
+use kith_crdt::control::Policy;
 
 use super::Node;
 use crate::clock;
 use crate::engine::Command;
-use crate::read::policy;
+use crate::read::{Reading, policy};
 
 impl Node {
     /// Everything that can be set in a channel, and who set it.
@@ -28,13 +32,24 @@ impl Node {
         request: PolicyRequest,
     ) -> Result<PolicyOutcome, ApiError> {
         let view = self.reading().find_channel(reference)?;
-        let meant = policy::meant(request.change);
+        let meant = policy::meant(request.change)?;
         let command = Command::SetPolicy {
             channel: view.id,
             policy: meant.clone(),
             dry_run: request.dry_run,
         };
         self.command(command, None).await?;
+        let gone_at_once = match meant {
+            Policy::Retention {
+                retention,
+                existing: true,
+            } if request.dry_run => {
+                let view = Arc::clone(&view);
+                let count = move |reading: &Reading<'_>| Ok(reading.gone_at_once(&view, retention));
+                Some(self.read_apart(count).await?)
+            }
+            _ => None,
+        };
         let setting = if request.dry_run {
             let me = self.0.account;
             PolicySetting {
@@ -54,6 +69,16 @@ impl Node {
         Ok(PolicyOutcome {
             setting,
             dry_run: request.dry_run,
+            gone_at_once,
         })
+    }
+
+    /// How long a channel keeps its messages, within which limits, and who said so.
+    ///
+    /// # Errors
+    /// [`ApiError`] if the reference means no channel or several.
+    pub async fn retention(&self, reference: &str) -> Result<RetentionInfo, ApiError> {
+        let reading = self.reading();
+        Ok(reading.retention(&*reading.find_channel(reference)?))
     }
 }

@@ -17,7 +17,7 @@ use crate::record::{Arrival, Happening, SETTING_RETENTION, SETTING_RETENTION_LIM
 impl Reading<'_> {
     /// Durable events after a cursor and up to the newest that readers may see, and the cursor to
     /// go on from. What cannot be shown any more is passed over.
-    pub(crate) fn events(
+    pub fn events(
         &self,
         since: u64,
         newest: u64,
@@ -111,16 +111,25 @@ impl Reading<'_> {
                 channel: id,
                 id: (*message).into(),
             },
-            What::Read(account, messages) => Happened::Read {
-                channel: id,
-                account: (*account).into(),
-                name: name_of(account),
-                ids: messages.iter().map(|message| (*message).into()).collect(),
-                at,
-            },
+            What::Read(account, messages) => {
+                let there = messages.iter().filter(|message| self.is_there(message));
+                let ids: Vec<_> = there.map(|message| (*message).into()).collect();
+                if ids.is_empty() {
+                    return None;
+                }
+                Happened::Read {
+                    channel: id,
+                    account: (*account).into(),
+                    name: name_of(account),
+                    ids,
+                    at,
+                }
+            }
             What::Arrived(message, arrival) => Happened::State {
                 channel: id,
-                id: (*message).into(),
+                // What failed is gone, and told of for that very reason.
+                id: (*arrival == Arrival::Failed || self.is_there(message))
+                    .then_some((*message).into())?,
                 state: match arrival {
                     Arrival::Sent => DeliveryState::Sent,
                     Arrival::Delivered => DeliveryState::Delivered,
@@ -224,7 +233,14 @@ impl Reading<'_> {
         self.message(channel, place).map(Box::new)
     }
 
-    /// What is claimed about a message at a place, and by whom; none if that does not count.
+    /// Whether a message is here and its time is not over.
+    fn is_there(&self, message: &MessageId) -> bool {
+        let found = self.view.message(message);
+        found.is_some_and(|(channel, place)| !self.is_gone(&channel, &place))
+    }
+
+    /// What is claimed about a message at a place, and by whom; none if that does not count, or
+    /// the time of the message is over.
     fn claim_at(
         &self,
         channel: &ChannelView,
@@ -232,6 +248,9 @@ impl Reading<'_> {
         place: Place,
     ) -> Option<(AccountId, ClaimKind)> {
         let (_, of) = self.view.message(message)?;
+        if self.is_gone(&channel.id, &of) {
+            return None;
+        }
         let original = Original {
             author: channel.roster.account_of(&of.log.writer.device)?,
             place: of,

@@ -16,10 +16,12 @@ use kith_store::Line;
 use super::Reading;
 use super::against::against_message;
 use super::delivery::Lookups;
-use super::found::{Found, Opener, open, text_of};
+use super::found::{Found, open, text_of};
+use super::replies::Replies;
 use super::steps::rule;
 use crate::claims;
 use crate::engine::ChannelView;
+use crate::fate::gone;
 
 /// Characters of an id in a command that is suggested.
 const SHORT_ID: usize = 8;
@@ -27,7 +29,7 @@ const SHORT_ID: usize = 8;
 /// What others did to a message, as stored.
 struct Around {
     claims: Vec<Vec<u8>>,
-    replies: u64,
+    replies: Replies,
 }
 
 impl Reading<'_> {
@@ -56,7 +58,7 @@ impl Reading<'_> {
             None => None,
         };
         let mut lookups = Lookups::default();
-        let mut opener = Opener::new(channel);
+        let mut opener = self.opener(channel);
         let mut page: Vec<Message> = Vec::with_capacity(limit);
         // Entries that may not be shown leave gaps; go on until the page is full or there is no more.
         while page.len() < limit {
@@ -81,7 +83,11 @@ impl Reading<'_> {
                 break;
             }
         }
-        Ok(page)
+        match root {
+            // What others answered may live longer than what began it.
+            Some((root, true)) if page.is_empty() => Err(ApiError::not_found(gone(&root))),
+            _ => Ok(page),
+        }
     }
 
     /// One message.
@@ -94,7 +100,7 @@ impl Reading<'_> {
     /// The pinned messages of a channel, those pinned first first.
     pub fn pins(&self, channel: &ChannelView) -> Vec<Message> {
         let of = (&channel.id, &*channel.roster, &*channel.keys);
-        let places = claims::pinned(&self.view, of, &channel.pins);
+        let places = claims::pinned(&self.view, of, &channel.pins, self.now);
         let messages = places.iter();
         messages
             .filter_map(|place| self.message(channel, *place))
@@ -102,18 +108,14 @@ impl Reading<'_> {
     }
 
     /// One message and where it has arrived.
-    pub(crate) fn message_detail(
-        &self,
-        channel: &ChannelView,
-        place: Place,
-    ) -> Option<MessageDetail> {
+    pub fn message_detail(&self, channel: &ChannelView, place: Place) -> Option<MessageDetail> {
         let message = self.message(channel, place)?;
         let delivery = self.deliveries(channel, (place, Millis(message.at.0)), &message.read_by);
         Some(MessageDetail { message, delivery })
     }
 
     /// The texts a message has had, the first one first.
-    pub(crate) fn history(&self, channel: &ChannelView, place: Place) -> Option<Vec<Version>> {
+    pub fn history(&self, channel: &ChannelView, place: Place) -> Option<Vec<Version>> {
         let found = self.find(channel, place)?;
         self.seen_by_me(channel, &found)?;
         let claims = self.view.claims(&channel.id, &found.id);
@@ -147,12 +149,7 @@ impl Reading<'_> {
     /// A message of this channel that a prefix means.
     fn in_channel(&self, channel: &ChannelView, reference: &str) -> Result<Found, ApiError> {
         let (id, of, place) = self.find_message(reference)?;
-        if of.id != channel.id {
-            return Err(ApiError::usage(format_args!(
-                "message {id} is in another channel, #{}",
-                of.name
-            )));
-        }
+        in_this(channel, &id, &of)?;
         self.find(channel, place)
             .ok_or_else(|| self.not_shown(channel, place))
     }
@@ -164,12 +161,8 @@ impl Reading<'_> {
         let claims = self.view.multi_claims(&channel.id, &ids);
         claims
             .into_iter()
-            .zip(self.view.lengths(&threads))
-            .zip(threads)
-            .map(|((claims, replies), thread)| Around {
-                claims,
-                replies: replies.saturating_sub(self.hidden_in(channel, thread)),
-            })
+            .zip(self.replies(channel, &threads))
+            .map(|(claims, replies)| Around { claims, replies })
             .collect()
     }
 
@@ -246,8 +239,8 @@ impl Reading<'_> {
             pinned_by: rendered.pinned.and_then(|at| self.pinned_by(channel, at)),
             reply_to: found.said.reply_to.map(Into::into),
             thread: found.said.thread.map(Into::into),
-            replies: around.replies,
-            unread_replies: self.unread_replies(channel, found, around),
+            replies: around.replies.all,
+            unread_replies: around.replies.unread,
             reactions: if deleted {
                 Reactions::default()
             } else {
@@ -255,7 +248,7 @@ impl Reading<'_> {
             },
             state,
             read_by,
-            expires_at: found.said.expires_at.map(Timestamp::from),
+            expires_at: found.until.map(Timestamp::from),
             mentions: mentions.into_iter().map(Into::into).collect(),
             text,
         })
@@ -273,41 +266,6 @@ impl Reading<'_> {
             }
             _ => found.text.clone(),
         }
-    }
-
-    /// How many messages of a thread are not shown.
-    fn hidden_in(&self, channel: &ChannelView, thread: Line) -> u64 {
-        if channel.hidden_threads.is_empty() {
-            return 0;
-        }
-        let is_hidden = |place: &Place| {
-            let hidden = channel.hidden_threads.get(&place.log);
-            hidden.is_some_and(|hidden| hidden.contains(place.seq))
-        };
-        let (mut hidden, mut before) = (0, None);
-        loop {
-            let page = self.view.page(thread, before, PAGE_MAX);
-            hidden += page.iter().filter(|entry| is_hidden(&entry.place)).count() as u64;
-            before = page.first().map(|entry| (entry.hlc, entry.place));
-            if page.len() < PAGE_MAX {
-                return hidden;
-            }
-        }
-    }
-
-    /// How many replies in a message's thread are unread, of the newest that a page can show.
-    fn unread_replies(&self, channel: &ChannelView, root: &Found, around: &Around) -> u64 {
-        if around.replies == 0 || channel.unread_threads.is_empty() {
-            return 0;
-        }
-        let line = Line::thread(&channel.id, &root.id);
-        let thread = self.view.page(line, None, PAGE_MAX);
-        let is_unread = |place: &Place| {
-            let unread = channel.unread_threads.get(&place.log);
-            unread.is_some_and(|unread| unread.contains(place.seq))
-        };
-        let unread = thread.iter().filter(|entry| is_unread(&entry.place));
-        unread.count() as u64
     }
 
     /// Who deleted a message, and the reason they gave.
@@ -361,6 +319,17 @@ impl Reading<'_> {
             })
             .collect()
     }
+}
+
+/// Checks that a message is of the channel that is asked about.
+fn in_this(channel: &ChannelView, id: &MessageId, of: &ChannelView) -> Result<(), ApiError> {
+    if of.id == channel.id {
+        return Ok(());
+    }
+    Err(ApiError::usage(format_args!(
+        "message {id} is in another channel, #{}",
+        of.name
+    )))
 }
 
 /// What a message is: an announcement by somebody who might not announce is a text.

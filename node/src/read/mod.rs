@@ -12,6 +12,8 @@ pub(crate) mod mend;
 mod messages;
 pub(crate) mod policy;
 mod references;
+mod replies;
+pub(crate) mod retention;
 pub(crate) mod roles;
 mod steps;
 mod threads;
@@ -19,9 +21,11 @@ pub(crate) mod verify;
 mod why;
 
 use kith_crdt::ids::{AccountId, DeviceId};
+use kith_crdt::time::Millis;
 use kith_store::{Reader, View};
 
-use crate::engine::Shared;
+use crate::engine::{ChannelView, Shared};
+use crate::fate::Fates;
 
 /// A consistent view of the node for one call.
 pub struct Reading<'a> {
@@ -29,19 +33,32 @@ pub struct Reading<'a> {
     shared: &'a Shared,
     me: AccountId,
     device: DeviceId,
+    /// By what time it is decided what is over.
+    now: Millis,
     /// How many records of this home are known to be damaged.
     damaged: u64,
 }
 
 impl<'a> Reading<'a> {
-    /// A view as of now.
-    pub fn new(reader: &'a Reader, shared: &'a Shared, me: AccountId, device: DeviceId) -> Self {
+    /// A view as of now, by the clock or by what the engine takes to be now, whichever is later.
+    pub fn new(
+        reader: &'a Reader,
+        shared: &'a Shared,
+        (me, device): (AccountId, DeviceId),
+        clock: Millis,
+    ) -> Self {
         Self {
             view: reader.view(),
             shared,
             me,
             device,
+            now: clock.max(shared.floor()),
             damaged: reader.damage_known(),
         }
+    }
+
+    /// Says what has become of the messages of a channel.
+    fn fates<'b>(&'b self, channel: &'b ChannelView) -> Fates<'b> {
+        Fates::new(&self.view, (&channel.id, &channel.roster), self.now)
     }
 }

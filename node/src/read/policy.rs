@@ -1,6 +1,7 @@
 //! The settings of a channel as they are shown, and what the API asks for in the words of the
 //! control log.
 
+use kith_api::ApiError;
 use kith_api::policy::{History as ShownHistory, PolicyChange, PolicySetting, Setting};
 use kith_api::retention::Retention as ShownRetention;
 use kith_api::right::Right as ShownRight;
@@ -86,8 +87,11 @@ pub(crate) fn unset(policy: &Policy) -> PolicySetting {
 }
 
 /// What the API asks to be set.
-pub(crate) fn meant(change: PolicyChange) -> Policy {
-    match change {
+///
+/// # Errors
+/// [`ApiError`] if it makes no sense.
+pub(crate) fn meant(change: PolicyChange) -> Result<Policy, ApiError> {
+    Ok(match change {
         PolicyChange::History { value } => Policy::History(match value.unwrap_or_default() {
             ShownHistory::Everything => History::Everything,
             ShownHistory::Days(days) => History::Days(days),
@@ -105,12 +109,9 @@ pub(crate) fn meant(change: PolicyChange) -> Policy {
             existing,
         },
         PolicyChange::RetentionLimits { shortest, longest } => {
-            Policy::RetentionLimits(RetentionLimits {
-                shortest: shortest.and_then(hours),
-                longest: longest.and_then(hours),
-            })
+            Policy::RetentionLimits(limits(shortest, longest)?)
         }
-    }
+    })
 }
 
 /// What holds of a field.
@@ -140,7 +141,8 @@ pub(crate) const fn shown_retention(retention: Retention) -> ShownRetention {
     }
 }
 
-const fn meant_retention(retention: ShownRetention) -> Retention {
+/// A retention in the words of the control log.
+pub(crate) const fn meant_retention(retention: ShownRetention) -> Retention {
     match retention {
         ShownRetention::Forever => Retention::Forever,
         ShownRetention::Hours(hours) => Retention::Hours(hours),
@@ -148,11 +150,37 @@ const fn meant_retention(retention: ShownRetention) -> Retention {
     }
 }
 
-/// The hours of a limit; none where it is no limit.
-const fn hours(limit: ShownRetention) -> Option<u32> {
+/// The hours of a limit, which is a stretch of time.
+///
+/// # Errors
+/// [`ApiError`] if it is none.
+fn hours(limit: ShownRetention) -> Result<u32, ApiError> {
     match limit {
-        ShownRetention::Hours(hours) => Some(hours),
-        ShownRetention::Forever | ShownRetention::Instant => None,
+        ShownRetention::Hours(hours) => Ok(hours),
+        ShownRetention::Forever | ShownRetention::Instant => Err(ApiError::usage(format_args!(
+            "a limit is a stretch of time such as 12h or 7days, not {limit}: leave a limit away \
+             where there is to be none"
+        ))),
+    }
+}
+
+/// The limits that the API asks for.
+///
+/// # Errors
+/// [`ApiError`] if one is no stretch of time, or they leave nothing between them.
+fn limits(
+    shortest: Option<ShownRetention>,
+    longest: Option<ShownRetention>,
+) -> Result<RetentionLimits, ApiError> {
+    let limits = RetentionLimits {
+        shortest: shortest.map(hours).transpose()?,
+        longest: longest.map(hours).transpose()?,
+    };
+    match (limits.shortest, limits.longest) {
+        (Some(least), Some(most)) if least > most => Err(ApiError::usage(
+            "the shortest time is longer than the longest: nothing would be allowed",
+        )),
+        _ => Ok(limits),
     }
 }
 

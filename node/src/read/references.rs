@@ -9,6 +9,7 @@ use kith_crdt::link::{InviteLink, LinkError};
 
 use super::Reading;
 use crate::engine::{ChannelView, Standing};
+use crate::fate::gone;
 
 /// Candidates named where a reference is ambiguous.
 pub(super) const CANDIDATES_MAX: usize = 8;
@@ -18,6 +19,14 @@ const PRINTED_ID: usize = 8;
 const SHORT_ID: usize = 12;
 /// Members by whose names a candidate is told from others.
 const NAMES_MAX: usize = 3;
+
+/// The message that a reference means.
+pub(super) enum Meant {
+    /// One that is there.
+    There(MessageId, Arc<ChannelView>, Place),
+    /// One whose time is over.
+    Gone(MessageId, Arc<ChannelView>),
+}
 
 /// Whether a reference is as long as the ids that are printed, so that it may be meant as one even
 /// where something goes by it as its name. Whoever takes somebody's id for a name is not to be
@@ -83,27 +92,66 @@ impl Reading<'_> {
     /// The message that an id prefix means, and where it is.
     ///
     /// # Errors
-    /// [`ApiError`]: not found, or ambiguous with the candidates.
-    pub(crate) fn find_message(
+    /// [`ApiError`]: not found, also if its time is over, or ambiguous with the candidates.
+    pub fn find_message(
         &self,
         reference: &str,
     ) -> Result<(MessageId, Arc<ChannelView>, Place), ApiError> {
+        match self.lookup_message(reference)? {
+            Meant::There(id, channel, place) => Ok((id, channel, place)),
+            Meant::Gone(id, _) => Err(ApiError::not_found(gone(&id))),
+        }
+    }
+
+    /// The message that an id prefix means, whether it is there still or not. One whose time is
+    /// over is meant only where none is there.
+    ///
+    /// # Errors
+    /// [`ApiError`]: not found, or ambiguous with the candidates.
+    pub(super) fn lookup_message(&self, reference: &str) -> Result<Meant, ApiError> {
         let prefix = reference.to_ascii_lowercase();
-        let found = if prefix.is_empty() {
-            Vec::new()
-        } else {
-            self.view.messages_with_prefix(&prefix, CANDIDATES_MAX)
+        let mut most = CANDIDATES_MAX;
+        let (there, gone) = loop {
+            let found = if prefix.is_empty() {
+                Vec::new()
+            } else {
+                self.view.messages_with_prefix(&prefix, most)
+            };
+            let is_all = found.len() < most;
+            let (gone, there): (Vec<_>, Vec<_>) = found
+                .into_iter()
+                .partition(|(_, channel, place)| self.is_gone(channel, place));
+            if is_all || there.len() > 1 {
+                break (there, gone);
+            }
+            most = most.saturating_mul(CANDIDATES_MAX);
         };
-        match found.as_slice() {
-            [] => Err(ApiError::not_found(format_args!(
+        match (there.as_slice(), gone.as_slice()) {
+            ([], []) => Err(ApiError::not_found(format_args!(
                 "no message {reference:?} here"
             ))),
-            [(id, channel, place)] => Ok((*id, self.channel_of(channel, reference)?, *place)),
-            several => Err(ApiError::ambiguous(
+            ([], [(id, channel, _)]) => Ok(Meant::Gone(*id, self.channel_of(channel, reference)?)),
+            ([], _) => Err(ApiError::not_found(format_args!(
+                "no message {reference:?} here: the time of those there were is over"
+            ))),
+            ([(id, channel, place)], _) => {
+                let channel = self.channel_of(channel, reference)?;
+                Ok(Meant::There(*id, channel, *place))
+            }
+            (several, _) => Err(ApiError::ambiguous(
                 reference,
                 several.iter().map(|(id, _, _)| id.to_string()),
             )),
         }
+    }
+
+    /// Whether the time of the message at a place is over.
+    pub(super) fn is_gone(&self, channel: &ChannelId, place: &Place) -> bool {
+        let Some(channel) = self.shared.channel(channel) else {
+            return false;
+        };
+        let fate = self.fates(&channel).at(&channel.keys, place);
+        fate.is_some_and(|fate| fate.is_over())
     }
 
     /// The invite of a channel that a link, an id or its prefix means.

@@ -10,7 +10,7 @@ use kith_crdt::log::Log;
 use kith_store::Line;
 
 use super::Reading;
-use super::found::{Opener, open};
+use super::found::open;
 use super::references::CANDIDATES_MAX;
 use super::why::LOG_MAX;
 use crate::engine::ChannelView;
@@ -97,7 +97,7 @@ impl Reading<'_> {
         channel: &ChannelView,
         replies: impl Iterator<Item = Place>,
     ) -> BTreeSet<MessageId> {
-        let mut opener = Opener::new(channel);
+        let mut opener = self.opener(channel);
         let thread = |place: Place| {
             let stored = self.view.envelope(&channel.id, &place)?;
             open(&mut opener, place, &stored)?.said.thread

@@ -80,7 +80,7 @@ impl Reading<'_> {
     ///
     /// # Errors
     /// [`ApiError`] if the reference means none or several.
-    pub(crate) fn why_message(&self, reference: &str) -> Result<WhyMessage, ApiError> {
+    pub fn why_message(&self, reference: &str) -> Result<WhyMessage, ApiError> {
         let (id, channel, place) = match self.find_message(reference) {
             Ok((id, channel, place)) => (id, channel, place),
             Err(not_found) => return self.why_not_shown(reference).ok_or(not_found),
@@ -142,6 +142,9 @@ impl Reading<'_> {
                 let Ok(log) = encoding::decode::<Log>(&bytes, LOG_MAX) else {
                     continue;
                 };
+                if log.id.segment.is_over(self.now) {
+                    continue;
+                }
                 let meant = |seq: &u32| {
                     let id: MessageId = log.id.place(*seq).message_id(&channel.id);
                     id.to_string().starts_with(&prefix)

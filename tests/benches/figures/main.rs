@@ -98,10 +98,13 @@ impl Stage {
 }
 
 async fn make_channel(client: &Client, name: &str) -> anyhow::Result<()> {
-    let (name, topic, key) = (name.to_owned(), None, None);
-    client
-        .create_channel(&CreateChannel { name, topic, key })
-        .await?;
+    let request = CreateChannel {
+        name: name.to_owned(),
+        topic: None,
+        retention: None,
+        key: None,
+    };
+    client.create_channel(&request).await?;
     Ok(())
 }
 

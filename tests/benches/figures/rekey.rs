@@ -151,6 +151,7 @@ impl Crowd {
                 reply_to: None,
                 thread: None,
                 announce: false,
+                expire_ms: None,
             },
         ];
         let mut told = Vec::new();

@@ -13,6 +13,7 @@ use kith_crdt::crypto::secret::Secret;
 use kith_crdt::identity::{DeviceSecrets, create_account};
 use kith_crdt::ids::{ChannelId, DeviceId, MessageId, TransportKey};
 use kith_crdt::link::InviteLink;
+use kith_crdt::retention::Retention;
 use kith_crdt::time::Millis;
 use kith_node::engine::{
     Command, Effects, Engine, Event, MemberAct, MendState, Moment, Outcome, Refusal, Run, Runs,
@@ -193,31 +194,33 @@ impl World {
         channel: &ChannelId,
         thread: Option<&MessageId>,
     ) -> Vec<Message> {
-        let engine = self.engine(number);
-        let (reader, shared) = (engine.reader(), engine.shared());
-        let Some(view) = shared.channel(channel) else {
+        let Some(view) = self.engine(number).shared().channel(channel) else {
             return Vec::new();
         };
-        let secrets = &self.nodes[number].secrets;
-        let reading = Reading::new(&reader, &shared, secrets.account, secrets.device());
         let query = PageQuery {
             limit: Some(500),
             thread: thread.map(ToString::to_string),
             ..PageQuery::default()
         };
-        reading
-            .page(&view, &query)
-            .expect("a page can be asked for")
+        let page = self.reading(number, |reading| reading.page(&view, &query));
+        page.expect("a page can be asked for")
     }
 
     /// The messages that a node lists as pinned.
     pub fn pinned(&self, number: usize, channel: &ChannelId) -> Vec<Message> {
+        let view = self.engine(number).shared().channel(channel);
+        view.map_or_else(Vec::new, |view| {
+            self.reading(number, |reading| reading.pins(&view))
+        })
+    }
+
+    /// Asks a node what its API would show.
+    pub fn reading<T>(&self, number: usize, ask: impl FnOnce(&Reading<'_>) -> T) -> T {
         let engine = self.engine(number);
         let (reader, shared) = (engine.reader(), engine.shared());
-        let secrets = &self.nodes[number].secrets;
-        let reading = Reading::new(&reader, &shared, secrets.account, secrets.device());
-        let view = shared.channel(channel);
-        view.map_or_else(Vec::new, |view| reading.pins(&view))
+        let node = &self.nodes[number];
+        let us = (node.secrets.account, node.secrets.device());
+        ask(&Reading::new(&reader, &shared, us, node.clock(self.now)))
     }
 
     /// Begins to listen on every line, inside the encryption of the transport.
@@ -340,11 +343,17 @@ impl World {
 
     /// Makes a channel of a node's.
     pub fn make(&mut self, number: usize, name: &str) -> ChannelId {
+        self.make_keeping(number, name, Retention::Forever)
+    }
+
+    /// Makes a channel of a node's that keeps its messages for so long.
+    pub fn make_keeping(&mut self, number: usize, name: &str, retention: Retention) -> ChannelId {
         match self.ask(
             number,
             Command::CreateChannel {
                 name: name.into(),
                 topic: String::new(),
+                retention,
             },
         ) {
             Ok(Outcome::Channel { channel, .. }) => channel,
@@ -424,9 +433,10 @@ impl World {
             reply_to: None,
             thread: None,
             announce: false,
+            expire_ms: None,
         };
         match self.ask(number, command)? {
-            Outcome::Written { message, .. } => Ok(message),
+            Outcome::Sent { message, .. } => Ok(message),
             other => panic!("a message was sent, {other:?} came"),
         }
     }

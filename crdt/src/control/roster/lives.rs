@@ -54,6 +54,14 @@ impl Roster {
         Some(segment.closes_at().plus(longest.as_millis()?))
     }
 
+    /// What would hold if messages were kept no longer than so, those that are there as well.
+    #[must_use]
+    pub fn shortened_to(&self, retention: Retention) -> Self {
+        let mut shortened = self.clone();
+        shortened.set_retention(retention, true);
+        shortened
+    }
+
     /// When a message ends that was written at a time, sealed in an epoch, and asks to end at
     /// `wish`; nothing if it does not.
     pub fn ends_at(&self, epoch: &EpochId, written: Hlc, wish: Option<Millis>) -> Option<Millis> {

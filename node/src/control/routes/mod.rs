@@ -57,6 +57,7 @@ pub(super) fn router(node: Node) -> Router {
             "/v1/channels/{channel}/policy",
             get(policy::list).post(policy::set),
         )
+        .route("/v1/channels/{channel}/retention", get(policy::retention))
         .route("/v1/join", post(invites::join))
         .route(
             "/v1/channels/{channel}/messages",

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use kith_api::error::ErrorBody;
 use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
+use kith_api::retention::RetentionInfo;
 
 use crate::control::answer::{Answer, answer};
 use crate::control::request::{InBody, InPath};
@@ -29,4 +30,15 @@ pub(in crate::control) async fn set(
     InBody(request): InBody<PolicyRequest>,
 ) -> Answer<PolicyOutcome> {
     answer(node.set_policy(channel.trim(), request).await)
+}
+
+/// How long a channel keeps its messages, within which limits, and who said so.
+#[utoipa::path(get, path = "/v1/channels/{channel}/retention", tag = "policy",
+    operation_id = "retention", params(("channel" = String, Path)),
+    responses((status = 200, body = RetentionInfo), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn retention(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+) -> Answer<RetentionInfo> {
+    answer(node.retention(channel.trim()).await)
 }

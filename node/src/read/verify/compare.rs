@@ -35,10 +35,17 @@ impl Verifying<'_> {
             self.seen(&expected)?;
         }
         self.pages(None, &expected)?;
-        for thread in expected.lines.keys().flatten() {
-            // One that began before this account came is found by its replies.
-            let is_nowhere = || self.reading.view.message(thread).is_none();
-            if expected.messages.contains_key(thread) || is_nowhere() {
+        for (thread, line) in &expected.lines {
+            let Some(thread) = thread else { continue };
+            let root = expected.messages.get(thread);
+            // One that began before this account came is found by its replies, and of one that is
+            // gone nothing can be asked but what outlives it.
+            let is_found = match root {
+                Some(root) if !expected.is_gone(root) => true,
+                Some(_) => !expected.shown(line).is_empty(),
+                None => self.reading.view.message(thread).is_none(),
+            };
+            if is_found {
                 self.pages(Some(*thread), &expected)?;
             }
         }

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, EpochId, LogId, MessageId, Place, SegmentId};
-use kith_crdt::projection::{self, Claim, ClaimKind, Original, Position, Rendered, SeenBy};
+use kith_crdt::projection::{
+    self, Claim, ClaimKind, Original, Position, Rendered, SeenBy, Written as Kept,
+};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::Entry;
-use kith_crdt::time::Hlc;
+use kith_crdt::time::{Hlc, Millis};
 
 use crate::engine::ChannelView;
 
@@ -33,6 +35,7 @@ pub(super) struct Written {
     pub(super) hlc: Hlc,
     epoch: EpochId,
     author: AccountId,
+    expires_at: Option<Millis>,
 }
 
 /// What a log has by number, as its entries say.
@@ -49,6 +52,8 @@ pub(super) struct Expected<'a> {
     served: &'a ChannelView,
     /// Whoever is shown it.
     me: AccountId,
+    /// By what time it is decided what is over.
+    now: Millis,
     /// By id, every message, shown or not.
     pub(super) messages: BTreeMap<MessageId, Written>,
     /// The lines: the main timeline, and each thread by the message that it starts at.
@@ -73,10 +78,11 @@ pub(super) struct Showing {
 }
 
 impl<'a> Expected<'a> {
-    pub(super) const fn new(served: &'a ChannelView, me: AccountId) -> Self {
+    pub(super) const fn new(served: &'a ChannelView, me: AccountId, now: Millis) -> Self {
         Self {
             served,
             me,
+            now,
             messages: BTreeMap::new(),
             lines: BTreeMap::new(),
             claims: BTreeMap::new(),
@@ -127,6 +133,7 @@ impl<'a> Expected<'a> {
                     hlc,
                     epoch,
                     author: account,
+                    expires_at: message.expires_at,
                 };
                 self.messages.insert(id, written);
             }
@@ -150,7 +157,7 @@ impl<'a> Expected<'a> {
             .collect()
     }
 
-    /// How many messages the thread of a message has, shown or not.
+    /// How many messages the thread of a message has, there or not, shown or not.
     pub(super) fn replies(&self, id: &MessageId) -> u64 {
         let thread = self.lines.get(&Some(*id));
         thread.map_or(0, |thread| thread.len() as u64)
@@ -166,14 +173,31 @@ impl<'a> Expected<'a> {
     fn is_shown(&self, written: &Written) -> bool {
         let roster = &self.served.roster;
         let at = (&written.place, written.hlc);
-        written.author == self.me
-            || projection::is_shown(roster, &written.author, at, &written.epoch)
+        let is_shown = written.author == self.me
+            || projection::is_shown(roster, &written.author, at, &written.epoch);
+        is_shown && !self.is_gone(written)
     }
 
     fn replies_shown(&self, id: &MessageId) -> u64 {
         let thread = self.lines.get(&Some(*id)).into_iter().flatten();
         let messages = thread.filter_map(|(_, id)| self.messages.get(id));
         messages.filter(|written| self.is_shown(written)).count() as u64
+    }
+
+    /// Whether the time of a message is over.
+    pub(super) fn is_gone(&self, written: &Written) -> bool {
+        let Place { log, seq } = written.place;
+        let has_read = |reader: &AccountId| {
+            let seen = self.seen.get(&(log.segment, *reader));
+            seen.is_some_and(|seen| seen.time_of(&log.writer, seq).is_some())
+        };
+        let kept = Kept {
+            author: written.author,
+            hlc: written.hlc,
+            epoch: written.epoch,
+            expires_at: written.expires_at,
+        };
+        projection::fate(&self.served.roster, &kept, self.now, has_read).is_over()
     }
 
     fn showing(&self, written: &Written) -> Showing {

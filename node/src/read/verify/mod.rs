@@ -36,6 +36,7 @@ use self::expected::Expected;
 use super::Reading;
 use super::control_log::CheckedLog;
 use super::why::LOG_MAX;
+use crate::clock;
 use crate::engine::{ChannelView, Shared};
 
 /// Times that a moment is looked for in which disk and memory are the same.
@@ -99,7 +100,7 @@ pub(crate) fn verify(
         // A roster that changed meanwhile would be held against another log.
         let quiet = before.digest == after.digest;
         if quiet || last && Arc::ptr_eq(&before.roster, &after.roster) {
-            let reading = Reading::new(inspection.reader(), shared, me, device);
+            let reading = Reading::new(inspection.reader(), shared, (me, device), clock::now());
             let mut verifying = Verifying::new(&before, quiet, &inspection, reading);
             let found = verifying.all();
             let again = match &found {
@@ -214,7 +215,7 @@ impl<'a> Verifying<'a> {
         self.no_damage()?;
         self.same_moment(&control, &logs)?;
         self.same_keys()?;
-        let mut expected = Expected::new(self.served, self.reading.me);
+        let mut expected = Expected::new(self.served, self.reading.me, self.reading.now);
         for segment in logs.chunk_by(|a, b| a.id.segment == b.id.segment) {
             self.walk(segment, &mut expected)?;
         }

@@ -1,0 +1,45 @@
+//! How long a channel keeps its messages, for people.
+
+use std::fmt::Write;
+
+use kith_api::policy::SetBy;
+use kith_api::retention::{Retention, RetentionInfo};
+
+use super::Show;
+use super::clean::clean;
+use super::look::{Look, Paint};
+
+impl Show for RetentionInfo {
+    fn show(&self, look: &Look, out: &mut String) {
+        let name = look.paint(Paint::Strong, format_args!("#{}", clean(&self.name)));
+        let said = by(self.set_by.as_ref(), look);
+        let _written = writeln!(out, "{name}  {}{said}", kept(self.retention));
+        let limits = match (self.shortest, self.longest) {
+            (None, None) => "any other time may be set".to_owned(),
+            (Some(shortest), None) => format!("{shortest} or longer may be set"),
+            (None, Some(longest)) => format!("{longest} or shorter may be set"),
+            (Some(shortest), Some(longest)) => format!("{shortest} to {longest} may be set"),
+        };
+        let said = by(self.limits_set_by.as_ref(), look);
+        let _written = writeln!(out, "limits: {limits}{said}");
+    }
+}
+
+/// How long messages are kept, in words.
+pub(super) fn kept(retention: Retention) -> String {
+    match retention {
+        Retention::Forever => "messages are kept until somebody deletes them".to_owned(),
+        Retention::Instant => {
+            "messages go once everybody has read them, after 30days at the latest".to_owned()
+        }
+        Retention::Hours(_) => format!("messages are kept for {retention}"),
+    }
+}
+
+fn by(set: Option<&SetBy>, look: &Look) -> String {
+    set.map_or_else(String::new, |set| {
+        let (who, when) = (clean(&set.name), look.full_time(set.at));
+        let said = format!(", as {who} set it on {when}");
+        look.paint(Paint::Faint, said)
+    })
+}

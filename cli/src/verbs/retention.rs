@@ -1,0 +1,114 @@
+//! `kith retention …`.
+
+use clap::Subcommand;
+use kith_api::policy::{PolicyChange, PolicyRequest};
+use kith_api::retention::Retention;
+
+use crate::args::reference;
+use crate::verbs::{Outcome, Session};
+
+/// What to do about how long a channel keeps its messages.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionVerb {
+    /// Set how long messages are kept that are written from now on
+    #[command(after_help = RETENTION)]
+    Set {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+        /// For how long
+        retention: Retention,
+        /// Keep what was written before no longer either
+        #[arg(long)]
+        existing: bool,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show how long messages are kept, within which limits, and who said so
+    Show {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+    },
+    /// Set the shortest and the longest time that may be set, which takes an owner
+    #[command(after_help = LIMITS)]
+    Limit {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+        /// Nothing shorter, and not instant
+        #[arg(long, value_name = "D", value_parser = limit)]
+        shortest: Option<Retention>,
+        /// Nothing longer, and not forever
+        #[arg(long, value_name = "D", value_parser = limit)]
+        longest: Option<Retention>,
+        /// No limits
+        #[arg(
+            long,
+            conflicts_with_all = ["shortest", "longest"],
+            required_unless_present_any = ["shortest", "longest"],
+        )]
+        none: bool,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+const RETENTION: &str = "\
+RETENTION is forever, instant (until everybody has read a message, 30 days at the latest), or a
+stretch of time in whole hours such as 1h, 36h, 3days, 7days or 30days.
+
+A message keeps the time that it was written under. With --existing the shorter one counts for what
+is there already: what is older than that is gone at once, everywhere, and --dry-run says how many
+messages that would be. It never makes anything last longer.";
+
+const LIMITS: &str = "\
+The limits are those that are named and no others: who sets only the longest time takes away a
+limit to the shortest. Where the time that is set lies outside, the nearest within the limits holds.";
+
+/// A limit: a stretch of time.
+fn limit(text: &str) -> Result<Retention, String> {
+    match text.parse().map_err(|error| format!("{error}"))? {
+        Retention::Hours(hours) => Ok(Retention::Hours(hours)),
+        Retention::Forever | Retention::Instant => Err(
+            "a limit is a stretch of time such as 12h or 7days; leave it away for none".to_owned(),
+        ),
+    }
+}
+
+impl Session {
+    /// Shows or changes how long messages are kept.
+    pub(crate) async fn retention(&self, verb: &RetentionVerb) -> Outcome {
+        let Self { client, output } = self;
+        let (channel, change, dry_run) = match verb {
+            RetentionVerb::Show { channel } => {
+                return output.put(&client.retention(channel).await?);
+            }
+            RetentionVerb::Set {
+                channel,
+                retention,
+                existing,
+                dry_run,
+            } => {
+                let (value, existing) = (Some(*retention), *existing);
+                let change = PolicyChange::Retention { value, existing };
+                (channel, change, *dry_run)
+            }
+            RetentionVerb::Limit {
+                channel,
+                shortest,
+                longest,
+                dry_run,
+                none: _,
+            } => {
+                let (shortest, longest) = (*shortest, *longest);
+                let change = PolicyChange::RetentionLimits { shortest, longest };
+                (channel, change, *dry_run)
+            }
+        };
+        let request = PolicyRequest { change, dry_run };
+        output.put(&client.set_policy(channel, &request).await?)
+    }
+}
