@@ -43,7 +43,11 @@ fn who_may_sets_what_holds_and_everybody_sees_who_did() {
     let Garden { homes, _daemons } = garden();
     let [ana, ben, _] = &homes;
     let all = ben.lines(&["policy", "garden"]);
-    assert_eq!(all.len(), 19, "name, topic, history and sixteen rights");
+    assert_eq!(
+        all.len(),
+        21,
+        "name, topic, history, retention, its limits and sixteen rights"
+    );
     let founder = setting(ben, "topic");
     assert_eq!([&founder["value"], &founder["name"]], ["what grows", "Ana"]);
     let untouched = setting(ben, "write");
