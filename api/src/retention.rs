@@ -48,6 +48,23 @@ pub struct RetentionInfo {
     pub limits_set_by: Option<SetBy>,
 }
 
+/// Asks for everything that is over to be taken off the disk now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SweepRequest {
+    /// Whether the person says that the node's clock is right although it has leapt ahead.
+    #[serde(default)]
+    pub confirm_clock: bool,
+}
+
+/// What a sweep took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Swept {
+    /// Messages whose texts, and what was said about them, were erased.
+    pub purged: u64,
+    /// Windows of channels whose records and keys were destroyed.
+    pub shredded: u64,
+}
+
 /// Says why a text is no retention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseRetentionError {
@@ -102,7 +119,7 @@ impl<'de> Deserialize<'de> for Retention {
 
 /// The hours of a stretch of time.
 fn hours(text: &str) -> Result<u32, ParseRetentionError> {
-    let span: Span = text.parse().map_err(|_| ParseRetentionError::Unknown)?;
+    let span: Span = text.parse().map_err(|_| unreadable(text))?;
     if span.get_years() != 0 || span.get_months() != 0 {
         return Err(ParseRetentionError::Unknown);
     }
@@ -119,6 +136,17 @@ fn hours(text: &str) -> Result<u32, ParseRetentionError> {
     whole
         .filter(|whole| (f64::from(*whole) - hours).abs() < 1e-9)
         .ok_or(ParseRetentionError::NotWhole)
+}
+
+/// Why a text is no stretch of time: a number and a unit are too much where they are none.
+fn unreadable(text: &str) -> ParseRetentionError {
+    let number = text.trim_end_matches(char::is_alphabetic);
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && number.len() < text.len() && number.len() > 6 {
+        ParseRetentionError::TooLong
+    } else {
+        ParseRetentionError::Unknown
+    }
 }
 
 fn shown(hours: u32) -> String {

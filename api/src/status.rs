@@ -42,6 +42,11 @@ pub struct Status {
     pub declined: u64,
     /// How many of this device's messages are on no other device yet.
     pub pending: u64,
+    /// By how many milliseconds this node's clock is ahead of the last time that it or another
+    /// member knew, where that is more than a day: what is over is hidden and not yet destroyed.
+    /// Absent if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_ms: Option<u64>,
     /// How many damaged records have been met on this disk and not been mended since. What they
     /// held is passed over; everything else stays readable.
     pub damaged: u64,

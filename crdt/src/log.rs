@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(decode::<Log>(&encode(&log), 1024), Ok(log.clone()));
         // As it was written before there was word of holes.
         let whole = encode(&held(&chain[..1]));
-        let older = [&[0x8a], &whole[1..whole.len() - 2]].concat();
+        let older = [&[0x8a], &whole[1..whole.len() - 6]].concat();
         assert_eq!(decode::<Log>(&older, 1024), Ok(held(&chain[..1])));
         log.append(&chain[1]);
         assert!(log.awaited.is_empty() && log.has_holes());

@@ -67,6 +67,11 @@ struct Inner {
 }
 
 impl Node {
+    /// Tells the engine of something. Nobody is there to be told once it has stopped.
+    pub(crate) async fn tell_engine(&self, event: Event) {
+        let _ = self.0.engine.send(event).await;
+    }
+
     /// A handle to an engine that is fed through `engine`. `peer_id` is what this node's addresses
     /// end with.
     pub(crate) fn new(
@@ -137,6 +142,7 @@ impl Node {
             peers: reading.peers(),
             channels: self.0.shared.channels().len() as u64,
             declined: self.0.shared.declined(),
+            clock_ahead_ms: self.0.shared.clock_ahead(),
             pending: reading.pending(),
             damaged: self.0.reader.damage_known(),
         })

@@ -40,7 +40,7 @@ pub(crate) async fn run(
         node.release(&mut effects);
         if !effects.erase.is_empty() {
             let (reader, spans) = (engine.reader(), std::mem::take(&mut effects.erase));
-            tokio::task::spawn_blocking(move || erase(&reader, &spans));
+            tokio::spawn(erase(reader, spans, node.clone()));
         }
         for command in effects.network {
             if names_a_host(&command) {
@@ -56,10 +56,18 @@ pub(crate) async fn run(
 }
 
 /// Rewrites files of the store; whoever waits for the engine does not wait for it.
-fn erase(reader: &Reader, spans: &[(ChannelId, Span)]) {
-    if let Err(error) = reader.erase_replaced(spans) {
-        tracing::error!("what was deleted could not be taken out of the files: {error}");
-    }
+async fn erase(reader: Reader, spans: Vec<(ChannelId, Span)>, node: Node) {
+    let places = spans.clone();
+    let erased = tokio::task::spawn_blocking(move || reader.erase_replaced(&spans)).await;
+    let failed = match erased {
+        Ok(Ok(())) => Vec::new(),
+        Ok(Err(error)) => {
+            tracing::error!("what was deleted could not be taken out of the files: {error}");
+            places
+        }
+        Err(_) => places,
+    };
+    node.tell_engine(Event::Erased(failed)).await;
 }
 
 /// Whether this dials an address of this node's own choice that has a host's name in it. What peers

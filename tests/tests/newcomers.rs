@@ -295,6 +295,7 @@ fn replies_in_a_thread_that_began_before_are_read_counted_and_marked() {
         reply_to: None,
         thread: Some(root),
         announce: false,
+        expire_ms: None,
     };
     world.ask(0, reply("and now")).unwrap();
     world.until("the reply is there", |world| {

@@ -45,8 +45,8 @@ fn who_may_sets_what_holds_and_everybody_sees_who_did() {
     let all = ben.lines(&["policy", "garden"]);
     assert_eq!(
         all.len(),
-        21,
-        "name, topic, history, retention, its limits and sixteen rights"
+        22,
+        "name, topic, history, retention, its limits and seventeen rights"
     );
     let founder = setting(ben, "topic");
     assert_eq!([&founder["value"], &founder["name"]], ["what grows", "Ana"]);

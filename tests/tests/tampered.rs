@@ -250,3 +250,58 @@ fn whatever_no_entry_makes_is_found_and_named() {
         daemon.kill();
     }
 }
+
+#[test]
+fn a_signature_that_does_not_hold_is_told_by_why_and_audit() {
+    let (homes, daemons) = lively();
+    let ana = &homes[0];
+    let page = ana.lines(&["read", "garden"]);
+    let deleted = |reason: Option<&str>| {
+        let found = page
+            .iter()
+            .find(|message| message["deleted"] == true && message["reason"].as_str() == reason);
+        found.expect("a deleted message")["id"].clone()
+    };
+    let spam = deleted(Some("spam"));
+    let spam = spam.as_str().expect("an id");
+    assert_eq!(ana.json(&["why", "message", spam])["showing"], "deleted");
+    let deletions = |audit: &[serde_json::Value]| -> Vec<serde_json::Value> {
+        let is_deletion = |entry: &&serde_json::Value| entry["deed"] == "delete_message";
+        audit.iter().filter(is_deletion).cloned().collect()
+    };
+    let audit = deletions(&ana.lines(&["audit", "garden"]));
+    assert_eq!(audit.len(), 1, "one's own are no news: {audit:?}");
+    assert_eq!(
+        (&audit[0]["message"], &audit[0]["verdict"]),
+        (&spam.into(), &"stands".into())
+    );
+    daemons.into_iter().for_each(Daemon::stop);
+
+    let mut scene = Scene::open(ana);
+    let mut batch = scene.store.batch();
+    for seq in 1..=scene.log.head {
+        let mut envelope = scene.envelope(seq);
+        envelope.signature[5] ^= 1;
+        let place = scene.log.id.place(seq);
+        batch.put_envelope(&scene.channel, &place, envelope.to_stored());
+    }
+    let (op, mut bytes) = scene.op(1);
+    let end = bytes.len() - 1;
+    bytes[end] ^= 1;
+    batch.put_op(&scene.channel, &op, bytes);
+    let own = scene.id(scene.first_message()).to_string();
+    scene.store.commit(batch).expect("it is written");
+    drop(scene);
+    let daemon = Daemon::start(ana);
+    let why = ana.json(&["why", "message", &own]);
+    assert_eq!(why["signature_holds"], false);
+    let outcome = ana.kith(&["audit", "garden"]);
+    assert_eq!(outcome.code, 1, "{outcome}");
+    assert_eq!(deletions(&outcome.lines)[0]["verdict"], "forged");
+    let forged = outcome
+        .lines
+        .iter()
+        .find(|entry| entry["op"] == op.to_string());
+    assert_eq!(forged.expect("it is listed")["verdict"], "forged");
+    daemon.kill();
+}

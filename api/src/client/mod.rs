@@ -29,7 +29,7 @@ use crate::message::{
     DeleteQuery, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent, Version,
 };
 use crate::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
-use crate::retention::RetentionInfo;
+use crate::retention::{RetentionInfo, SweepRequest, Swept};
 use crate::socket::socket_path;
 use crate::status::{Damage, Status};
 use crate::verify::{MendReport, MendRequest, VerifyReport};
@@ -200,6 +200,11 @@ impl Client {
     /// How long a channel keeps its messages, within which limits, and who said so.
     pub async fn retention(&self, channel: &str) -> Answer<RetentionInfo> {
         self.get(route!("/v1/channels/{}/retention", channel)).await
+    }
+
+    /// Takes everything off the disk that is over.
+    pub async fn sweep(&self, request: &SweepRequest) -> Answer<Swept> {
+        self.post("/v1/sweep".into(), request).await
     }
 
     /// Makes an invite.

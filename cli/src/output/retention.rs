@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use kith_api::policy::SetBy;
-use kith_api::retention::{Retention, RetentionInfo};
+use kith_api::retention::{Retention, RetentionInfo, Swept};
 
 use super::Show;
 use super::clean::clean;
@@ -23,6 +23,24 @@ impl Show for RetentionInfo {
         let said = by(self.limits_set_by.as_ref(), look);
         let _written = writeln!(out, "limits: {limits}{said}");
     }
+}
+
+impl Show for Swept {
+    fn show(&self, _: &Look, out: &mut String) {
+        let _written = match (self.purged, self.shredded) {
+            (0, 0) => writeln!(out, "nothing is over"),
+            (purged, shredded) => writeln!(
+                out,
+                "{purged} {} and {shredded} {} destroyed",
+                one_or("message erased", "messages erased", purged),
+                one_or("window", "windows", shredded)
+            ),
+        };
+    }
+}
+
+const fn one_or(one: &'static str, many: &'static str, count: u64) -> &'static str {
+    if count == 1 { one } else { many }
 }
 
 /// How long messages are kept, in words.

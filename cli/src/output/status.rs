@@ -47,6 +47,18 @@ impl Show for Status {
                 Cell::new(Paint::Plain, &told),
             ]);
         }
+        if let Some(ms) = self.clock_ahead_ms {
+            let told = format!(
+                "{} h ahead of the last time that this node or another member knew: nothing is \
+                 destroyed until you set it right, a member says the same, or \
+                 `kith retention sweep --confirm-clock`",
+                ms / 3_600_000
+            );
+            facts.row(vec![
+                Cell::new(Paint::Faint, "clock"),
+                Cell::new(Paint::Bad, &told),
+            ]);
+        }
         if self.damaged > 0 {
             facts.row(vec![
                 Cell::new(Paint::Faint, "damage"),

@@ -172,6 +172,7 @@ fn status(name: &str) -> Status {
         }],
         channels: 1,
         declined: 0,
+        clock_ahead_ms: None,
         pending: 0,
         damaged: 0,
     }
@@ -258,9 +259,9 @@ fn a_list_of_channels() {
     assert_data_eq!(
         shown(&list[..]),
         str![[r#"
-CHANNEL   ID        UNREAD  MESSAGES  MEMBERS  ROLE     LAST   TOPIC
-#kitchen  beeqscij       3      1204        3  owner    09:05  who brings what
-#日本語   beeqscij     3+2      1204       12  joining  -
+CHANNEL   ID        UNREAD  MESSAGES  KEPT     MEMBERS  ROLE     LAST   TOPIC
+#kitchen  beeqscij       3      1204  forever        3  owner    09:05  who brings what
+#日本語   beeqscij     3+2      1204  forever       12  joining  -
 
 "#]]
     );

@@ -48,7 +48,8 @@ pub(crate) enum Change {
 
 const RIGHTS: &str = "\
 Rights: write, react, attach, mention-all, pin, delete-others, invite, revoke-invites, add, remove,
-mute, ban, set-topic, rename, set-policy, set-roles. `kith policy CHANNEL` shows who has which.";
+mute, ban, set-topic, rename, set-policy, limit-retention, set-roles. `kith policy CHANNEL` shows who
+has which.";
 
 /// A value, or that which holds where nobody has set one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

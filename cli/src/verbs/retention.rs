@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use kith_api::policy::{PolicyChange, PolicyRequest};
-use kith_api::retention::Retention;
+use kith_api::retention::{Retention, SweepRequest};
 
 use crate::args::reference;
 use crate::verbs::{Outcome, Session};
@@ -30,6 +30,12 @@ pub(crate) enum RetentionVerb {
         /// The channel
         #[arg(value_parser = reference())]
         channel: String,
+    },
+    /// Take everything off the disk now whose time is over; it goes by itself soon otherwise
+    Sweep {
+        /// The clock of this machine is right, although it is far ahead of what this node knew
+        #[arg(long)]
+        confirm_clock: bool,
     },
     /// Set the shortest and the longest time that may be set, which takes an owner
     #[command(after_help = LIMITS)]
@@ -85,6 +91,12 @@ impl Session {
         let (channel, change, dry_run) = match verb {
             RetentionVerb::Show { channel } => {
                 return output.put(&client.retention(channel).await?);
+            }
+            RetentionVerb::Sweep { confirm_clock } => {
+                let request = SweepRequest {
+                    confirm_clock: *confirm_clock,
+                };
+                return output.put(&client.sweep(&request).await?);
             }
             RetentionVerb::Set {
                 channel,

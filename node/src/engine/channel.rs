@@ -19,7 +19,7 @@ use kith_crdt::time::{Hlc, Millis};
 
 use super::holds::{Holds, Reach};
 use super::mend::Mending;
-use super::retention::Due;
+use super::retention::{Due, Search};
 use super::unread::Unread;
 
 /// How this node stands to a channel.
@@ -83,10 +83,14 @@ pub(super) struct Channel {
     pub(super) announced_at: Millis,
     /// How far each own log has come.
     pub(super) reaches: BTreeMap<LogId, Reach>,
+    /// Until when what is over is left out of the digests, while the clock is not believed.
+    concealed_at: Option<Millis>,
     /// When something of which log may be over.
     pub(super) due: Due,
     /// Deleted messages whose texts are to be erased.
     pub(super) to_erase: BTreeSet<Place>,
+    /// How the search for bodies stands that came erased.
+    pub(super) search: Search,
     /// Where the pass over envelopes that wait for a key goes on, if one is under way.
     pub(super) reopen_from: Option<Place>,
     /// Devices that hold more than we do, and how many envelopes more.
@@ -125,8 +129,10 @@ impl Channel {
             unannounced: BTreeSet::new(),
             announced_at: Millis(0),
             reaches: BTreeMap::new(),
+            concealed_at: None,
             due: Due::default(),
             to_erase: BTreeSet::new(),
+            search: Search::default(),
             reopen_from: None,
             ahead: BTreeMap::new(),
             refused_by: BTreeSet::new(),
@@ -169,8 +175,28 @@ impl Channel {
     /// Takes a log into the digests, or out of them if it is no part of the channel.
     fn enrol(&mut self, id: &LogId) {
         match self.logs.get(id) {
-            Some(log) if self.roster.counts(id) => self.digests.set(id, head_of(log)),
+            Some(log) if self.roster.counts(id) && !self.is_concealed(id) => {
+                self.digests.set(id, head_of(log));
+            }
             _ => self.digests.remove(id),
+        }
+    }
+
+    /// Whether a log is over by a clock that is not believed: it is no part of the channel for the
+    /// others, and is not destroyed here yet.
+    pub(super) fn is_concealed(&self, id: &LogId) -> bool {
+        let ends = self.concealed_at.map(|at| {
+            let end = self.roster.segment_ends_at(&id.segment);
+            end.is_some_and(|end| end <= at)
+        });
+        ends.unwrap_or(false)
+    }
+
+    /// Leaves out of the digests what is over at a time, or with none takes it in again.
+    pub(super) fn conceal(&mut self, at: Option<Millis>) {
+        if self.concealed_at != at {
+            self.concealed_at = at;
+            self.enrol_logs();
         }
     }
 

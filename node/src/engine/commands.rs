@@ -84,6 +84,9 @@ impl Engine {
             Command::Mend { channel } => {
                 return self.begin_mending(now, token, channel).map(|()| None);
             }
+            Command::Sweep { confirm_clock } => {
+                return self.sweep(now, token, confirm_clock).map(|()| None);
+            }
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
             Command::Send {
                 channel,

@@ -110,6 +110,10 @@ impl Engine {
             return;
         }
         let transport = known.transport;
+        self.hear_clock(now, beacon.hlc.millis());
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         let newer = channel
             .beacons
             .get(&device)
@@ -197,6 +201,8 @@ impl Engine {
             .logs
             .iter()
             .map(|(log_id, log)| (*log_id, log.head))
+            // What is over was not compared.
+            .filter(|(log_id, _)| !channel.is_concealed(log_id))
             .filter(|(log_id, seq)| known.get(log_id).is_none_or(|held| held < seq))
             .collect();
         self.stage.touched.insert(id);

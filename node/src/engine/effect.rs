@@ -68,6 +68,16 @@ pub enum Outcome {
         #[n(1)]
         at: Millis,
     },
+    /// How much a sweep took away.
+    #[n(7)]
+    Swept {
+        /// Messages purged.
+        #[n(0)]
+        purged: u64,
+        /// Windows shredded.
+        #[n(1)]
+        shredded: u64,
+    },
     /// A message that is durable.
     #[n(6)]
     Sent {

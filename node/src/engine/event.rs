@@ -4,6 +4,7 @@ use kith_crdt::control::{Policy, Role};
 use kith_crdt::ids::{AccountId, ChannelId, InviteId, MessageId};
 use kith_crdt::link::InviteLink;
 use kith_crdt::retention::Retention;
+use kith_crdt::term::Span;
 use kith_crdt::time::Millis;
 
 use super::members::MemberAct;
@@ -25,6 +26,8 @@ pub enum Event {
     Network(NetworkEvent),
     /// A deadline of the engine's has come.
     Tick,
+    /// The files of the store were rewritten, but for these places, which want another try.
+    Erased(Vec<(ChannelId, Span)>),
     /// The shell is about to stop: say goodbye and save what makes the next start quick.
     Stop,
 }
@@ -98,6 +101,11 @@ pub enum Command {
         channel: ChannelId,
         /// Which invite.
         invite: InviteId,
+    },
+    /// Takes everything off the disk that is over, and answers when that is done.
+    Sweep {
+        /// Whether the person says that this node's clock is right.
+        confirm_clock: bool,
     },
     /// Joins by a link: at once, or as soon as somebody can be reached.
     Join {

@@ -182,6 +182,7 @@ impl Engine {
             return Verdict::Ignore;
         };
         if device != self.writer.device {
+            self.hear_clock(now, heard.hlc.millis());
             let moment = match heard.kind {
                 MomentKind::Typing => Moment::Typing {
                     channel: id,

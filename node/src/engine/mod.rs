@@ -67,7 +67,7 @@ use channel::Channel;
 use mend::Mending;
 use outstanding::Outstanding;
 use peers::Peers;
-use retention::{Forgotten, META_CLOCK, Witness};
+use retention::{Forgotten, META_CLOCK, META_UNERASED, Sweeping, Witness};
 use stage::Stage;
 use timers::{Timer, Timers};
 
@@ -117,6 +117,8 @@ pub struct Engine {
     lives: Timers,
     witness: Witness,
     forgotten: Forgotten,
+    /// Who waits for everything that is over to be gone.
+    sweeping: Vec<Sweeping>,
     outstanding: Outstanding,
     branches: Branches,
     /// Who waits for the whole home to be mended.
@@ -161,6 +163,7 @@ impl Engine {
             lives: Timers::default(),
             witness: Witness::default(),
             forgotten: Forgotten::default(),
+            sweeping: Vec::new(),
             outstanding: Outstanding::default(),
             branches: Branches::default(),
             mending_home: Vec::new(),
@@ -205,8 +208,8 @@ impl Engine {
             self.peers.clock_fell_back(now);
         }
         self.now = now;
-        self.floor = self.floor.max(now);
         self.forget_due(now);
+        self.floor = self.witness.believed().max(now);
         for event in events {
             self.dispatch(now, event);
         }
@@ -222,6 +225,7 @@ impl Engine {
                 command,
             } => self.command(now, token, key, command),
             Event::Network(event) => self.network_event(now, event),
+            Event::Erased(failed) => self.erased(now, failed),
             Event::Tick => {}
             Event::Stop => self.stop(now),
         }
@@ -284,6 +288,7 @@ impl Engine {
                 Timer::Tidy => self.tidy(now),
                 Timer::Forget(_) => {}
                 Timer::Erase => self.erase(now),
+                Timer::Bodies(id) => self.pursue_bodies(now, id),
                 Timer::Presence => {
                     self.miss_the_silent(now);
                     self.say_everywhere(now, kith_crdt::moment::MomentKind::Present);
@@ -356,7 +361,7 @@ impl Engine {
         if !stage.batch.is_empty() {
             let mut batch = stage.batch;
             batch.put_meta(META_HLC, kith_crdt::encoding::encode(&self.hlc));
-            if let Some(witness) = self.witness.to_keep() {
+            if let Some(witness) = self.witness.keep_now() {
                 batch.put_meta(META_CLOCK, kith_crdt::encoding::encode(&witness));
             }
             match self.store.commit(batch) {
@@ -367,12 +372,13 @@ impl Engine {
             }
         }
         self.share(&stage.touched);
+        self.shared.put_clock_ahead(self.witness.leapt_by(self.now));
         effects
     }
 
     /// Makes the pictures that readers see anew.
     fn share(&mut self, touched: &std::collections::BTreeSet<ChannelId>) {
-        self.shared.put_floor(self.floor);
+        self.shared.put_floor(self.witness.believed());
         for id in touched {
             match self.channels.get_mut(id) {
                 Some(channel) => {
@@ -420,7 +426,9 @@ impl Engine {
                     .map(|token| (*token, Err(refusal.clone()))),
             );
         }
+        let sweeping = std::mem::take(&mut self.sweeping).into_iter();
         let waiting = std::mem::take(&mut self.mending_home).into_iter();
+        let waiting = waiting.chain(sweeping.map(|sweeping| sweeping.token));
         answers.extend(waiting.map(|token| (token, Err(refusal.clone()))));
         self.timers = Timers::default();
         self.lives = Timers::default();
@@ -447,10 +455,11 @@ impl Engine {
         if let Some(bytes) = view.meta(META_HLC).unwrap_or_default() {
             self.hlc = kith_crdt::encoding::decode(&bytes, 16).unwrap_or_default();
         }
-        if let Some(bytes) = view.meta(META_CLOCK)? {
+        if let Some(bytes) = view.meta(META_CLOCK).unwrap_or_default() {
             let witness: Witness = kith_crdt::encoding::decode(&bytes, 32).unwrap_or_default();
             self.witness = witness.restored();
         }
+        let is_unerased = view.meta(META_UNERASED).map_or(true, |kept| kept.is_some());
         for (peer, record) in view.peers() {
             self.peers.restore(peer, &record);
         }
@@ -472,6 +481,7 @@ impl Engine {
             self.timers.set(Timer::Keys(*id), now);
             self.timers.set(Timer::Beacon(*id), now.plus(1_000));
             self.set_forget_timer(now, *id);
+            self.timers.set(Timer::Bodies(*id), now.plus(5_000));
             let jitter = self.jitter(5_000);
             self.timers.set(Timer::Sync(*id), now.plus(jitter));
             if let Some(channel) = self.channels.get_mut(id) {
@@ -484,9 +494,10 @@ impl Engine {
                     .put(ChannelView::of(channel, &self.me, &self.writer.device));
             }
         }
+        self.resume_erasing(now, is_unerased);
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
         self.timers.set(Timer::Tidy, now.plus(60_000));
-        self.shared.put_floor(self.floor);
+        self.shared.put_floor(self.witness.believed());
         Ok(())
     }
 
@@ -506,6 +517,7 @@ impl Engine {
         self.stage.batch.delete_channel(&id);
         self.stage.touched.insert(id);
         self.lives.clear(Timer::Forget(id));
+        self.timers.clear(Timer::Bodies(id));
         self.timers.clear(Timer::Keys(id));
         self.timers.clear(Timer::Sync(id));
         self.timers.clear(Timer::Beacon(id));

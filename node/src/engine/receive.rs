@@ -209,6 +209,7 @@ impl Engine {
         log.append(&envelope);
         if envelope.body_erased() {
             log.bodiless.insert(envelope.place().seq);
+            self.timers.set_by(Timer::Bodies(id), now.plus(1_000));
         }
         channel.grew(log_id, 1);
         if self.is_own(&log_id.writer) {
@@ -218,7 +219,7 @@ impl Engine {
             );
         }
         self.hlc = self.hlc.max(envelope.header.hlc);
-        self.witness.hear(envelope.header.hlc.millis(), now);
+        self.hear_clock(now, envelope.header.hlc.millis());
         self.keep(id, &envelope);
         self.stage.quiet = was_here;
         self.apply(now, id, &envelope);

@@ -124,6 +124,8 @@ pub struct Shared {
     declined: AtomicU64,
     listening: RwLock<Vec<String>>,
     floor: AtomicU64,
+    /// By how many milliseconds the clock is too far ahead; 0 if it is not.
+    clock_ahead: AtomicU64,
 }
 
 impl Shared {
@@ -131,6 +133,16 @@ impl Shared {
     /// clock says less, so that a clock that falls back shows nothing that was hidden.
     pub fn floor(&self) -> Millis {
         Millis(self.floor.load(Ordering::Acquire))
+    }
+
+    /// By how many milliseconds this node's clock is ahead of the last time that anybody speaks
+    /// for, where that is too much to destroy anything on its word.
+    pub fn clock_ahead(&self) -> Option<u64> {
+        Some(self.clock_ahead.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
+    }
+
+    pub(super) fn put_clock_ahead(&self, ms: Option<u64>) {
+        self.clock_ahead.store(ms.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(super) fn put_floor(&self, floor: Millis) {

@@ -121,6 +121,11 @@ impl Engine {
                 }
                 _ => self.timers.set_by(Timer::Keys(channel), now.plus(1_000)),
             },
+            Purpose::Bodies { channel } => {
+                if let Answer::Page { envelopes, .. } = answer {
+                    self.take_bodies(now, channel, &envelopes);
+                }
+            }
             Purpose::Prove { channel } => self.take_proven(now, channel, peer, answer),
             Purpose::Offer { channel } => self.take_offered(now, channel, peer, &answer),
             Purpose::Farewell { channel, pull } => {
@@ -135,7 +140,7 @@ impl Engine {
         match purpose {
             Purpose::Session { .. } => self.start_waiting(now, peer),
             // The next refusal, or the next question, leads to another.
-            Purpose::Farewell { .. } | Purpose::Hearsay { .. } => {}
+            Purpose::Bodies { .. } | Purpose::Farewell { .. } | Purpose::Hearsay { .. } => {}
             Purpose::Keys { channel, .. }
             | Purpose::Prove { channel }
             | Purpose::Offer { channel } => {

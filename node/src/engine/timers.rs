@@ -24,6 +24,8 @@ pub(super) enum Timer {
     Tidy,
     /// Take off the disk what is over of a channel.
     Forget(ChannelId),
+    /// Ask somebody for bodies that came erased.
+    Bodies(ChannelId),
     /// Have the files rewritten that hold what was taken out.
     Erase,
 }

@@ -145,6 +145,11 @@ impl Channel {
         }
     }
 
+    fn is_deleted(&self, place: Place) -> bool {
+        let deleted = self.unread.deleted.get(&place.log);
+        deleted.is_some_and(|deleted| deleted.contains(place.seq))
+    }
+
     /// Decides which messages of a log are hidden, as the store has them. They are looked at only
     /// where something was done about their author that may concern them.
     fn weigh_shown(&mut self, view: &View<'_>, log_id: &LogId, me: &AccountId) {
@@ -257,6 +262,9 @@ impl Engine {
         };
         log.deletions.insert(place.seq);
         channel.weigh(place, &deletions);
+        if !channel.is_deleted(place) {
+            self.want_texts_back(id, place);
+        }
         self.lives.set_by(Timer::Forget(id), self.now);
         self.stage.logs.insert((id, place.log));
         self.stage.recount.insert((id, place.log));

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use kith_api::ApiError;
 use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
-use kith_api::retention::RetentionInfo;
+use kith_api::retention::{RetentionInfo, SweepRequest, Swept};
 use kith_crdt::control::Policy;
 
-use super::Node;
+use super::{Node, repeated_elsewhere};
 use crate::clock;
-use crate::engine::Command;
+use crate::engine::{Command, Outcome};
 use crate::read::{Reading, policy};
 
 impl Node {
@@ -71,6 +71,18 @@ impl Node {
             dry_run: request.dry_run,
             gone_at_once,
         })
+    }
+
+    /// Takes everything off the disk that is over.
+    ///
+    /// # Errors
+    /// [`ApiError`] if the clock is not believed, or the disk takes nothing.
+    pub async fn sweep(&self, request: SweepRequest) -> Result<Swept, ApiError> {
+        let SweepRequest { confirm_clock } = request;
+        match self.command(Command::Sweep { confirm_clock }, None).await? {
+            Outcome::Swept { purged, shredded } => Ok(Swept { purged, shredded }),
+            _ => Err(repeated_elsewhere()),
+        }
     }
 
     /// How long a channel keeps its messages, within which limits, and who said so.

@@ -47,8 +47,12 @@ impl Reading<'_> {
                 "a page has at most {PAGE_MAX} messages; page on with `--before`"
             )));
         }
-        let line = match &query.thread {
-            Some(root) => Line::thread(&channel.id, &self.find_thread(channel, root)?),
+        let root = match &query.thread {
+            Some(root) => Some(self.root_in(channel, root)?),
+            None => None,
+        };
+        let line = match &root {
+            Some((root, _)) => Line::thread(&channel.id, root),
             None => Line::main(&channel.id),
         };
         let mut before = match &query.before {
@@ -322,7 +326,11 @@ impl Reading<'_> {
 }
 
 /// Checks that a message is of the channel that is asked about.
-fn in_this(channel: &ChannelView, id: &MessageId, of: &ChannelView) -> Result<(), ApiError> {
+pub(super) fn in_this(
+    channel: &ChannelView,
+    id: &MessageId,
+    of: &ChannelView,
+) -> Result<(), ApiError> {
     if of.id == channel.id {
         return Ok(());
     }

@@ -11,7 +11,8 @@ use kith_store::Line;
 
 use super::Reading;
 use super::found::open;
-use super::references::CANDIDATES_MAX;
+use super::messages::in_this;
+use super::references::{CANDIDATES_MAX, Meant};
 use super::why::LOG_MAX;
 use crate::engine::ChannelView;
 
@@ -31,17 +32,28 @@ impl Reading<'_> {
         channel: &ChannelView,
         reference: &str,
     ) -> Result<MessageId, ApiError> {
-        match self.find_message(reference) {
-            Ok((id, of, _)) if of.id == channel.id => Ok(id),
-            Ok((id, of, _)) => Err(ApiError::usage(format_args!(
-                "message {id} is in another channel, #{}",
-                of.name
-            ))),
+        self.root_in(channel, reference).map(|(id, _)| id)
+    }
+
+    /// The same, and whether the time of the message it began with is over.
+    ///
+    /// # Errors
+    /// As [`Self::find_thread`].
+    pub(super) fn root_in(
+        &self,
+        channel: &ChannelView,
+        reference: &str,
+    ) -> Result<(MessageId, bool), ApiError> {
+        let (id, of, is_gone) = match self.lookup_message(reference) {
+            Ok(Meant::There(id, of, _)) => (id, of, false),
+            Ok(Meant::Gone(id, of)) => (id, of, true),
             Err(error) if error.code == ErrorCode::NotFound => {
-                self.find_by_replies(channel, reference, error)
+                let found = self.find_by_replies(channel, reference, error);
+                return found.map(|id| (id, false));
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        in_this(channel, &id, &of).map(|()| (id, is_gone))
     }
 
     fn find_by_replies(

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use kith_api::error::ErrorBody;
 use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
-use kith_api::retention::RetentionInfo;
+use kith_api::retention::{RetentionInfo, SweepRequest, Swept};
 
 use crate::control::answer::{Answer, answer};
 use crate::control::request::{InBody, InPath};
@@ -30,6 +30,17 @@ pub(in crate::control) async fn set(
     InBody(request): InBody<PolicyRequest>,
 ) -> Answer<PolicyOutcome> {
     answer(node.set_policy(channel.trim(), request).await)
+}
+
+/// Takes everything off the disk that is over.
+#[utoipa::path(post, path = "/v1/sweep", tag = "policy",
+    operation_id = "sweep", request_body = SweepRequest,
+    responses((status = 200, body = Swept), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn sweep(
+    State(node): State<Node>,
+    InBody(request): InBody<SweepRequest>,
+) -> Answer<Swept> {
+    answer(node.sweep(request).await)
 }
 
 /// How long a channel keeps its messages, within which limits, and who said so.

@@ -56,6 +56,11 @@ impl Witness {
         self.believed = self.believed.max(now);
     }
 
+    /// The time that is believed.
+    pub(in crate::engine) const fn believed(&self) -> Millis {
+        self.believed
+    }
+
     /// Whether what is over at this time may be destroyed.
     pub(in crate::engine) fn is_believed(&self, now: Millis) -> bool {
         now.since(self.believed) <= LEAP_MS
@@ -67,7 +72,7 @@ impl Witness {
     }
 
     /// What is to be kept, if it is time for that.
-    pub(in crate::engine) fn to_keep(&mut self) -> Option<Self> {
+    pub(in crate::engine) fn keep_now(&mut self) -> Option<Self> {
         if self.believed.since(self.kept) < KEPT_EVERY_MS {
             return None;
         }
@@ -131,8 +136,8 @@ mod tests {
     #[test]
     fn it_is_kept_now_and_then() {
         let mut witness = running();
-        let kept = witness.to_keep().unwrap().restored();
-        assert!(witness.to_keep().is_none());
+        let kept = witness.keep_now().unwrap().restored();
+        assert!(witness.keep_now().is_none());
         assert!(kept.is_believed(hours(24)) && !kept.is_believed(hours(25)));
     }
 }

@@ -8,21 +8,31 @@
 //!    that the log it is in can still be checked.
 //! 2. `shred.rs`: when a window is over, everything of it goes with the keys that open it.
 //!
+//! `bodies.rs` asks for texts that others erased too early, `sweep.rs` does it all on request.
 //! `due.rs` knows which log to look at when, `clock.rs` whether the clock is to be believed.
 
+mod bodies;
 mod clock;
 mod due;
 mod purge;
 mod shred;
+mod sweep;
 
 use kith_crdt::ids::{ChannelId, LogId, SegmentId};
+use kith_crdt::term::Span;
 use kith_crdt::time::Millis;
+use kith_store::StoreError;
 
+pub(super) use bodies::Search;
 pub(super) use clock::{META_CLOCK, Witness};
 pub(super) use due::Due;
 pub(super) use shred::Forgotten;
+pub(super) use sweep::Sweeping;
 
 use super::{Engine, Timer};
+
+/// Where the store keeps that files have to be rewritten.
+pub(super) const META_UNERASED: &str = "unerased";
 
 /// Messages purged in one turn: each costs a few reads and writes, and senders wait meanwhile.
 const PURGED_PER_TURN: usize = 100;
@@ -43,20 +53,60 @@ impl Engine {
         self.witness.look(now);
         for _ in 0..CHANNELS_PER_TURN {
             let Some(Timer::Forget(id)) = self.lives.pop(now) else {
-                return;
+                break;
             };
             self.forget(now, id);
         }
+        self.answer_sweeping(now);
     }
 
     fn forget(&mut self, now: Millis, id: ChannelId) {
-        if !self.witness.is_believed(now) || !self.shred_over(now, id) {
+        let is_believed = self.witness.is_believed(now);
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.conceal((!is_believed).then_some(now));
+            self.stage.touched.insert(id);
+        }
+        let shredded = match is_believed {
+            true => self.shred_over(now, id),
+            false => Ok(()),
+        };
+        if let Err(error) = &shredded {
+            tracing::error!("what is over could not be shredded and will be tried again: {error}");
+            self.refuse_sweeping(error);
+        }
+        if shredded.is_err() || !is_believed {
             self.lives.set_by(Timer::Forget(id), now.plus(RETRY_MS));
             return;
         }
-        self.purge_some(now, id, PURGED_PER_TURN);
+        if self.is_anything_due(now, id) {
+            if let Err(error) = self.note_unerased() {
+                self.refuse_sweeping(&error);
+                self.lives.set_by(Timer::Forget(id), now.plus(RETRY_MS));
+                return;
+            }
+            self.purge_some(now, id, PURGED_PER_TURN);
+        }
         self.set_forget_timer(now, id);
         self.set_erase_timer(now);
+    }
+
+    /// Hears what another member's signed clock says. Where that makes this node's clock believed
+    /// again, what waited for it is done at once.
+    pub(super) fn hear_clock(&mut self, now: Millis, theirs: Millis) {
+        let before = self.witness.is_believed(now);
+        self.witness.hear(theirs, now);
+        if !before && self.witness.is_believed(now) {
+            let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
+            for id in ids {
+                self.lives.set_by(Timer::Forget(id), now);
+            }
+        }
+    }
+
+    fn is_anything_due(&self, now: Millis, id: ChannelId) -> bool {
+        self.channels.get(&id).is_some_and(|channel| {
+            !channel.to_erase.is_empty() || channel.due.next().is_some_and(|at| at <= now)
+        })
     }
 
     /// Sets the time at which something of a channel is over next.
@@ -78,6 +128,42 @@ impl Engine {
         let spans = std::mem::take(&mut self.forgotten.spans);
         self.stage.effects.erase.extend(spans);
         self.forgotten.erased_at = now;
+    }
+
+    /// Notes that the files have been rewritten, but for some places.
+    pub(super) fn erased(&mut self, now: Millis, failed: Vec<(ChannelId, Span)>) {
+        self.forgotten.spans.extend(failed);
+        self.set_erase_timer(now);
+        if self.forgotten.spans.is_empty() {
+            self.stage.batch.delete_meta(META_UNERASED);
+            self.forgotten.is_noted = false;
+        }
+    }
+
+    /// Notes durably that files will have to be rewritten, before anything is taken out: should the
+    /// node die in between, the next start sees to it.
+    fn note_unerased(&mut self) -> Result<(), StoreError> {
+        if !self.forgotten.is_noted {
+            let mut batch = self.store.batch();
+            batch.put_meta(META_UNERASED, [1]);
+            self.store.commit(batch)?;
+            self.forgotten.is_noted = true;
+        }
+        Ok(())
+    }
+
+    /// Takes up what a run left behind that ended before the files were rewritten.
+    pub(super) fn resume_erasing(&mut self, now: Millis, is_unerased: bool) {
+        if !is_unerased {
+            return;
+        }
+        let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
+        for id in ids {
+            let spans = self.store.spans(&id).into_iter();
+            self.forgotten.spans.extend(spans.map(|span| (id, span)));
+        }
+        self.forgotten.is_noted = true;
+        self.timers.set(Timer::Erase, now.plus(ERASE_AFTER_MS));
     }
 
     /// Sees to it that the files are rewritten soon.

@@ -13,6 +13,9 @@ use crate::engine::Engine;
 use crate::engine::apply::SEEN_MAX;
 use crate::record::{Arrival, What};
 
+/// Milliseconds until a message that is over and cannot be read is looked at again.
+const UNREADABLE_MS: u64 = 60_000;
+
 impl Engine {
     /// Purges messages of a channel that are over, at most so many.
     pub(super) fn purge_some(&mut self, now: Millis, id: ChannelId, most: usize) {
@@ -32,18 +35,32 @@ impl Engine {
     /// Purges what is over of one log, at most so many messages, and sets when it is to be looked
     /// at next. Returns how many it purged.
     fn purge_log(&mut self, now: Millis, id: ChannelId, log_id: LogId, most: usize) -> usize {
-        let Some(living) = self
+        let log = self
             .channels
             .get(&id)
-            .and_then(|channel| channel.logs.get(&log_id))
-            .map(|log| log.messages.minus(&log.over))
-        else {
+            .and_then(|channel| channel.logs.get(&log_id));
+        let Some(log) = log else {
             return 0;
         };
+        let living = log.messages.minus(&log.over);
+        // Those that ask to end sooner stand before the others, each by its own time.
+        let is_due = |(_, at): &(&u32, &Millis)| **at <= now;
+        let early: Vec<u32> = log
+            .early
+            .iter()
+            .filter(is_due)
+            .map(|(seq, _)| *seq)
+            .collect();
+        let early: Vec<u32> = early
+            .into_iter()
+            .filter(|seq| living.contains(*seq))
+            .collect();
+        let others = living.iter().filter(|seq| !log.early.contains_key(seq));
+        let candidates: Vec<u32> = early.into_iter().chain(others).collect();
         let mut readers = Readers::default();
         let mut purged = 0;
         let mut next: Option<Millis> = None;
-        for seq in living.iter() {
+        for seq in candidates {
             let place = log_id.place(seq);
             let Some(found) = self.mortal(id, place) else {
                 continue;
@@ -71,7 +88,12 @@ impl Engine {
             let early = channel.logs.get(&log_id).map(|log| &log.early);
             let early = early.into_iter().flat_map(|early| early.values()).copied();
             let next = next.into_iter().chain(early).min();
-            channel.due.set(log_id, next.map(|at| at.max(now)));
+            // What is due and cannot be read is tried again later.
+            let next = next.map(|at| match at <= now && purged == 0 {
+                true => now.plus(UNREADABLE_MS),
+                false => at.max(now),
+            });
+            channel.due.set(log_id, next);
         }
         purged
     }
@@ -95,13 +117,16 @@ impl Engine {
         places.len()
     }
 
+    /// Where the texts stand that a message has had: its own, and those of its edits.
+    pub(super) fn texts_of(&self, id: ChannelId, place: Place) -> Vec<Place> {
+        let about = claims::about(&self.store.reader().view(), &id, &place.message_id(&id));
+        let edits = about.iter().filter(|claim| claim.kind == ClaimKind::Edit);
+        edits.map(|claim| claim.at).chain([place]).collect()
+    }
+
     /// Erases every text that a message has had, and not the reasons of those who deleted it.
     fn erase_texts(&mut self, id: ChannelId, place: Place) {
-        let reader = self.store.reader();
-        let about = claims::about(&reader.view(), &id, &place.message_id(&id));
-        let edits = about.iter().filter(|claim| claim.kind == ClaimKind::Edit);
-        let places = edits.map(|claim| claim.at).chain([place]);
-        for place in places {
+        for place in self.texts_of(id, place) {
             if let Some(envelope) = self.stored_envelope(id, place) {
                 self.erase_body(id, envelope);
             }

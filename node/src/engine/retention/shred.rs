@@ -9,6 +9,7 @@ use kith_crdt::ids::{ChannelId, EpochId, LogId, Window};
 use kith_crdt::limits::EPOCH_WRITTEN_HOURS;
 use kith_crdt::term::Span;
 use kith_crdt::time::Millis;
+use kith_store::StoreError;
 
 use crate::engine::Engine;
 use crate::engine::channel::Channel;
@@ -29,6 +30,8 @@ pub(in crate::engine) struct Forgotten {
     pub(in crate::engine) shredded: u64,
     /// Where something was taken off the disk that its files still hold.
     pub(in crate::engine) spans: BTreeSet<(ChannelId, Span)>,
+    /// Whether it is noted on the disk that they have to be.
+    pub(in crate::engine) is_noted: bool,
     /// When they were last rewritten.
     pub(in crate::engine) erased_at: Millis,
 }
@@ -95,15 +98,17 @@ impl Channel {
 }
 
 impl Engine {
-    /// Shreds the windows of a channel that are over. Tells whether that worked; if not, it is to
-    /// be tried again.
-    pub(super) fn shred_over(&mut self, now: Millis, id: ChannelId) -> bool {
+    /// Shreds the windows of a channel that are over.
+    ///
+    /// # Errors
+    /// What keeps the store from being written. Nothing is lost by it; it is to be tried again.
+    pub(super) fn shred_over(&mut self, now: Millis, id: ChannelId) -> Result<(), StoreError> {
         let believed = Millis(now.0.saturating_sub(GRACE_MS));
         let Some(channel) = self.channels.get(&id) else {
-            return true;
+            return Ok(());
         };
         if channel.next_end().is_none_or(|end| end > now) {
-            return true;
+            return Ok(());
         }
         let is_over = |span: &Span| {
             let end = channel.span_ends_at(span);
@@ -113,19 +118,18 @@ impl Engine {
         spans.extend(self.store.spans(&id));
         spans.retain(is_over);
         let worn_out = channel.worn_out(believed);
-        let shredded = spans.into_iter().try_for_each(|span| self.shred(id, span));
-        let moved = shredded.and_then(|()| {
-            worn_out
-                .into_iter()
-                .try_for_each(|(epoch, open)| self.move_chain(id, epoch, open))
-        });
-        if let Err(error) = &moved {
-            tracing::error!("what is over could not be shredded and will be tried again: {error}");
+        if !spans.is_empty() {
+            self.note_unerased()?;
         }
-        moved.is_ok()
+        spans
+            .into_iter()
+            .try_for_each(|span| self.shred(id, span))?;
+        worn_out
+            .into_iter()
+            .try_for_each(|(epoch, open)| self.move_chain(id, epoch, open))
     }
 
-    fn shred(&mut self, id: ChannelId, span: Span) -> Result<(), kith_store::StoreError> {
+    fn shred(&mut self, id: ChannelId, span: Span) -> Result<(), StoreError> {
         self.store.shred(&id, &span)?;
         self.tell_of_the_end(id, &span);
         if let Some(channel) = self.channels.get_mut(&id) {
@@ -172,7 +176,7 @@ impl Engine {
         id: ChannelId,
         epoch: EpochId,
         open: Option<Window>,
-    ) -> Result<(), kith_store::StoreError> {
+    ) -> Result<(), StoreError> {
         let Some(channel) = self.channels.get_mut(&id) else {
             return Ok(());
         };

@@ -1,0 +1,162 @@
+//! Saying how long messages are kept, with real daemons: what is answered, and how it ends where it
+//! makes no sense or may not be.
+
+use kith_tests::{Daemon, Home, PATIENCE, befriend, until, until_agreed, until_seen};
+
+#[test]
+fn a_channel_says_how_long_it_keeps_its_messages_and_who_said_so() {
+    let [ana, ben] = ["Ana", "Ben"].map(Home::init);
+    let a = Daemon::start(&ana);
+    let _b = Daemon::start_towards(&ben, &a.addresses());
+    ana.json(&["channel", "create", "garden", "--retention", "7days"]);
+    befriend(&ana, &ben, "garden");
+    until_agreed(&[&ana, &ben], "garden");
+    assert_eq!(
+        ben.json(&["channel", "show", "garden"])["retention"],
+        "7days"
+    );
+    let week = ana.json(&["send", "garden", "for a week"]);
+    assert!(week["expires_at"].is_string(), "{week}");
+    let hour = ana.json(&["send", "garden", "for an hour", "--expire", "1h"]);
+    let id = hour["id"].as_str().unwrap();
+    until_seen(&ben, id);
+    let shown = ben.json(&["show", id]);
+    assert_eq!(shown["expires_at"], hour["expires_at"]);
+    assert!(ben.plain(&["show", id]).contains("gone by"));
+
+    let would = ana.json(&[
+        "retention",
+        "set",
+        "garden",
+        "1h",
+        "--existing",
+        "--dry-run",
+    ]);
+    assert_eq!(
+        (&would["value"], &would["gone_at_once"]),
+        (&"1h".into(), &0.into())
+    );
+    ana.json(&["retention", "set", "garden", "instant"]);
+    ana.json(&["retention", "limit", "garden", "--longest", "30days"]);
+    until("Ben to know", PATIENCE, || {
+        let told = ben.json(&["retention", "show", "garden"]);
+        (told["longest"] == "30days").then_some(())
+    });
+    let told = ben.json(&["retention", "show", "garden"]);
+    assert_eq!(
+        (&told["retention"], &told["shortest"]),
+        (&"instant".into(), &().into())
+    );
+    assert_eq!(told["set_by"]["name"], "Ana");
+    assert_eq!(told["limits_set_by"]["account"], ana.account());
+    let plain = ben.plain(&["policy", "garden"]);
+    assert!(
+        plain.contains("retention-limits") && plain.contains("kith retention"),
+        "{plain}"
+    );
+    let last = ben.json(&["send", "garden", "for your eyes"]);
+    let id = last["id"].as_str().unwrap();
+    until_seen(&ana, id);
+    ana.json(&["mark", "garden", id]);
+    for home in [&ana, &ben] {
+        until("it to be gone", PATIENCE, || {
+            (home.kith(&["show", id]).code == 4).then_some(())
+        });
+        let refused = home.fails(&["react", id, "👍"], 4).message;
+        assert!(
+            refused.contains("is over") || refused.contains("no message"),
+            "{refused}"
+        );
+    }
+    ana.json(&["verify", "garden"]);
+}
+
+#[test]
+fn what_makes_no_sense_or_may_not_be_is_refused_and_says_what_may() {
+    let [ana, ben] = ["Ana", "Ben"].map(Home::init);
+    let a = Daemon::start(&ana);
+    let _b = Daemon::start_towards(&ben, &a.addresses());
+    ana.json(&["channel", "create", "garden", "--retention", "1day"]);
+    befriend(&ana, &ben, "garden");
+    until_agreed(&[&ana, &ben], "garden");
+    ana.json(&[
+        "retention",
+        "limit",
+        "garden",
+        "--shortest",
+        "2h",
+        "--longest",
+        "7days",
+    ]);
+    for (typed, code, named) in [
+        (
+            &["send", "garden", "hi", "--expire", "59m"][..],
+            2,
+            "at least 1h",
+        ),
+        (
+            &["send", "garden", "hi", "--expire", "-2h"],
+            2,
+            "at least 1h",
+        ),
+        (
+            &["send", "garden", "hi", "--expire", "99999999999days"],
+            2,
+            "7days",
+        ),
+        (
+            &["send", "garden", "hi", "--expire", "200000days"],
+            2,
+            "ten years",
+        ),
+        (&["send", "garden", "hi", "--expire", "2days"], 8, "1day"),
+        (&["retention", "set", "garden", "59m"], 2, "1h"),
+        (&["retention", "set", "garden", "90m"], 2, "whole hours"),
+        (&["retention", "set", "garden", "9999years"], 2, "forever"),
+        (&["retention", "set", "garden", "forever"], 5, "A12"),
+        (
+            &["retention", "set", "garden", "instant", "--dry-run"],
+            5,
+            "A12",
+        ),
+        (&["retention", "set", "nowhere", "1h"], 4, "nowhere"),
+        (&["retention", "limit", "garden"], 2, "--none"),
+        (
+            &["retention", "limit", "garden", "--longest", "forever"],
+            2,
+            "stretch of time",
+        ),
+        (
+            &[
+                "retention",
+                "limit",
+                "garden",
+                "--shortest",
+                "3h",
+                "--longest",
+                "2h",
+            ],
+            2,
+            "longer",
+        ),
+        (&["channel", "create", "shed", "--retention", "0h"], 2, "1h"),
+    ] {
+        let refused = ana.fails(typed, code);
+        assert!(
+            refused.message.contains(named),
+            "{typed:?}: {}",
+            refused.message
+        );
+    }
+    for typed in [
+        &["retention", "set", "garden", "2h"][..],
+        &["retention", "limit", "garden", "--none"],
+    ] {
+        let refused = ben.fails(typed, 5);
+        assert!(refused.message.contains("rule A"), "{}", refused.message);
+    }
+    assert_eq!(
+        ana.json(&["channel", "show", "garden"])["retention"],
+        "1day"
+    );
+}
