@@ -68,7 +68,6 @@ fn a_channel_says_how_long_it_keeps_its_messages_and_who_said_so() {
             "{refused}"
         );
     }
-    ana.json(&["verify", "garden"]);
 }
 
 #[test]
