@@ -26,6 +26,16 @@ pub enum StoreError {
         /// The newest format known here.
         known: u32,
     },
+    /// The home was made by an earlier program, whose records mean something else. It was not touched.
+    #[error(
+        "this home has format {found}, of an earlier kith, and this program reads format {known}: use the kith that made it, or make a new home and ask for an invite; nothing was touched"
+    )]
+    Older {
+        /// The home's format.
+        found: u32,
+        /// The only format read here.
+        known: u32,
+    },
     /// Something that everything else depends on cannot be read.
     #[error("{what} is damaged: {remedy}")]
     Damaged {
@@ -138,6 +148,7 @@ mod tests {
             StoreError::DiskFull,
             StoreError::ReadOnly,
             StoreError::Newer { found: 2, known: 1 },
+            StoreError::Older { found: 1, known: 2 },
             StoreError::Damaged {
                 what: "the key database".to_owned(),
                 remedy: RESTORE,
@@ -154,6 +165,7 @@ mod tests {
                     "free some",
                     "mount",
                     "use a newer",
+                    "use the kith that made it",
                     "restore",
                     "stop the",
                     "start again",

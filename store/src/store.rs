@@ -76,7 +76,7 @@ impl Store {
     /// Opens the store of a home, making it if it is new, and finishes what a crash left.
     ///
     /// # Errors
-    /// [`StoreError::Newer`] before anything is touched; [`StoreError::Locked`] if it is open
+    /// [`StoreError::Newer`] or [`StoreError::Older`] before anything is touched; [`StoreError::Locked`] if it is open
     /// already; otherwise what keeps it from being read or written.
     pub fn open(home: &Path, master: &Secret, medium: Medium) -> Result<Self, StoreError> {
         let marker = home.join(SALVAGE_MARKER);
@@ -372,14 +372,13 @@ impl Store {
     }
 }
 
-/// Refuses a home of a newer program before anything is touched. A home without a vault is one
+/// Refuses a home of a newer or an earlier program before anything is touched. A home without a vault is one
 /// in the making.
 fn check_format(home: &Path) -> Result<(), StoreError> {
+    let known = FORMAT;
     match Vault::format(home) {
-        Ok(found) if found != FORMAT => Err(StoreError::Newer {
-            found,
-            known: FORMAT,
-        }),
+        Ok(found) if found > known => Err(StoreError::Newer { found, known }),
+        Ok(found) if found < known => Err(StoreError::Older { found, known }),
         _ => Ok(()),
     }
 }

@@ -21,7 +21,7 @@ use crate::home::write_atomically;
 use crate::kdf::{self, KdfCost, SALT_LEN};
 
 /// The format of homes that this program writes. It is the vault that says it for the whole home.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The name of the vault in a home.
 const FILE: &str = "vault";
@@ -65,6 +65,16 @@ pub enum VaultError {
         /// The home's format.
         found: u32,
         /// The newest format known here.
+        known: u32,
+    },
+    /// It was made by an earlier program, whose records mean something else. Nothing was touched.
+    #[error(
+        "this home has format {found}, of an earlier kith, and this program reads format {known}: use the kith that made it, or make a new home and ask for an invite; nothing was touched"
+    )]
+    Older {
+        /// The home's format.
+        found: u32,
+        /// The only format read here.
         known: u32,
     },
     /// It asks for more (or less) work than any vault should.
@@ -204,7 +214,7 @@ impl Vault {
     pub fn format(home: &Path) -> Result<u32, VaultError> {
         match read(home) {
             Ok(_) => Ok(FORMAT),
-            Err(VaultError::Newer { found, .. }) => Ok(found),
+            Err(VaultError::Newer { found, .. } | VaultError::Older { found, .. }) => Ok(found),
             Err(error) => Err(error),
         }
     }
@@ -403,6 +413,10 @@ impl Content {
         match format {
             FORMAT => Self::parse_fields(&mut d).map_err(|_| VaultError::Altered),
             0 => Err(VaultError::Altered),
+            found if found < FORMAT => Err(VaultError::Older {
+                found,
+                known: FORMAT,
+            }),
             found => Err(VaultError::Newer {
                 found,
                 known: FORMAT,

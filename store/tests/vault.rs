@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use home::Home;
 use kith_crdt::crypto::hash;
 use kith_crdt::crypto::secret::Secret;
-use kith_store::{KdfCost, Medium, Store, StoreError, Vault, VaultError};
+use kith_store::{FORMAT, KdfCost, Medium, Store, Vault, VaultError};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -60,7 +60,7 @@ fn what_was_put_in_comes_out() {
             & 0o777,
         0o600
     );
-    assert_eq!(Vault::format(home.path()).unwrap(), 1);
+    assert_eq!(Vault::format(home.path()).unwrap(), FORMAT);
 }
 
 #[test]
@@ -173,24 +173,36 @@ fn a_flipped_bit_anywhere_in_a_vault_is_noticed() {
 }
 
 #[test]
-fn a_newer_home_is_refused_by_name_and_touched_by_nobody() {
-    let home = Home::new();
-    // Format 2, and nothing else that this program would understand.
-    set_vault(&home, &framed(&[0x82, 0x02, 0x63, b'n', b'e', b'w']));
-    let before = home.contents();
-    let newer = VaultError::Newer { found: 2, known: 1 }.to_string();
-    assert_eq!(
-        Vault::open(home.path(), b"passphrase")
-            .unwrap_err()
-            .to_string(),
-        newer
-    );
-    let store = Store::open(home.path(), &Secret::new([0; 32]), Medium::Disk);
-    assert!(matches!(
-        store,
-        Err(StoreError::Newer { found: 2, known: 1 })
-    ));
-    assert!(home.contents() == before);
+fn a_home_of_another_format_is_refused_by_name_and_touched_by_nobody() {
+    let (newer, older) = (FORMAT + 1, FORMAT - 1);
+    let told = [
+        (
+            newer,
+            VaultError::Newer {
+                found: newer,
+                known: FORMAT,
+            },
+        ),
+        (
+            older,
+            VaultError::Older {
+                found: older,
+                known: FORMAT,
+            },
+        ),
+    ];
+    for (format, refused) in told {
+        let home = Home::new();
+        // The format, and nothing else that this program would understand.
+        let byte = u8::try_from(format).unwrap();
+        set_vault(&home, &framed(&[0x82, byte, 0x63, b'n', b'e', b'w']));
+        let before = home.contents();
+        let error = Vault::open(home.path(), b"passphrase").unwrap_err();
+        assert_eq!(error.to_string(), refused.to_string());
+        let store = Store::open(home.path(), &Secret::new([0; 32]), Medium::Disk);
+        assert_eq!(store.err().unwrap().to_string(), refused.to_string());
+        assert!(home.contents() == before);
+    }
 }
 
 #[test]
@@ -203,7 +215,7 @@ fn a_vault_cannot_ask_for_any_cost() {
         (0, 0, 0),
     ] {
         let mut e = minicbor::Encoder::new(Vec::new());
-        e.array(6).unwrap().u32(1).unwrap();
+        e.array(6).unwrap().u32(FORMAT).unwrap();
         e.array(4)
             .unwrap()
             .u32(m_kib)
