@@ -154,6 +154,11 @@ impl Log {
         }
     }
 
+    /// Those of the messages whose time is not known to be over.
+    pub fn living(&self) -> Ranges {
+        self.messages.minus(&self.over)
+    }
+
     /// Whether something is missing that was here before.
     pub const fn has_holes(&self) -> bool {
         !self.awaited.is_empty() || !self.lost.is_empty()

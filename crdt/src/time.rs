@@ -7,6 +7,8 @@ use crate::limits::CLOCK_SKEW_MAX_MS;
 
 /// Milliseconds in an hour.
 pub const HOUR_MS: u64 = 3_600_000;
+/// Milliseconds of a day.
+pub const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Default)]

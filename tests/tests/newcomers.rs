@@ -4,12 +4,11 @@ use kith_crdt::control::{History, Policy, Right, Role};
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{ChannelId, EpochId};
 use kith_crdt::sync::Request;
+use kith_crdt::time::DAY_MS;
 use kith_node::engine::{Command, Event, MemberAct};
 use kith_node::network::Command as NetworkCommand;
 use kith_store::Line;
 use kith_tests::world::World;
-
-const DAY_MS: u64 = 86_400_000;
 
 fn set(world: &mut World, channel: ChannelId, policy: Policy) {
     let command = Command::SetPolicy {

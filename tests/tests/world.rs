@@ -3,10 +3,9 @@
 use kith_crdt::control::Role;
 use kith_crdt::ids::{ChannelId, MessageId};
 use kith_crdt::limits::ADDED_BY_ONE;
+use kith_crdt::time::DAY_MS;
 use kith_node::engine::{Command, MemberAct, Outcome, Refusal};
 use kith_tests::world::World;
-
-const DAY_MS: u64 = 86_400_000;
 
 #[test]
 fn what_one_writes_the_other_gets() {

@@ -28,10 +28,7 @@ use super::roster::{EpochState, Roster, Stay};
 use crate::ids::{AccountId, EpochId, Window};
 use crate::keys::steps;
 use crate::limits::{CHAIN_WINDOWS, EPOCH_WRITTEN_HOURS};
-use crate::time::{Hlc, Millis};
-
-/// Milliseconds of a day.
-const DAY_MS: u64 = 86_400_000;
+use crate::time::{DAY_MS, Hlc, Millis};
 
 impl ControlLog {
     /// From which window on an account that belongs may have the keys of an epoch; nothing if it

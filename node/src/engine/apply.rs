@@ -10,7 +10,7 @@ use kith_crdt::ids::{AccountId, ChannelId, EpochId, LogId, MessageId, Place, Seg
 use kith_crdt::projection::{Claim, ClaimKind, SeenBy};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::{self, Entry, Message, SeenRange};
-use kith_crdt::time::{Hlc, Millis};
+use kith_crdt::time::{DAY_MS, Hlc, Millis};
 use kith_store::Line;
 
 use super::channel::Channel;
@@ -19,8 +19,6 @@ use crate::record::{Arrival, Happening, What};
 
 /// Message ids that one read event carries; the rest follows in further events.
 const READ_EVENT_IDS: usize = 256;
-/// Milliseconds of the longest window.
-const DAY_MS: u64 = 86_400_000;
 /// Envelopes that are opened at a time when a key arrives late.
 const REOPEN_BATCH: usize = 1_024;
 
@@ -377,7 +375,10 @@ impl Engine {
                         .map_or_else(|| Line::main(&id), |root| Line::thread(&id, &root));
                     self.stage.batch.remove_timeline(line, hlc, place);
                     self.stage.batch.delete_message_id(&place.message_id(&id));
-                    channel.messages = channel.messages.saturating_sub(1);
+                    channel.newest_ended = true;
+                    if !channel.log_mut(log_id).over.contains(seq) {
+                        channel.messages = channel.messages.saturating_sub(1);
+                    }
                 }
                 entry => {
                     if let (Some(target), Some(kind)) = (entry.target(), ClaimKind::of(&entry)) {

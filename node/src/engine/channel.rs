@@ -76,6 +76,8 @@ pub(super) struct Channel {
     pub(super) unread: Unread,
     pub(super) messages: u64,
     pub(super) last_activity: Option<Millis>,
+    /// Whether the message that this is the time of has come to its end since.
+    pub(super) newest_ended: bool,
     pub(super) holds: Holds,
     pub(super) beacons: BTreeMap<DeviceId, KnownBeacon>,
     /// Logs that grew since the last own beacon.
@@ -84,7 +86,7 @@ pub(super) struct Channel {
     /// How far each own log has come.
     pub(super) reaches: BTreeMap<LogId, Reach>,
     /// Until when what is over is left out of the digests, while the clock is not believed.
-    concealed_at: Option<Millis>,
+    pub(super) concealed_at: Option<Millis>,
     /// When something of which log may be over.
     pub(super) due: Due,
     /// Deleted messages whose texts are to be erased.
@@ -124,6 +126,7 @@ impl Channel {
             unread: Unread::default(),
             messages: 0,
             last_activity: None,
+            newest_ended: false,
             holds: Holds::default(),
             beacons: BTreeMap::new(),
             unannounced: BTreeSet::new(),
@@ -165,7 +168,7 @@ impl Channel {
     /// Takes over a log as it was stored.
     pub(super) fn restore(&mut self, log: Log) {
         *self.sizes.entry(log.id.segment).or_default() += log.head;
-        self.messages += log.messages.len() - log.over.len();
+        self.messages += log.living().len();
         let id = log.id;
         self.logs.insert(id, log);
         self.enrol(&id);
@@ -185,11 +188,8 @@ impl Channel {
     /// Whether a log is over by a clock that is not believed: it is no part of the channel for the
     /// others, and is not destroyed here yet.
     pub(super) fn is_concealed(&self, id: &LogId) -> bool {
-        let ends = self.concealed_at.map(|at| {
-            let end = self.roster.segment_ends_at(&id.segment);
-            end.is_some_and(|end| end <= at)
-        });
-        ends.unwrap_or(false)
+        self.concealed_at
+            .is_some_and(|at| self.roster.is_over(&id.segment, at))
     }
 
     /// Leaves out of the digests what is over at a time, or with none takes it in again.

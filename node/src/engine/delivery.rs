@@ -270,8 +270,9 @@ impl Engine {
         let Some(log) = channel.logs.get(&log_id) else {
             return;
         };
+        let living = log.living();
         let between = |from: u32, to: u32| -> Vec<u32> {
-            log.messages
+            living
                 .iter()
                 .rev()
                 .skip_while(|seq| *seq > to)

@@ -382,6 +382,9 @@ impl Engine {
         for id in touched {
             match self.channels.get_mut(id) {
                 Some(channel) => {
+                    if channel.newest_ended {
+                        load::last_activity(&self.store.reader().view(), channel);
+                    }
                     self.shared
                         .put(ChannelView::of(channel, &self.me, &self.writer.device))
                 }

@@ -71,13 +71,12 @@ impl Replica for Served<'_> {
     }
 
     fn is_over(&self, segment: &SegmentId) -> bool {
-        let ends = self.channel.roster.segment_ends_at(segment);
-        ends.is_some_and(|end| end <= self.now)
+        self.channel.roster.is_over(segment, self.now)
     }
 
     fn awaited(&self) -> BTreeSet<DeviceId> {
         let written = self.channel.reaches.iter().filter_map(|(log_id, reach)| {
-            let last = self.channel.logs.get(log_id)?.messages.last()?;
+            let last = self.channel.logs.get(log_id)?.living().last()?;
             (reach.delivered < last).then_some((log_id, last))
         });
         let mut awaited = BTreeSet::new();

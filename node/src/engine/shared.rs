@@ -45,6 +45,8 @@ pub struct ChannelView {
     pub hidden_threads: Places,
     /// The time of the newest message.
     pub last_activity: Option<Millis>,
+    /// By what clock, which nobody believes yet, segments count as over for the others.
+    pub concealed_at: Option<Millis>,
     /// Equal on nodes that hold the same.
     pub digest: [u8; 32],
     /// Own messages that no other device has.
@@ -70,7 +72,7 @@ impl ChannelView {
             .logs
             .iter()
             .filter(|(log_id, _)| log_id.writer.device == *device)
-            .map(|(log_id, log)| pending_of(channel, log_id, &log.messages))
+            .map(|(log_id, log)| pending_of(channel, log_id, &log.living()))
             .sum();
         let hidden = channel.hidden().map(|(_, hidden)| hidden.len()).sum();
         Self {
@@ -91,6 +93,7 @@ impl ChannelView {
                 .filter(|(_, hidden)| !hidden.is_empty())
                 .collect(),
             last_activity: channel.last_activity,
+            concealed_at: channel.concealed_at,
             digest: channel.digest(),
             pending,
             in_step: channel.in_step.clone(),
@@ -104,6 +107,13 @@ impl ChannelView {
 }
 
 impl ChannelView {
+    /// Whether a log is over by a clock that is not believed: it is no part of the channel for the
+    /// others, and is not destroyed here yet.
+    pub fn conceals(&self, id: &LogId) -> bool {
+        self.concealed_at
+            .is_some_and(|at| self.roster.is_over(&id.segment, at))
+    }
+
     /// How many messages in threads are unread.
     pub fn unread_replies(&self) -> u64 {
         count(&self.unread_threads)

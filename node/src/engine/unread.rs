@@ -73,7 +73,7 @@ impl Channel {
         if self.roster.account_of(&log.id.writer.device) == Some(*me) {
             return Ranges::new();
         }
-        let mut unread = log.messages.minus(&log.over);
+        let mut unread = log.living();
         let gone = [
             self.own_seen.get(&log.id),
             self.unread.deleted.get(&log.id),
@@ -158,7 +158,7 @@ impl Channel {
         };
         let hidden = match self.roster.account_of(&log_id.writer.device) {
             // Whose it is may become known.
-            None => log.messages.clone(),
+            None => log.living(),
             Some(author) if author == *me => Ranges::new(),
             Some(author) => self.hidden_in(view, log, &author),
         };
@@ -172,7 +172,7 @@ impl Channel {
             return hidden;
         }
         let before = self.unread.hidden.get(&log.id);
-        for seq in log.messages.minus(&log.over).iter() {
+        for seq in log.living().iter() {
             let place = log.id.place(seq);
             let is_hidden = match claims::envelope(view, &self.id, place) {
                 Some(envelope) => {
@@ -193,7 +193,7 @@ impl Channel {
     pub(super) fn hidden(&self) -> impl Iterator<Item = (&Log, Ranges)> {
         self.unread.hidden.iter().filter_map(|(log_id, hidden)| {
             let log = self.logs.get(log_id)?;
-            Some((log, log.messages.intersect(hidden)))
+            Some((log, log.living().intersect(hidden)))
         })
     }
 

@@ -54,7 +54,7 @@ impl Reading<'_> {
         let logs = self.view.logs(&channel.id).into_iter();
         let logs = logs.filter_map(|(_, bytes)| encoding::decode::<Log>(&bytes, LOG_MAX).ok());
         logs.map(|log| {
-            let messages: Vec<Place> = log.messages.iter().map(|seq| log.id.place(seq)).collect();
+            let messages: Vec<Place> = log.living().iter().map(|seq| log.id.place(seq)).collect();
             let batches = messages.chunks(BATCH);
             let ending = batches.map(|batch| self.ending(channel, batch, (&mut opener, &then)));
             ending.sum::<u64>()

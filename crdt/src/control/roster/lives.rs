@@ -54,6 +54,11 @@ impl Roster {
         Some(segment.closes_at().plus(longest.as_millis()?))
     }
 
+    /// Whether everything of a segment is over at a time.
+    pub fn is_over(&self, segment: &SegmentId, at: Millis) -> bool {
+        self.segment_ends_at(segment).is_some_and(|end| end <= at)
+    }
+
     /// What would hold if messages were kept no longer than so, those that are there as well.
     #[must_use]
     pub fn shortened_to(&self, retention: Retention) -> Self {

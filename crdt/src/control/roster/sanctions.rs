@@ -17,10 +17,7 @@ use crate::control::op::VerifiedOp;
 use crate::control::role::{Right, Role};
 use crate::control::seen::LastSeen;
 use crate::ids::{AccountId, EpochId, LogId, OpId, Place};
-use crate::time::{HOUR_MS, Millis};
-
-/// Milliseconds within which all that is in one log was written: the longest window.
-const DAY_MS: u64 = 24 * HOUR_MS;
+use crate::time::{DAY_MS, Millis};
 
 /// A ban that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use super::*;
 use crate::ids::EpochId;
 use crate::limits::EPOCH_WRITTEN_HOURS;
+use crate::time::DAY_MS;
 
-const DAY_MS: u64 = 24 * 3_600_000;
 /// The day of [`NOW`].
 const TODAY: Window = Window(500_000 - 500_000 % 24);
 

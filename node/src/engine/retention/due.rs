@@ -68,7 +68,7 @@ impl Channel {
         let living = |seq: &u32| !log.over.contains(*seq);
         let early = log.early.iter().filter(|(seq, _)| living(seq));
         let early = early.map(|(_, at)| *at).min();
-        let any_living = log.messages.len() > log.over.len();
+        let any_living = !log.living().is_empty();
         let at = by_life.into_iter().chain(by_readers).chain(early).min();
         self.due.set(*log_id, at.filter(|_| any_living));
     }

@@ -202,7 +202,6 @@ impl Engine {
     /// Whether nothing of a segment is kept any more, by its term and the channel's policy.
     pub(super) fn is_over(&self, now: Millis, id: ChannelId, segment: &SegmentId) -> bool {
         let channel = self.channels.get(&id);
-        let ends = channel.and_then(|channel| channel.roster.segment_ends_at(segment));
-        ends.is_some_and(|end| end <= now)
+        channel.is_some_and(|channel| channel.roster.is_over(segment, now))
     }
 }

@@ -42,7 +42,7 @@ impl Engine {
         let Some(log) = log else {
             return 0;
         };
-        let living = log.messages.minus(&log.over);
+        let living = log.living();
         // Those that ask to end sooner stand before the others, each by its own time.
         let is_due = |(_, at): &(&u32, &Millis)| **at <= now;
         let early: Vec<u32> = log
@@ -193,6 +193,7 @@ impl Engine {
         log.early.remove(&place.seq);
         log.deletions.remove(place.seq);
         channel.messages = channel.messages.saturating_sub(1);
+        channel.newest_ended |= channel.last_activity == Some(envelope.header.hlc.millis());
         self.stage
             .batch
             .remove_timeline(line, envelope.header.hlc, place);

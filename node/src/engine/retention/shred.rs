@@ -86,13 +86,14 @@ impl Channel {
         let logs: Vec<LogId> = self.logs.keys().filter(of_span).copied().collect();
         for log_id in &logs {
             let log = self.logs.get(log_id);
-            let living = log.map_or(0, |log| log.messages.len() - log.over.len());
+            let living = log.map_or(0, |log| log.living().len());
             self.messages = self.messages.saturating_sub(living);
             self.remove_log(*log_id);
             self.reaches.remove(log_id);
             self.due.set(*log_id, None);
         }
         self.holds.forget(&logs);
+        self.newest_ended = true;
         logs
     }
 }
@@ -155,7 +156,7 @@ impl Engine {
         for log in of_span {
             let own = log.id.writer.device == self.writer.device;
             let sent = channel.reaches.get(&log.id).map_or(0, |reach| reach.sent);
-            for seq in log.messages.minus(&log.over).iter() {
+            for seq in log.living().iter() {
                 let message = log.id.place(seq).message_id(&id);
                 if own && seq > sent {
                     told.push(What::Arrived(message, Arrival::Failed));
