@@ -4,12 +4,10 @@
 use kith_crdt::control::Policy;
 use kith_crdt::ids::ChannelId;
 use kith_crdt::retention::Retention;
+use kith_crdt::time::{DAY_MS, HOUR_MS};
 use kith_node::engine::Command;
 use kith_node::record::{Arrival, Happening, What};
 use kith_tests::world::World;
-
-const HOUR_MS: u64 = 3_600_000;
-const DAY_MS: u64 = 24 * HOUR_MS;
 
 fn keep(world: &mut World, channel: ChannelId, retention: Retention, existing: bool) {
     let command = Command::SetPolicy {
@@ -307,5 +305,95 @@ fn a_deleted_message_has_no_text_on_any_disk() {
     for node in [0, 1, 2] {
         assert_eq!(on_disk(&world, node, &channel).1, 0, "node {node}");
         assert!(world.page(node, &channel, None)[0].deleted);
+    }
+}
+
+/// Talk of a day with everything that can be said: threads, edits, reactions, pins, read marks and
+/// a deletion.
+fn talk(world: &mut World, channel: ChannelId, round: usize) {
+    let speaker = round % 2;
+    let root = world.say(speaker, channel, &format!("round {round}"));
+    let regret = world.say(speaker, channel, "regret");
+    world.until_agreed(&[0, 1], &channel);
+    let reply = Command::Send {
+        channel,
+        text: "an answer".into(),
+        reply_to: None,
+        thread: Some(root),
+        announce: false,
+        expire_ms: None,
+    };
+    let other = 1 - speaker;
+    world.ask(other, reply).expect("anybody may");
+    let about = [
+        Command::React {
+            target: root,
+            emoji: "🌱".into(),
+            on: true,
+        },
+        Command::Mark {
+            channel,
+            messages: None,
+        },
+    ];
+    for command in about {
+        world.ask(other, command).expect("anybody may");
+    }
+    let own = [
+        Command::Edit {
+            target: root,
+            text: format!("round {round}, put better"),
+        },
+        Command::Delete {
+            target: regret,
+            reason: None,
+        },
+        Command::Pin {
+            target: root,
+            on: true,
+        },
+    ];
+    for command in own {
+        world.ask(0, command).ok();
+    }
+    world.until_agreed(&[0, 1], &channel);
+}
+
+#[test]
+fn what_is_left_is_what_the_entries_make_at_any_hour_and_after_a_restart() {
+    for (seed, retention) in [
+        (9, Retention::Hours(30)),
+        (10, Retention::Hours(3)),
+        (11, Retention::Instant),
+    ] {
+        let mut world = World::new(2, seed);
+        let channel = world.make_keeping(0, "general", retention);
+        world.join(0, 1, channel).expect("a link lets in");
+        for round in 0..20 {
+            if round < 10 {
+                talk(&mut world, channel, round);
+            } else {
+                let mark = Command::Mark {
+                    channel,
+                    messages: None,
+                };
+                world.ask(round % 2, mark).expect("anybody may");
+            }
+            hours(&mut world, 5);
+            let number = round % 2;
+            let told = |world: &World| {
+                let view = world.engine(number).shared().channel(&channel).unwrap();
+                (view.messages, view.last_activity, view.pending)
+            };
+            world.verify(number, &channel);
+            let before = told(&world);
+            world.crash(number);
+            world.start(number);
+            world.verify(number, &channel);
+            assert_eq!(told(&world), before, "{retention:?}, round {round}");
+        }
+        for number in [0, 1] {
+            assert_eq!(world.verify(number, &channel).messages, 0, "{retention:?}");
+        }
     }
 }

@@ -126,7 +126,7 @@ fn what_nobody_has_is_lost_and_what_came_after_it_stays() {
     assert_eq!(world.shown(0, &channel).len(), 12);
 
     world.link(0, 1, true);
-    world.until_agreed(&[0, 1], &channel);
+    world.until_of_one_digest(&[0, 1], &channel);
     world.pass(10_000);
     let state = world.mending(0, &channel).expect("it was begun");
     assert_eq!((state.awaited, state.lost, state.done), (0, 1, true));

@@ -6,12 +6,12 @@ use kith_api::event::{Event, Happened};
 use kith_api::message::{DeliveryState, PageQuery};
 use kith_crdt::control::{Policy, Right, Role};
 use kith_crdt::ids::{ChannelId, MessageId};
+use kith_crdt::limits::PINS_PER_CHANNEL;
 use kith_crdt::retention::{Retention, RetentionLimits};
-use kith_crdt::time::HOUR_MS;
+use kith_crdt::time::{DAY_MS, HOUR_MS};
 use kith_node::engine::{Command, MemberAct, Outcome, Refusal};
 use kith_tests::world::World;
 
-const DAY_MS: u64 = 24 * HOUR_MS;
 const MINUTE_MS: u64 = 60_000;
 
 fn keep(retention: Retention) -> Policy {
@@ -501,6 +501,9 @@ fn owners_say_within_which_limits_it_may_be_set() {
 fn a_channel_of_an_hour_keeps_what_it_says_and_goes_on() {
     let mut world = World::new(2, 151);
     let channel = world.make_keeping(0, "general", Retention::Hours(1));
+    let view = world.engine(0).shared().channel(&channel).unwrap();
+    let first = view.roster.usable_epoch();
+    assert!(first.is_some(), "it begins with an epoch of an hour");
     world.join(0, 1, channel).unwrap();
     for round in 0..4 {
         let told = [0, 1].map(|number| {
@@ -574,4 +577,46 @@ fn a_repetition_that_asks_for_another_life_is_another_message() {
     assert_eq!(world.ask_with_key(0, "key", with(hour)), first);
     let other = world.ask_with_key(0, "key", with(None));
     assert!(matches!(other, Err(Refusal::Usage(_))), "{other:?}");
+}
+
+#[test]
+fn a_policy_that_keeps_for_as_long_is_for_what_is_written_after_it_as_well() {
+    let mut world = World::new(2, 154);
+    let channel = world.make_keeping(0, "general", Retention::Instant);
+    world.join(0, 1, channel).unwrap();
+    let once = world.say(0, channel, "until you have read it");
+    set(&mut world, channel, keep(Retention::Hours(30 * 24)));
+    let month = world.say(0, channel, "for a month");
+    world.until("the other can read both", |world| {
+        let there = |id| traces(world, 1, &channel, id).contains(&"show");
+        there(once) && there(month)
+    });
+    mark(&mut world, 1, channel, once);
+    mark(&mut world, 1, channel, month);
+    world.until("it is known that both are read", |world| {
+        !is_there(world, 0, &channel, once)
+    });
+    world.until_agreed(&[0, 1], &channel);
+    assert!(
+        [0, 1]
+            .iter()
+            .all(|number| is_there(&world, *number, &channel, month))
+    );
+}
+
+#[test]
+fn what_is_over_takes_no_place_among_what_is_pinned() {
+    let mut world = World::new(1, 155);
+    let channel = world.make(0, "general");
+    for _ in 0..PINS_PER_CHANNEL {
+        let target = say_for_an_hour(&mut world, 0, channel, None);
+        world.ask(0, Command::Pin { target, on: true }).unwrap();
+    }
+    let target = world.say(0, channel, "stays");
+    let pin = Command::Pin { target, on: true };
+    let full = world.ask(0, pin.clone());
+    assert!(matches!(full, Err(Refusal::Limit(_))), "{full:?}");
+    world.sleep(HOUR_MS);
+    world.ask(0, pin).unwrap();
+    assert!(traces(&world, 0, &channel, target).contains(&"pins"));
 }

@@ -67,6 +67,7 @@ fn a_channel_says_how_long_it_keeps_its_messages_and_who_said_so() {
             refused.contains("is over") || refused.contains("no message"),
             "{refused}"
         );
+        home.json(&["verify", "garden"]);
     }
 }
 

@@ -70,7 +70,7 @@ impl Node {
         let node = self.clone();
         let us = (node.0.account, node.0.device);
         let verified = tokio::task::spawn_blocking(move || {
-            verify(&node.0.reader, &node.0.shared, us, &channel)
+            verify(&node.0.reader, &node.0.shared, us, &channel, clock::now)
         });
         verified
             .await

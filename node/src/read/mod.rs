@@ -17,7 +17,7 @@ pub(crate) mod retention;
 pub(crate) mod roles;
 mod steps;
 mod threads;
-pub(crate) mod verify;
+pub mod verify;
 mod why;
 
 use kith_crdt::ids::{AccountId, DeviceId};

@@ -7,6 +7,7 @@ mod wire;
 use std::collections::BTreeMap;
 
 use kith_api::message::{Message, PageQuery};
+use kith_api::verify::VerifyReport;
 use kith_crdt::control::Role;
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
@@ -20,6 +21,7 @@ use kith_node::engine::{
 };
 use kith_node::network::NetworkEvent;
 use kith_node::read::Reading;
+use kith_node::read::verify::verify;
 use kith_store::{Batch, Medium, MemoryEnv, Reader, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -221,6 +223,21 @@ impl World {
         let node = &self.nodes[number];
         let us = (node.secrets.account, node.secrets.device());
         ask(&Reading::new(&reader, &shared, us, node.clock(self.now)))
+    }
+
+    /// Holds everything that a node shows of a channel against its signed entries.
+    ///
+    /// # Panics
+    /// If the channel is not there, or something is not as the entries make it.
+    pub fn verify(&self, number: usize, channel: &ChannelId) -> VerifyReport {
+        let engine = self.engine(number);
+        let node = &self.nodes[number];
+        let us = (node.secrets.account, node.secrets.device());
+        let clock = || node.clock(self.now);
+        let verified = verify(&engine.reader(), &engine.shared(), us, channel, clock);
+        let report = verified.expect("the channel is there");
+        assert!(report.equal, "at {number}: {report:?}");
+        report
     }
 
     /// Begins to listen on every line, inside the encryption of the transport.
@@ -476,11 +493,23 @@ impl World {
         told.map(|(_, _, present)| present).collect()
     }
 
-    /// Lets time pass until nodes have equal digests.
+    /// Lets time pass until nodes have equal digests, and verifies the channel at each of them.
     ///
     /// # Panics
-    /// If they do not come to.
+    /// If they do not come to, or something is not as the signed entries make it.
     pub fn until_agreed(&mut self, numbers: &[usize], channel: &ChannelId) {
+        self.until_of_one_digest(numbers, channel);
+        for number in numbers {
+            self.verify(*number, channel);
+        }
+    }
+
+    /// Lets time go on until these nodes say the same of what they hold, even where their disks
+    /// have lost some of it.
+    ///
+    /// # Panics
+    /// If they do not within twenty minutes of virtual time.
+    pub fn until_of_one_digest(&mut self, numbers: &[usize], channel: &ChannelId) {
         self.until("all agree", |world| {
             let first = world.digest(numbers[0], channel);
             first.is_some()

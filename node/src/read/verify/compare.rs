@@ -1,10 +1,10 @@
 //! What the entries make, held against what is kept and against what people are shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kith_api::message::{Message, PageQuery};
 use kith_crdt::encoding;
-use kith_crdt::ids::{MessageId, Place};
+use kith_crdt::ids::{MessageId, Place, SegmentId};
 use kith_crdt::limits::PAGE_MAX;
 use kith_crdt::log::Log;
 use kith_crdt::projection::{Position, SeenBy};
@@ -43,7 +43,9 @@ impl Verifying<'_> {
             let is_found = match root {
                 Some(root) if !expected.is_gone(root) => true,
                 Some(_) => !expected.shown(line).is_empty(),
-                None => self.reading.view.message(thread).is_none(),
+                None => {
+                    self.reading.view.message(thread).is_none() && !expected.shown(line).is_empty()
+                }
             };
             if is_found {
                 self.pages(Some(*thread), &expected)?;
@@ -150,22 +152,24 @@ impl Verifying<'_> {
         Ok(())
     }
 
-    /// The edits, deletions and reactions that are kept.
+    /// The edits, deletions and reactions that are kept: of a message that is here everything that
+    /// was written, and of any other nothing else. What was said about one that is over was erased
+    /// with it, and what comes later stays until its own window is over.
     fn claims(&self, expected: &Expected<'_>) -> Found {
-        let mut kept: BTreeMap<MessageId, Vec<Vec<u8>>> = BTreeMap::new();
+        let mut kept: BTreeMap<MessageId, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for (target, claim) in self.reading.view.all_claims(&self.id, None) {
-            kept.entry(target).or_default().push(claim);
+            kept.entry(target).or_default().insert(claim);
         }
-        for claims in kept.values_mut() {
-            claims.sort_unstable();
-        }
-        let of = |target: &MessageId| {
-            let claims = expected.claims.get(target);
-            claims.map(|claims| claims.iter().cloned().collect::<Vec<_>>())
-        };
+        let none = BTreeSet::new();
         let both = kept.keys().chain(expected.claims.keys());
         for target in both {
-            if kept.get(target) != of(target).as_ref() {
+            let kept = kept.get(target).unwrap_or(&none);
+            let written = expected.claims.get(target).unwrap_or(&none);
+            let same = match expected.messages.contains_key(target) {
+                true => kept == written,
+                false => kept.is_subset(written),
+            };
+            if !same {
                 let place = format!("message {target}");
                 let detail = "other edits, deletions or reactions are kept than were written";
                 return Err(different("a message", place, detail));
@@ -176,7 +180,9 @@ impl Verifying<'_> {
 
     /// What each account has read.
     fn seen(&self, expected: &Expected<'_>) -> Found {
-        for ((segment, account), seen) in &expected.seen {
+        let is_there = |segment: &SegmentId| !self.served.roster.is_over(segment, self.reading.now);
+        let seen = expected.seen.iter();
+        for ((segment, account), seen) in seen.filter(|((segment, _), _)| is_there(segment)) {
             let kept = self.reading.view.seen_by(&self.id, segment, account);
             let kept = kept.and_then(|bytes| encoding::decode::<SeenBy>(&bytes, SEEN_MAX).ok());
             if kept.as_ref() != Some(seen) {
@@ -231,21 +237,18 @@ impl Verifying<'_> {
 
     /// The figures that the daemon has in memory.
     fn counts(&self, expected: &Expected<'_>) -> Found {
-        let messages = expected.messages_shown();
+        let messages = expected.messages_counted();
         if self.settled && self.served.messages != messages {
             let detail = format!(
-                "{} messages are counted and {messages} are shown",
+                "{} messages are counted and there are {messages}",
                 self.served.messages
             );
             return Err(different("a count", "the whole channel", detail));
         }
-        let newest = expected
-            .lines
-            .get(&None)
-            .and_then(|main| main.keys().next_back());
-        let newest = newest.map(|position| position.hlc.millis());
-        if self.settled && self.served.last_activity < newest {
-            let detail = "the newest message is later than the channel says";
+        let written = expected.messages.values();
+        let newest = written.map(|message| message.hlc.millis()).max();
+        if self.settled && self.served.last_activity != newest {
+            let detail = "the newest message is of another time than the channel says";
             return Err(different("a time", "the whole channel", detail));
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, EpochId, LogId, MessageId, Place, SegmentId};
+use kith_crdt::log::Log;
 use kith_crdt::projection::{
     self, Claim, ClaimKind, Original, Position, Rendered, SeenBy, Written as Kept,
 };
@@ -35,6 +36,7 @@ pub(super) struct Written {
     pub(super) hlc: Hlc,
     epoch: EpochId,
     author: AccountId,
+    thread: Option<MessageId>,
     expires_at: Option<Millis>,
 }
 
@@ -133,6 +135,7 @@ impl<'a> Expected<'a> {
                     hlc,
                     epoch,
                     author: account,
+                    thread: message.thread,
                     expires_at: message.expires_at,
                 };
                 self.messages.insert(id, written);
@@ -146,6 +149,32 @@ impl<'a> Expected<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Leaves out the messages that were erased because their time is over, as the logs' states
+    /// have them. Returns the place of one that was erased and whose time is not over.
+    pub(super) fn leave_out_erased(&mut self, logs: &[Log]) -> Option<Place> {
+        // What was read of a part of a log that is not here any more stays read.
+        let is_whole = logs
+            .iter()
+            .all(|log| log.fork.is_none() && !log.has_holes());
+        let over = logs
+            .iter()
+            .flat_map(|log| log.over.iter().map(|seq| log.id.place(seq)));
+        for place in over {
+            let id = place.message_id(&self.served.id);
+            let Some(written) = self.messages.get(&id) else {
+                continue;
+            };
+            if is_whole && !self.is_gone(written) {
+                return Some(place);
+            }
+            if let Some(line) = self.lines.get_mut(&written.thread) {
+                line.remove(&Position::new(written.hlc, place));
+            }
+            self.messages.remove(&id);
+        }
+        None
     }
 
     /// What a line is to show, oldest first.
@@ -163,19 +192,23 @@ impl<'a> Expected<'a> {
         thread.map_or(0, |thread| thread.len() as u64)
     }
 
-    /// How many messages are shown.
-    pub(super) fn messages_shown(&self) -> u64 {
+    /// How many messages there are that are not hidden. What is over counts until it is erased.
+    pub(super) fn messages_counted(&self) -> u64 {
         let messages = self.messages.values();
-        messages.filter(|written| self.is_shown(written)).count() as u64
+        messages.filter(|written| self.counts(written)).count() as u64
     }
 
-    /// Whether a message is shown to this account: its own are in any case.
+    /// Whether a message is shown to this account.
     fn is_shown(&self, written: &Written) -> bool {
+        self.counts(written) && !self.is_gone(written)
+    }
+
+    /// Whether a message is not hidden from this account: its own are not in any case.
+    fn counts(&self, written: &Written) -> bool {
         let roster = &self.served.roster;
         let at = (&written.place, written.hlc);
-        let is_shown = written.author == self.me
-            || projection::is_shown(roster, &written.author, at, &written.epoch);
-        is_shown && !self.is_gone(written)
+        written.author == self.me
+            || projection::is_shown(roster, &written.author, at, &written.epoch)
     }
 
     fn replies_shown(&self, id: &MessageId) -> u64 {

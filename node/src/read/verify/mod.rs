@@ -30,13 +30,13 @@ use kith_crdt::keyring::Keyring;
 use kith_crdt::keys::EpochKeys;
 use kith_crdt::log::Log;
 use kith_crdt::sync::{Head, SegmentDigests};
+use kith_crdt::time::Millis;
 use kith_store::{Inspection, Reader};
 
 use self::expected::Expected;
 use super::Reading;
 use super::control_log::CheckedLog;
 use super::why::LOG_MAX;
-use crate::clock;
 use crate::engine::{ChannelView, Shared};
 
 /// Times that a moment is looked for in which disk and memory are the same.
@@ -75,15 +75,16 @@ pub(super) struct Verifying<'a> {
     report: VerifyReport,
 }
 
-/// Verifies a channel.
+/// Verifies a channel, as it is to be by a clock.
 ///
 /// # Errors
 /// [`ApiError`] if the channel is gone.
-pub(crate) fn verify(
+pub fn verify(
     reader: &Reader,
     shared: &Shared,
     (me, device): (AccountId, DeviceId),
     id: &ChannelId,
+    clock: impl Fn() -> Millis,
 ) -> Result<VerifyReport, ApiError> {
     let begun = Instant::now();
     let gone = || ApiError::not_found("the channel is gone");
@@ -100,7 +101,7 @@ pub(crate) fn verify(
         // A roster that changed meanwhile would be held against another log.
         let quiet = before.digest == after.digest;
         if quiet || last && Arc::ptr_eq(&before.roster, &after.roster) {
-            let reading = Reading::new(inspection.reader(), shared, (me, device), clock::now());
+            let reading = Reading::new(inspection.reader(), shared, (me, device), clock());
             let mut verifying = Verifying::new(&before, quiet, &inspection, reading);
             let found = verifying.all();
             let again = match &found {
@@ -219,6 +220,10 @@ impl<'a> Verifying<'a> {
         for segment in logs.chunk_by(|a, b| a.id.segment == b.id.segment) {
             self.walk(segment, &mut expected)?;
         }
+        if let Some(place) = expected.leave_out_erased(&logs) {
+            let detail = "it was erased as one that is over, and by what was signed it is not";
+            return Err(different("a message", self.name(place), detail));
+        }
         self.report.messages = expected.messages.len() as u64;
         self.compare(&logs, expected)?;
         self.inspection.read_the_rest(&self.id);
@@ -279,6 +284,9 @@ impl<'a> Verifying<'a> {
         let mut digests = SegmentDigests::new();
         let roster = control.roster();
         for log in logs.iter().filter(|log| roster.counts(&log.id)) {
+            if self.served.conceals(&log.id) {
+                continue;
+            }
             let head = Head {
                 seq: log.head,
                 link: log.link,
