@@ -78,7 +78,7 @@ pub enum ParseRetentionError {
     #[error("messages are kept for at most 3653days (ten years), or forever")]
     TooLong,
     /// It is no whole number of hours.
-    #[error("retention is counted in whole hours")]
+    #[error("retention is counted in whole hours, such as 1h or 36h")]
     NotWhole,
 }
 

@@ -1,24 +1,40 @@
 //! Stretches of time as people write them: `30s`, `10m`, `2h`, `7days`.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::{Span, SpanRelativeTo, Unit};
+
+/// Why a text is no stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoDuration {
+    /// It is not written like one.
+    Unreadable,
+    /// It names months or years.
+    NoFixedLength,
+    /// It is nothing at all, or less.
+    TooShort,
+}
 
 /// Reads a stretch of time. A day has 24 hours; months and years have no fixed length and are
 /// refused.
 ///
 /// # Errors
 ///
-/// A sentence that says what may be written.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "write it like 30s, 10m, 2h or 7days".to_owned();
-    let span: Span = text.parse().map_err(|_| wrong())?;
+/// [`NoDuration`], which says what may be written.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, NoDuration> {
+    let span: Span = text.parse().map_err(|_| NoDuration::Unreadable)?;
     if span.get_years() != 0 || span.get_months() != 0 {
-        return Err("months and years differ in length: use days".to_owned());
+        return Err(NoDuration::NoFixedLength);
     }
     let day = SpanRelativeTo::days_are_24_hours();
-    let milliseconds = span.total((Unit::Millisecond, day)).map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(milliseconds / 1000.0).map_err(|_| wrong())
+    let milliseconds = span.total((Unit::Millisecond, day));
+    let milliseconds = milliseconds.map_err(|_| NoDuration::Unreadable)?;
+    if milliseconds < 0.0 {
+        return Err(NoDuration::TooShort);
+    }
+    Duration::try_from_secs_f64(milliseconds / 1000.0).map_err(|_| NoDuration::Unreadable)
 }
 
 /// The same in milliseconds.
@@ -26,13 +42,26 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 ///
 /// As [`parse_duration`], and if there are no milliseconds at all.
-pub(crate) fn parse_milliseconds(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_milliseconds(text: &str) -> Result<u64, NoDuration> {
     let duration = parse_duration(text)?;
     match u64::try_from(duration.as_millis()) {
-        Ok(0) | Err(_) => Err("it has to be at least a millisecond".to_owned()),
+        Ok(0) => Err(NoDuration::TooShort),
         Ok(milliseconds) => Ok(milliseconds),
+        Err(_) => Err(NoDuration::Unreadable),
     }
 }
+
+impl fmt::Display for NoDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreadable => "write it like 30s, 10m, 2h or 7days",
+            Self::NoFixedLength => "months and years differ in length: use days",
+            Self::TooShort => "it has to be at least a millisecond",
+        })
+    }
+}
+
+impl Error for NoDuration {}
 
 #[cfg(test)]
 mod tests {
@@ -55,6 +84,17 @@ mod tests {
             );
         }
         assert_eq!(parse_milliseconds("1ms"), Ok(1));
+    }
+
+    #[test]
+    fn what_is_too_short_is_not_called_badly_written() {
+        for text in ["0h", "0s", "-1h"] {
+            assert_eq!(
+                parse_milliseconds(text),
+                Err(NoDuration::TooShort),
+                "{text}"
+            );
+        }
     }
 
     #[test]

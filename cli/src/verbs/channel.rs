@@ -21,7 +21,7 @@ pub(crate) enum ChannelVerb {
         topic: Option<String>,
         /// For how long its messages are kept: forever, instant (until everybody has read them, 30
         /// days at the latest), or a stretch of time such as 1h or 7days
-        #[arg(long, value_name = "P")]
+        #[arg(long, value_name = "P", allow_hyphen_values = true)]
         retention: Option<Retention>,
         /// Make a retry harmless: the same key makes no second channel
         #[arg(long, value_name = "KEY")]

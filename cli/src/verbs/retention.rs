@@ -17,6 +17,7 @@ pub(crate) enum RetentionVerb {
         #[arg(value_parser = reference())]
         channel: String,
         /// For how long
+        #[arg(allow_hyphen_values = true)]
         retention: Retention,
         /// Keep what was written before no longer either
         #[arg(long)]
@@ -44,10 +45,10 @@ pub(crate) enum RetentionVerb {
         #[arg(value_parser = reference())]
         channel: String,
         /// Nothing shorter, and not instant
-        #[arg(long, value_name = "D", value_parser = limit)]
+        #[arg(long, value_name = "D", value_parser = limit, allow_hyphen_values = true)]
         shortest: Option<Retention>,
         /// Nothing longer, and not forever
-        #[arg(long, value_name = "D", value_parser = limit)]
+        #[arg(long, value_name = "D", value_parser = limit, allow_hyphen_values = true)]
         longest: Option<Retention>,
         /// No limits
         #[arg(

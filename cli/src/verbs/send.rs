@@ -4,7 +4,7 @@ use clap::Args;
 use kith_api::message::SendMessage;
 
 use crate::args::reference;
-use crate::duration::parse_milliseconds;
+use crate::duration::{NoDuration, parse_milliseconds};
 use crate::input::text_or_stdin;
 use crate::verbs::{Outcome, Session};
 
@@ -36,8 +36,12 @@ pub(crate) struct SendArgs {
 
 /// A life for a message, in milliseconds. How short and how long it may be the daemon says.
 fn life(text: &str) -> Result<u64, String> {
-    let least = |wrong| format!("{wrong}; a message lives for at least 1h");
-    parse_milliseconds(text).map_err(least)
+    let least = "a message lives for at least 1h";
+    parse_milliseconds(text).map_err(|wrong| match wrong {
+        NoDuration::Unreadable => format!("write it like 2h, 3days or 7days; {least}"),
+        NoDuration::NoFixedLength => format!("{wrong}; {least}"),
+        NoDuration::TooShort => least.to_owned(),
+    })
 }
 
 impl Session {
