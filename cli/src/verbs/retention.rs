@@ -1,6 +1,6 @@
 //! `kith retention …`.
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use kith_api::policy::{PolicyChange, PolicyRequest};
 use kith_api::retention::{Retention, SweepRequest};
 
@@ -39,7 +39,13 @@ pub(crate) enum RetentionVerb {
         confirm_clock: bool,
     },
     /// Set the shortest and the longest time that may be set, which takes an owner
-    #[command(after_help = LIMITS)]
+    #[command(
+        after_help = LIMITS,
+        group = ArgGroup::new("limits")
+            .args(["shortest", "longest", "none"])
+            .required(true)
+            .multiple(true),
+    )]
     Limit {
         /// The channel
         #[arg(value_parser = reference())]
@@ -51,11 +57,7 @@ pub(crate) enum RetentionVerb {
         #[arg(long, value_name = "D", value_parser = limit, allow_hyphen_values = true)]
         longest: Option<Retention>,
         /// No limits
-        #[arg(
-            long,
-            conflicts_with_all = ["shortest", "longest"],
-            required_unless_present_any = ["shortest", "longest"],
-        )]
+        #[arg(long, conflicts_with_all = ["shortest", "longest"])]
         none: bool,
         /// Only say what would happen
         #[arg(long)]
