@@ -114,6 +114,21 @@ fn who_may_not_is_told_the_rule_and_nothing_is_signed() {
 }
 
 #[test]
+fn whoever_may_not_is_told_which_role_the_channel_asks_for() {
+    let Garden { homes, _daemons } = garden();
+    let [ana, ben, _] = &homes;
+    let hers = ana.field(&["send", "garden", "mine"], "id");
+    until_seen(ben, &hers);
+    let role_named = || ben.fails(&["delete", &hers], 5).message;
+    let told = role_named();
+    assert!(told.contains("the role moderator or above"), "{told}");
+    ana.json(&["policy", "garden", "right", "delete-others", "owner"]);
+    until_set(ben, "delete-others", "owner");
+    let told = role_named();
+    assert!(told.contains("the role owner or above"), "{told}");
+}
+
+#[test]
 fn what_there_is_not_is_named_with_what_there_is() {
     let ana = Home::init("Ana");
     let _daemon = Daemon::start(&ana);

@@ -211,9 +211,13 @@ impl Engine {
         if roster.can(&self.me, right) {
             Ok(())
         } else {
+            let least = roster.least_role(right);
             Err(Refusal::by_law(
                 Law::Rights,
-                format_args!("as {role} you may not {right} here: ask an admin of the channel"),
+                format_args!(
+                    "as {role} you may not {right} here: that takes the role {least} or above, so \
+                     ask somebody who has it"
+                ),
             ))
         }
     }
