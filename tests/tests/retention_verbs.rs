@@ -114,6 +114,12 @@ fn what_makes_no_sense_or_may_not_be_is_refused_and_says_what_may() {
         (&["retention", "set", "garden", "90m"], 2, "whole hours"),
         (&["retention", "set", "garden", "9999years"], 2, "forever"),
         (&["retention", "set", "garden", "forever"], 5, "A12"),
+        (&["retention", "set", "garden", "1h"], 5, "2h to 7days"),
+        (
+            &["retention", "set", "garden", "forever"],
+            5,
+            "kith retention limit",
+        ),
         (
             &["retention", "set", "garden", "instant", "--dry-run"],
             5,

@@ -1,7 +1,8 @@
-//! Why something may not be done about somebody, in words that say who is meant: the rules of the
-//! control log speak of authors and of whom an op is about, and so name nobody.
+//! Why something may not be done, in words that say who is meant and what would be allowed: the
+//! rules of the control log speak of authors, of whom an op is about and of limits, and so name
+//! nobody and no time.
 
-use kith_crdt::control::{Body, Denied, Roster, Rule};
+use kith_crdt::control::{Body, Denied, Right, Roster, Rule};
 use kith_crdt::ids::{AccountId, OpId};
 use kith_crdt::law::Law;
 
@@ -20,9 +21,10 @@ pub(super) fn about(body: &Body) -> Option<AccountId> {
 }
 
 impl Channel {
-    /// The refusal to write an op about somebody, told to whoever asked for it.
+    /// The refusal to write an op, about somebody or not, told to whoever asked for it.
     pub(super) fn denial(&self, about: Option<AccountId>, denied: Denied) -> Refusal {
         let told = match (&denied, &about) {
+            (Denied::Rule(rule @ Rule::BeyondLimits), _) => Some((rule, self.limits_told())),
             (Denied::Rule(rule), Some(about)) => self.told(about, rule).map(|told| (rule, told)),
             _ => None,
         };
@@ -30,6 +32,16 @@ impl Channel {
             Some((rule, told)) => Refusal::by_law(Law::against(rule), told),
             None => denied.into(),
         }
+    }
+
+    /// Within which limits a retention may be set, and who may set others.
+    fn limits_told(&self) -> String {
+        let limits = &self.roster.retention_limits;
+        let least = self.roster.least_role(Right::LimitRetention);
+        format!(
+            "messages may be kept here for {limits}: set a time within that, or change the limits \
+             first (`kith retention limit`), which takes the role {least} or above"
+        )
     }
 
     /// A rule in the words of whoever broke it; nothing if its own words do.
