@@ -1,6 +1,7 @@
 //! Messages: what a page shows of each, where each has arrived, and the requests that write them.
 
 use std::fmt;
+use std::ops::Not;
 
 use crate::id::{AccountId, ChannelId, DeviceId, MessageId};
 use serde::{Deserialize, Serialize};
@@ -116,6 +117,9 @@ pub struct Message {
     pub read_by: Vec<ReadBy>,
     /// When it disappears; null if it does not.
     pub expires_at: Option<Timestamp>,
+    /// Whether it disappears sooner if everybody has read it; absent if it does not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub instant: bool,
     /// The accounts it names.
     pub mentions: Vec<AccountId>,
 }
@@ -222,6 +226,9 @@ pub struct Sent {
     pub at: Timestamp,
     /// When it disappears; null if it does not.
     pub expires_at: Option<Timestamp>,
+    /// Whether it disappears sooner if everybody has read it; absent if it does not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub instant: bool,
 }
 
 /// Asks to write a message.
@@ -322,6 +329,7 @@ pub(crate) mod tests {
             state: DeliveryState::Pending,
             read_by: Vec::new(),
             expires_at: None,
+            instant: false,
             mentions: Vec::new(),
         }
     }
@@ -368,5 +376,17 @@ pub(crate) mod tests {
         let json = serde_json::to_value(&deleted).unwrap();
         assert!(json.get("text").is_none());
         assert!(json["expires_at"].is_null());
+    }
+
+    #[test]
+    fn only_what_goes_by_being_read_says_so() {
+        let json = serde_json::to_value(message()).unwrap();
+        assert!(json.get("instant").is_none());
+        let instant = Message {
+            instant: true,
+            ..message()
+        };
+        let json = serde_json::to_value(&instant).unwrap();
+        assert_eq!(json["instant"], true);
     }
 }

@@ -55,7 +55,13 @@ fn a_channel_says_how_long_it_keeps_its_messages_and_who_said_so() {
         "{plain}"
     );
     let last = ben.json(&["send", "garden", "for your eyes"]);
+    assert_eq!(last["instant"], true);
     let id = last["id"].as_str().unwrap();
+    let shown = ben.plain(&["show", id]);
+    assert!(
+        shown.contains("gone once all have read it, or by"),
+        "{shown}"
+    );
     until_seen(&ana, id);
     ana.json(&["mark", "garden", id]);
     for home in [&ana, &ben] {

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 
+use kith_api::Timestamp;
 use kith_api::message::{
     DeletedBy, Delivery, DeliveryState, Message, MessageDetail, MessageKind, Sent, Version,
 };
@@ -109,6 +110,16 @@ pub(crate) fn deleted(by: Option<&DeletedBy>, reason: Option<&str>) -> String {
     format!("deleted{by}{reason}")
 }
 
+/// When a message goes: at this time at the latest.
+fn gone(end: Timestamp, instant: bool, look: &Look) -> String {
+    let end = look.time(end);
+    if instant {
+        format!("gone once all have read it, or by {end}")
+    } else {
+        format!("gone by {end}")
+    }
+}
+
 fn details(message: &Message, occasion: Occasion, look: &Look) -> Vec<String> {
     let mut details = Vec::new();
     if message.kind == MessageKind::Announcement && !message.deleted {
@@ -148,7 +159,7 @@ fn details(message: &Message, occasion: Occasion, look: &Look) -> Vec<String> {
         details.push(format!("read by {}", message.read_by.len()));
     }
     if let Some(end) = message.expires_at {
-        details.push(format!("gone by {}", look.time(end)));
+        details.push(gone(end, message.instant, look));
     }
     details
 }
@@ -227,7 +238,7 @@ impl Show for Sent {
         let id = look.paint(Paint::Handle, short(&self.id));
         let state = look.paint(state_paint(self.state), self.state);
         let end = self.expires_at.map_or_else(String::new, |end| {
-            let end = format!("  gone by {}", look.time(end));
+            let end = format!("  {}", gone(end, self.instant, look));
             look.paint(Paint::Faint, end)
         });
         let _written = writeln!(out, "{id}  {state}{end}");

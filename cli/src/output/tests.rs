@@ -80,6 +80,7 @@ fn message(byte: u8, name: &str, text: &str) -> Message {
         state: DeliveryState::Delivered,
         read_by: Vec::new(),
         expires_at: None,
+        instant: false,
         mentions: Vec::new(),
     }
 }
@@ -233,6 +234,32 @@ state    delivered
 MEMBER  DEVICE    STATE    SINCE
 Ben     aibaeaqc  read     2026-11-20 09:06:00
 Ben     aibaeaqc  pending  -
+
+"#]]
+    );
+}
+
+#[test]
+fn a_message_that_goes_by_being_read_says_so() {
+    let end = Some(at("10:05:00"));
+    let message = Message {
+        expires_at: end,
+        instant: true,
+        ..message(1, "Ada", "for your eyes")
+    };
+    let sent = Sent {
+        id: id(1),
+        state: DeliveryState::Pending,
+        at: at("09:05:00"),
+        expires_at: end,
+        instant: true,
+    };
+    assert_data_eq!(
+        shown(&message) + &shown(&sent),
+        str![[r#"
+aeaqcaib  09:05  Ada  for your eyes
+                      gone once all have read it, or by 10:05
+aeaqcaib  pending  gone once all have read it, or by 10:05
 
 "#]]
     );
@@ -411,6 +438,7 @@ fn a_receipt_in_colour() {
         state: DeliveryState::Delivered,
         at: at("09:05:00"),
         expires_at: None,
+        instant: false,
     };
     let mut out = String::new();
     sent.show(&look().in_colour(), &mut out);

@@ -25,8 +25,9 @@ impl Node {
         let thread = request
             .thread
             .map(|thread| reading.find_thread(&view, &thread));
+        let channel = view.id;
         let command = Command::Send {
-            channel: view.id,
+            channel,
             reply_to: answered.transpose()?.map(|(id, _, _)| id),
             thread: thread.transpose()?,
             announce: request.announce,
@@ -39,12 +40,17 @@ impl Node {
                 message,
                 at,
                 expires_at,
-            } => Ok(Sent {
-                id: message.into(),
-                state: DeliveryState::Pending,
-                at: at.into(),
-                expires_at: expires_at.map(Into::into),
-            }),
+            } => {
+                let view = self.0.shared.channel(&channel);
+                let instant = view.is_some_and(|view| self.reading().is_instant(&view, &message));
+                Ok(Sent {
+                    id: message.into(),
+                    state: DeliveryState::Pending,
+                    at: at.into(),
+                    expires_at: expires_at.map(Into::into),
+                    instant,
+                })
+            }
             _ => Err(repeated_elsewhere()),
         }
     }

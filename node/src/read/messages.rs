@@ -6,7 +6,7 @@ use kith_api::message::{
 use kith_api::reaction::{Reaction, Reactions};
 use kith_api::{ApiError, Timestamp};
 use kith_crdt::envelope::Envelope;
-use kith_crdt::ids::{AccountId, MessageId, Place};
+use kith_crdt::ids::{AccountId, EpochId, MessageId, Place};
 use kith_crdt::limits::{PAGE_MAX, TOPIC_MAX_CHARS};
 use kith_crdt::projection::{self, Rendered};
 use kith_crdt::segment::ANNOUNCEMENT;
@@ -99,6 +99,14 @@ impl Reading<'_> {
         let found = self.find(channel, place)?;
         let around = self.around(channel, std::slice::from_ref(&found)).pop()?;
         self.shown(channel, &found, &around, &mut Lookups::default())
+    }
+
+    /// Whether a message of this account's goes once everybody has read it.
+    pub(crate) fn is_instant(&self, channel: &ChannelView, message: &MessageId) -> bool {
+        let place = self.view.message(message).map(|(_, place)| place);
+        let envelope = place.and_then(|place| self.envelope(channel, place));
+        envelope
+            .is_some_and(|envelope| goes_by_being_read(channel, &envelope.header.epoch, &self.me))
     }
 
     /// The pinned messages of a channel, those pinned first first.
@@ -253,6 +261,7 @@ impl Reading<'_> {
             state,
             read_by,
             expires_at: found.until.map(Timestamp::from),
+            instant: goes_by_being_read(channel, &found.epoch, &found.author),
             mentions: mentions.into_iter().map(Into::into).collect(),
             text,
         })
@@ -351,6 +360,11 @@ fn kind(channel: &ChannelView, found: &Found) -> MessageKind {
         0 | ANNOUNCEMENT => MessageKind::Text,
         _ => MessageKind::Unknown,
     }
+}
+
+/// Whether a message of an author that was sealed in an epoch goes once everybody has read it.
+fn goes_by_being_read(channel: &ChannelView, epoch: &EpochId, author: &AccountId) -> bool {
+    channel.roster.readers_awaited(epoch, author).is_some()
 }
 
 /// The name that an account of the channel goes by; empty if it is none.

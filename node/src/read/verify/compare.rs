@@ -369,6 +369,7 @@ mod tests {
             state: DeliveryState::Pending,
             read_by: Vec::new(),
             expires_at: None,
+            instant: false,
             mentions: Vec::new(),
         }
     }
