@@ -121,7 +121,8 @@ pub struct PolicySetting {
     pub value: String,
     /// What holds where nobody has set anything; null for what has no such value.
     pub default: Option<String>,
-    /// Who set it last; null if nobody has.
+    /// Who set it last; null if nobody has. Of a retention that the limits make another one, who
+    /// set those.
     pub account: Option<AccountId>,
     /// The name that account goes by; null if nobody has set it.
     pub name: Option<String>,
@@ -202,6 +203,13 @@ pub struct PolicyOutcome {
     pub setting: PolicySetting,
     /// Whether nothing was done.
     pub dry_run: bool,
+    /// Whether it holds for what is there already as well; only where a retention was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<bool>,
+    /// How long messages are kept from then on; only where limits were set that change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub retention: Option<Retention>,
     /// How many messages would be gone at once; only where a retention was tried that holds for
     /// existing messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]

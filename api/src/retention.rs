@@ -33,10 +33,13 @@ pub struct RetentionInfo {
     pub channel: ChannelId,
     /// Its name.
     pub name: String,
-    /// How long messages are kept that are written now.
+    /// How long messages are kept that are written now: what was set, within the limits.
     #[schema(value_type = String)]
     pub retention: Retention,
-    /// Who set that, and since when it holds; null if nobody has.
+    /// What was set, whether or not the limits leave it so; forever if nobody has set anything.
+    #[schema(value_type = String)]
+    pub set: Retention,
+    /// Who set that, and when; null if nobody has.
     pub set_by: Option<SetBy>,
     /// The shortest that may be set; null if there is no limit.
     #[schema(value_type = Option<String>)]

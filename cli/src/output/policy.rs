@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use kith_api::policy::{PolicyOutcome, PolicySetting, Setting};
+use kith_api::retention::Retention;
 
 use super::Show;
 use super::clean::clean;
@@ -43,7 +44,8 @@ impl Show for PolicyOutcome {
         } else {
             ""
         };
-        let _written = writeln!(out, "{would}{}", sentence(&self.setting));
+        let said = sentence(&self.setting);
+        let _written = writeln!(out, "{would}{said}{}", consequence(self));
         if let Some(gone) = self.gone_at_once {
             let gone = match gone {
                 0 => "no message would be gone at once".to_owned(),
@@ -52,6 +54,26 @@ impl Show for PolicyOutcome {
             };
             let _written = writeln!(out, "{gone}");
         }
+    }
+}
+
+/// What follows from a setting, where its own sentence does not say it.
+fn consequence(outcome: &PolicyOutcome) -> String {
+    let forever = Retention::Forever.to_string();
+    match (outcome.retention, outcome.existing) {
+        (Some(retention), _) => {
+            let when = if outcome.dry_run { "then" } else { "now" };
+            format!(", so from {when} on {}", super::retention::kept(retention))
+        }
+        // How much that ends the next line says.
+        (None, Some(true)) if outcome.dry_run => String::new(),
+        (None, Some(true)) if outcome.setting.value == forever => {
+            "; what is there keeps the time it has".to_owned()
+        }
+        (None, Some(true)) => {
+            "; that holds for what is there as well, unless it goes sooner".to_owned()
+        }
+        (None, _) => String::new(),
     }
 }
 

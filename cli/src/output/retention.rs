@@ -12,8 +12,17 @@ use super::look::{Look, Paint};
 impl Show for RetentionInfo {
     fn show(&self, look: &Look, out: &mut String) {
         let name = look.paint(Paint::Strong, format_args!("#{}", clean(&self.name)));
-        let said = by(self.set_by.as_ref(), look);
-        let _written = writeln!(out, "{name}  {}{said}", kept(self.retention));
+        let (kept, said) = (kept(self.retention), by(self.set_by.as_ref(), look));
+        if self.set == self.retention {
+            let _written = writeln!(out, "{name}  {kept}{said}");
+        } else {
+            let _written = writeln!(out, "{name}  {kept}, as the limits have it");
+            let said = self.set_by.as_ref().map_or_else(
+                || look.paint(Paint::Faint, ", as nobody has set anything else"),
+                |_| said,
+            );
+            let _written = writeln!(out, "set: {}{said}", self.set);
+        }
         let limits = match (self.shortest, self.longest) {
             (None, None) => "any other time may be set".to_owned(),
             (Some(shortest), None) => format!("{shortest} or longer may be set"),

@@ -10,9 +10,9 @@ use kith_api::invite::{InviteInfo, InviteStanding};
 use kith_api::message::{
     DeletedBy, Delivery, DeliveryState, Message, MessageDetail, MessageKind, ReadBy, Sent, Version,
 };
-use kith_api::policy::{PolicySetting, Setting};
+use kith_api::policy::{PolicyOutcome, PolicySetting, SetBy, Setting};
 use kith_api::reaction::{Reaction, Reactions};
-use kith_api::retention::Retention;
+use kith_api::retention::{Retention, RetentionInfo};
 use kith_api::right::Right;
 use kith_api::role::Role;
 use kith_api::status::{PeerStatus, Status};
@@ -260,6 +260,111 @@ fn a_message_that_goes_by_being_read_says_so() {
 aeaqcaib  09:05  Ada  for your eyes
                       gone once all have read it, or by 10:05
 aeaqcaib  pending  gone once all have read it, or by 10:05
+
+"#]]
+    );
+}
+
+#[test]
+fn how_long_messages_are_kept() {
+    let by = |byte, name: &str| {
+        Some(SetBy {
+            account: account(byte),
+            name: name.into(),
+            at: at("09:00:00"),
+        })
+    };
+    let week = Retention::Hours(168);
+    let open = RetentionInfo {
+        channel: channel(),
+        name: "kitchen".into(),
+        retention: week,
+        set: week,
+        set_by: by(1, "Ada"),
+        shortest: None,
+        longest: None,
+        limits_set_by: None,
+    };
+    let limited = RetentionInfo {
+        set: Retention::Forever,
+        longest: Some(week),
+        limits_set_by: by(2, "Ben"),
+        ..open.clone()
+    };
+    let unset = RetentionInfo {
+        set_by: None,
+        ..limited.clone()
+    };
+    assert_data_eq!(
+        shown(&open) + &shown(&limited) + &shown(&unset),
+        str![[r#"
+#kitchen  messages are kept for 7days, as Ada set it on 2026-11-20 09:00:00
+limits: any other time may be set
+#kitchen  messages are kept for 7days, as the limits have it
+set: forever, as Ada set it on 2026-11-20 09:00:00
+limits: 7days or shorter may be set, as Ben set it on 2026-11-20 09:00:00
+#kitchen  messages are kept for 7days, as the limits have it
+set: forever, as nobody has set anything else
+limits: 7days or shorter may be set, as Ben set it on 2026-11-20 09:00:00
+
+"#]]
+    );
+}
+
+#[test]
+fn what_was_set_and_what_follows_from_it() {
+    let set = |setting, value: &str| PolicyOutcome {
+        setting: PolicySetting {
+            setting,
+            value: value.into(),
+            right: None,
+            ..self::setting("Ada")
+        },
+        dry_run: false,
+        existing: None,
+        retention: None,
+        gone_at_once: None,
+    };
+    let limits = PolicyOutcome {
+        retention: Some(Retention::Hours(168)),
+        ..set(Setting::RetentionLimits, "7days at most")
+    };
+    let existing = |value: &str| PolicyOutcome {
+        existing: Some(true),
+        ..set(Setting::Retention, value)
+    };
+    let outcomes = [
+        set(Setting::RetentionLimits, "7days at most"),
+        PolicyOutcome {
+            dry_run: true,
+            ..limits.clone()
+        },
+        limits,
+        PolicyOutcome {
+            existing: Some(false),
+            ..set(Setting::Retention, "7days")
+        },
+        existing("7days"),
+        existing("instant"),
+        existing("forever"),
+        PolicyOutcome {
+            dry_run: true,
+            gone_at_once: Some(2),
+            ..existing("7days")
+        },
+    ];
+    assert_data_eq!(
+        outcomes.iter().map(shown).collect::<String>(),
+        str![[r#"
+messages may be kept for 7days at most
+it would be so that messages may be kept for 7days at most, so from then on messages are kept for 7days
+messages may be kept for 7days at most, so from now on messages are kept for 7days
+messages are kept for 7days
+messages are kept for 7days; that holds for what is there as well, unless it goes sooner
+messages go once everybody has read them, after 30days at the latest; that holds for what is there as well, unless it goes sooner
+messages are kept until somebody deletes them; what is there keeps the time it has
+it would be so that messages are kept for 7days
+2 messages would be gone at once, everywhere
 
 "#]]
     );

@@ -50,6 +50,14 @@ impl Node {
             }
             _ => None,
         };
+        let existing = match meant {
+            Policy::Retention { existing, .. } => Some(existing),
+            _ => None,
+        };
+        let retention = match &meant {
+            Policy::RetentionLimits(limits) => policy::changed_by(&view.roster, limits),
+            _ => None,
+        };
         let setting = if request.dry_run {
             let me = self.0.account;
             PolicySetting {
@@ -69,6 +77,8 @@ impl Node {
         Ok(PolicyOutcome {
             setting,
             dry_run: request.dry_run,
+            existing,
+            retention,
             gone_at_once,
         })
     }

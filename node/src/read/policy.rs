@@ -35,13 +35,27 @@ impl Reading<'_> {
     /// One setting of a channel.
     #[expect(clippy::unused_self, reason = "reads like the other readings")]
     pub(crate) fn setting(&self, channel: &ChannelView, field: PolicyField) -> PolicySetting {
-        let set = channel.roster.set_by.get(&field);
+        let set = channel
+            .roster
+            .set_by
+            .get(&decided_by(&channel.roster, field));
         PolicySetting {
             account: set.map(|set| set.account.into()),
             name: set.map(|set| name_in(channel, &set.account)),
             at: set.map(|set| set.at.into()),
             ..unset(&holding(&channel.roster, field))
         }
+    }
+}
+
+/// The field whose setting makes what holds of a field: where the limits make another retention
+/// of the one that was set, they do.
+fn decided_by(roster: &Roster, field: PolicyField) -> PolicyField {
+    match field {
+        PolicyField::Retention if roster.retention() != roster.retention_set() => {
+            PolicyField::RetentionLimits
+        }
+        field => field,
     }
 }
 
@@ -112,6 +126,12 @@ pub(crate) fn meant(change: PolicyChange) -> Result<Policy, ApiError> {
             Policy::RetentionLimits(limits(shortest, longest)?)
         }
     })
+}
+
+/// How long messages are kept once these limits hold; nothing if as long as before.
+pub(crate) fn changed_by(roster: &Roster, limits: &RetentionLimits) -> Option<ShownRetention> {
+    let then = limits.hold(roster.retention_set());
+    (then != roster.retention()).then_some(shown_retention(then))
 }
 
 /// What holds of a field.

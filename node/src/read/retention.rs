@@ -39,6 +39,7 @@ impl Reading<'_> {
             channel: channel.id.into(),
             name: channel.name.clone(),
             retention: shown_retention(roster.retention()),
+            set: shown_retention(roster.retention_set()),
             set_by: set_by(PolicyField::Retention),
             shortest: limits.shortest.map(ShownRetention::Hours),
             longest: limits.longest.map(ShownRetention::Hours),

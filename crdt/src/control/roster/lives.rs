@@ -27,6 +27,11 @@ impl Roster {
         self.retention_limits.hold(self.retention_set)
     }
 
+    /// What was set last for new messages, whether or not the limits leave it so.
+    pub const fn retention_set(&self) -> Retention {
+        self.retention_set
+    }
+
     /// The epoch to seal messages in: of those that may be used the one whose op has the largest
     /// (lamport, op id). Without one, whoever wants to write makes one first.
     pub fn usable_epoch(&self) -> Option<EpochId> {
