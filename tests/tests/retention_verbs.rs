@@ -78,6 +78,61 @@ fn a_channel_says_how_long_it_keeps_its_messages_and_who_said_so() {
 }
 
 #[test]
+fn a_limit_says_what_it_makes_of_what_was_set_and_leaves_the_other_alone() {
+    let ana = Home::init("Ana");
+    let _daemon = Daemon::start(&ana);
+    ana.json(&["channel", "create", "garden"]);
+    ana.json(&["retention", "set", "garden", "forever"]);
+    let limit = |flags: &[&str]| {
+        let typed = ["retention", "limit", "garden"];
+        let typed: Vec<&str> = typed.iter().chain(flags).copied().collect();
+        ana.json(&typed)
+    };
+    let would = limit(&["--longest", "7days", "--dry-run"]);
+    assert_eq!(
+        (&would["value"], &would["retention"]),
+        (&"7days at most".into(), &"7days".into())
+    );
+    let done = ana.plain(&["retention", "limit", "garden", "--longest", "7days"]);
+    assert!(
+        done.contains("so from now on messages are kept for 7days"),
+        "{done}"
+    );
+    let told = ana.json(&["retention", "show", "garden"]);
+    assert_eq!(
+        [&told["retention"], &told["set"], &told["set_by"]["name"]],
+        ["7days", "forever", "Ana"]
+    );
+    let told = ana.plain(&["retention", "show", "garden"]);
+    assert!(
+        told.contains("messages are kept for 7days, as the limits have it")
+            && told.contains("set: forever, as Ana set it on"),
+        "{told}"
+    );
+
+    let both = limit(&["--shortest", "2days"]);
+    assert_eq!(both["value"], "2days to 7days");
+    assert!(both.get("retention").is_none(), "{both}");
+    let typed = ["retention", "limit", "garden", "--longest", "1day"];
+    let refused = ana.fails(&typed, 2).message;
+    assert!(
+        refused.contains("2days") && refused.contains("1day"),
+        "{refused}"
+    );
+    assert_eq!(
+        limit(&["--none", "--shortest", "1day"])["value"],
+        "1day at least"
+    );
+    let none = limit(&["--none"]);
+    assert_eq!(none["value"], "none");
+
+    let set = ana.json(&["retention", "set", "garden", "7days", "--existing"]);
+    assert_eq!(set["existing"], true);
+    let set = ana.plain(&["retention", "set", "garden", "2days", "--existing"]);
+    assert!(set.contains("what is there as well"), "{set}");
+}
+
+#[test]
 fn what_makes_no_sense_or_may_not_be_is_refused_and_says_what_may() {
     let [ana, ben] = ["Ana", "Ben"].map(Home::init);
     let a = Daemon::start(&ana);

@@ -56,8 +56,8 @@ pub(crate) enum RetentionVerb {
         /// Nothing longer, and not forever
         #[arg(long, value_name = "D", value_parser = limit, allow_hyphen_values = true)]
         longest: Option<Retention>,
-        /// No limits
-        #[arg(long, conflicts_with_all = ["shortest", "longest"])]
+        /// Take both limits away, or the one that is not named
+        #[arg(long)]
         none: bool,
         /// Only say what would happen
         #[arg(long)]
@@ -69,20 +69,22 @@ const RETENTION: &str = "\
 RETENTION is forever, instant (until everybody has read a message, 30 days at the latest), or a
 stretch of time in whole hours such as 1h, 36h, 3days, 7days or 30days.
 
-A message keeps the time that it was written under. With --existing the shorter one counts for what
-is there already: what is older than that is gone at once, everywhere, and --dry-run says how many
-messages that would be. It never makes anything last longer.";
+A message keeps the time that it was written under. With --existing the shorter one counts for
+what is there already: what is older than that is gone at once, everywhere, and --dry-run says
+how many messages that would be. It never makes anything last longer.";
 
 const LIMITS: &str = "\
-The limits are those that are named and no others: who sets only the longest time takes away a
-limit to the shortest. Where the time that is set lies outside, the nearest within the limits holds.";
+A limit that is not named stays as it is. --none takes both away; beside one that is named it
+takes away the other. Where the time that is set lies outside, the nearest within the limits
+holds for what is written from then on.";
 
 /// A limit: a stretch of time.
 fn limit(text: &str) -> Result<Retention, String> {
     match text.parse().map_err(|error| format!("{error}"))? {
         Retention::Hours(hours) => Ok(Retention::Hours(hours)),
         Retention::Forever | Retention::Instant => Err(
-            "a limit is a stretch of time such as 12h or 7days; leave it away for none".to_owned(),
+            "a limit is a stretch of time such as 12h or 7days; --none takes limits away"
+                .to_owned(),
         ),
     }
 }
@@ -116,9 +118,15 @@ impl Session {
                 shortest,
                 longest,
                 dry_run,
-                none: _,
+                none,
             } => {
-                let (shortest, longest) = (*shortest, *longest);
+                let (mut shortest, mut longest) = (*shortest, *longest);
+                // The two are set as one.
+                if !none {
+                    let held = client.retention(channel).await?;
+                    shortest = shortest.or(held.shortest);
+                    longest = longest.or(held.longest);
+                }
                 let change = PolicyChange::RetentionLimits { shortest, longest };
                 (channel, change, *dry_run)
             }

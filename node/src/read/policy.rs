@@ -197,9 +197,13 @@ fn limits(
         longest: longest.map(hours).transpose()?,
     };
     match (limits.shortest, limits.longest) {
-        (Some(least), Some(most)) if least > most => Err(ApiError::usage(
-            "the shortest time is longer than the longest: nothing would be allowed",
-        )),
+        (Some(least), Some(most)) if least > most => {
+            let [least, most] = [least, most].map(ShownRetention::Hours);
+            Err(ApiError::usage(format_args!(
+                "the shortest time, {least}, is longer than the longest, {most}: nothing would be \
+                 allowed; set both, or take one away"
+            )))
+        }
         _ => Ok(limits),
     }
 }
