@@ -103,6 +103,13 @@ fn a_limit_says_what_it_makes_of_what_was_set_and_leaves_the_other_alone() {
         [&told["retention"], &told["set"], &told["set_by"]["name"]],
         ["7days", "forever", "Ana"]
     );
+    let policy = ana.lines(&["policy", "garden"]);
+    let holds = policy.iter().find(|it| it["setting"] == "retention");
+    let holds = holds.expect("it is a setting");
+    assert_eq!(
+        [&holds["value"], &holds["at"]],
+        [&"7days".into(), &told["limits_set_by"]["at"]]
+    );
     let told = ana.plain(&["retention", "show", "garden"]);
     assert!(
         told.contains("messages are kept for 7days, as the limits have it")
