@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::apply::{SEEN_MAX, read_of};
 use super::channel::{Channel, Joining, KnownBeacon};
 use super::keys::FIRST_PLACE;
+use super::retention::{META_CLOCK, META_UNERASED, Witness};
+use super::shared::ChannelView;
+use super::{Engine, META_HLC, PRESENCE_MS, Timer};
 use crate::record::{BeaconRecord, ChannelRecord, HoldsRecord};
 use kith_crdt::control::{ControlLog, VerifiedOp};
 use kith_crdt::encoding;
@@ -14,11 +17,67 @@ use kith_crdt::keys::EpochKeys;
 use kith_crdt::link::InviteLink;
 use kith_crdt::log::Log;
 use kith_crdt::projection::SeenBy;
-use kith_crdt::time::DAY_MS;
-use kith_store::{Store, View};
+use kith_crdt::time::{DAY_MS, Millis};
+use kith_store::{Store, StoreError, View};
 
 /// Bytes that a stored record of these kinds may have.
 const RECORD_MAX: usize = 4 * 1024 * 1024;
+
+impl Engine {
+    /// Takes over what the store holds.
+    pub(super) fn load(&mut self, now: Millis) -> Result<(), StoreError> {
+        let reader = self.store.reader();
+        let view = reader.view();
+        // One that cannot be read is made up for below, and by beginning anew.
+        if let Some(bytes) = view.meta(META_HLC).unwrap_or_default() {
+            self.hlc = encoding::decode(&bytes, 16).unwrap_or_default();
+        }
+        if let Some(bytes) = view.meta(META_CLOCK).unwrap_or_default() {
+            let witness: Witness = encoding::decode(&bytes, 32).unwrap_or_default();
+            self.witness = witness.restored();
+        }
+        let is_unerased = view.meta(META_UNERASED).map_or(true, |kept| kept.is_some());
+        for (peer, record) in view.peers() {
+            self.peers.restore(peer, &record);
+        }
+        drop(view);
+        self.channels.clear();
+        self.tags.clear();
+        for channel in channels(&self.store, &self.me, &self.writer.device) {
+            self.add_channel(channel);
+        }
+        self.recover_channels();
+        // Only now it is known whether the disk is whole, as far as a start reads it.
+        self.take_up_writing(now, &reader.view())?;
+        self.resume_mending(now);
+        let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
+        for id in &ids {
+            self.listen(*id);
+            let nobody = ControlLog::new(*id);
+            self.want_members(now, *id, nobody.roster());
+            self.timers.set(Timer::Keys(*id), now);
+            self.timers.set(Timer::Beacon(*id), now.plus(1_000));
+            self.set_forget_timer(now, *id);
+            self.timers.set(Timer::Bodies(*id), now.plus(5_000));
+            let jitter = self.jitter(5_000);
+            self.timers.set(Timer::Sync(*id), now.plus(jitter));
+            if let Some(channel) = self.channels.get_mut(id) {
+                if let Some(joining) = &channel.joining {
+                    for (transport, addresses) in &joining.link.hosts {
+                        self.peers.learn(now, *transport, addresses, true);
+                    }
+                }
+                self.shared
+                    .put(ChannelView::of(channel, &self.me, &self.writer.device));
+            }
+        }
+        self.resume_erasing(now, is_unerased);
+        self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
+        self.timers.set(Timer::Tidy, now.plus(60_000));
+        self.shared.put_floor(self.witness.believed());
+        Ok(())
+    }
+}
 
 /// Loads every channel of the store, as seen by a device of an account. What cannot be read is
 /// left out and reported.

@@ -15,6 +15,7 @@ mod apply;
 mod branches;
 mod channel;
 mod commands;
+mod commit;
 mod control;
 mod delivery;
 mod denial;
@@ -54,7 +55,6 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kith_crdt::control::ControlLog;
 use kith_crdt::identity::DeviceSecrets;
 use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, DeviceId, EpochId, TransportKey, Writer};
 use kith_crdt::time::{Hlc, Millis};
@@ -64,10 +64,9 @@ use rand_chacha::ChaCha20Rng;
 use crate::network::{Command as NetworkCommand, NetworkEvent};
 use branches::Branches;
 use channel::Channel;
-use mend::Mending;
 use outstanding::Outstanding;
 use peers::Peers;
-use retention::{Forgotten, META_CLOCK, META_UNERASED, Sweeping, Witness};
+use retention::{Forgotten, Sweeping, Witness};
 use stage::Stage;
 use timers::{Timer, Timers};
 
@@ -326,182 +325,6 @@ impl Engine {
 
     fn stop(&mut self, now: Millis) {
         self.say_everywhere(now, kith_crdt::moment::MomentKind::Away);
-    }
-
-    /// Commits the turn and releases its effects.
-    fn finish(&mut self) -> Effects {
-        self.publish_outgoing();
-        self.count_unread();
-        for (id, log_id) in std::mem::take(&mut self.stage.logs) {
-            if let Some(log) = self
-                .channels
-                .get(&id)
-                .and_then(|channel| channel.logs.get(&log_id))
-            {
-                self.stage
-                    .batch
-                    .put_log(&id, &log_id, kith_crdt::encoding::encode(log));
-            }
-        }
-        for key in std::mem::take(&mut self.stage.seen_changed) {
-            if let Some(seen) = self.stage.seen.get(&key) {
-                let (id, segment, account) = key;
-                self.stage.batch.put_seen(
-                    &id,
-                    &segment,
-                    &account,
-                    kith_crdt::encoding::encode(seen),
-                );
-            }
-        }
-        self.keep_damage();
-        self.peers.save(&mut self.stage.batch);
-        let stage = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
-        let mut effects = stage.effects;
-        if !stage.batch.is_empty() {
-            let mut batch = stage.batch;
-            batch.put_meta(META_HLC, kith_crdt::encoding::encode(&self.hlc));
-            if let Some(witness) = self.witness.keep_now() {
-                batch.put_meta(META_CLOCK, kith_crdt::encoding::encode(&witness));
-            }
-            match self.store.commit(batch) {
-                Ok(commit) => {
-                    effects.newest_event = (commit.first <= commit.cursor).then_some(commit.cursor)
-                }
-                Err(error) => return self.undo(effects, &error),
-            }
-        }
-        self.share(&stage.touched);
-        self.shared.put_clock_ahead(self.witness.leapt_by(self.now));
-        effects
-    }
-
-    /// Makes the pictures that readers see anew.
-    fn share(&mut self, touched: &std::collections::BTreeSet<ChannelId>) {
-        self.shared.put_floor(self.witness.believed());
-        for id in touched {
-            match self.channels.get_mut(id) {
-                Some(channel) => {
-                    if channel.newest_ended {
-                        load::last_activity(&self.store.reader().view(), channel);
-                    }
-                    self.shared
-                        .put(ChannelView::of(channel, &self.me, &self.writer.device))
-                }
-                None => self.shared.remove(id),
-            }
-        }
-        if std::mem::take(&mut self.peers_changed) {
-            self.shared.put_peers(self.peers.table().clone());
-            self.shared
-                .put_listening(self.peers.own_addresses().collect());
-        }
-    }
-
-    /// A turn that did not reach the disk did not happen: its commands are refused, nothing of it
-    /// is sent, and memory goes back to what the store holds.
-    fn undo(&mut self, effects: Effects, error: &StoreError) -> Effects {
-        tracing::error!("the store did not take a turn: {error}");
-        let refusal = storage(error);
-        let mut answers: Vec<(u64, Result<Outcome, Refusal>)> = effects
-            .answers
-            .into_iter()
-            .map(|(token, answer)| (token, answer.and(Err(refusal.clone()))))
-            .collect();
-        let mut network: Vec<NetworkCommand> = effects
-            .network
-            .into_iter()
-            .filter(|command| {
-                matches!(
-                    command,
-                    NetworkCommand::Dial { .. } | NetworkCommand::Protect(_)
-                )
-            })
-            .collect();
-        let topics: Vec<String> = std::mem::take(&mut self.topics).into_keys().collect();
-        network.extend(topics.into_iter().map(NetworkCommand::Unsubscribe));
-        for channel in self.channels.values() {
-            let waiting = channel.joining.iter().flat_map(|joining| &joining.waiting);
-            let mending = channel.mending.iter().flat_map(Mending::waiting);
-            answers.extend(
-                waiting
-                    .chain(mending)
-                    .map(|token| (*token, Err(refusal.clone()))),
-            );
-        }
-        let sweeping = std::mem::take(&mut self.sweeping).into_iter();
-        let waiting = std::mem::take(&mut self.mending_home).into_iter();
-        let waiting = waiting.chain(sweeping.map(|sweeping| sweeping.token));
-        answers.extend(waiting.map(|token| (token, Err(refusal.clone()))));
-        self.timers = Timers::default();
-        self.lives = Timers::default();
-        self.branches.clear();
-        self.outstanding.forget();
-        if let Err(error) = self.load(self.now) {
-            // Going on would build on what was never stored. The daemon ends with its engine.
-            panic!("the store cannot be read back: {error}");
-        }
-        // What loading staged is for the next turn's commit; what it released goes out now.
-        network.extend(std::mem::take(&mut self.stage.effects).network);
-        Effects {
-            network,
-            answers,
-            ..Effects::default()
-        }
-    }
-
-    /// Takes over what the store holds.
-    fn load(&mut self, now: Millis) -> Result<(), StoreError> {
-        let reader = self.store.reader();
-        let view = reader.view();
-        // One that cannot be read is made up for below, and by beginning anew.
-        if let Some(bytes) = view.meta(META_HLC).unwrap_or_default() {
-            self.hlc = kith_crdt::encoding::decode(&bytes, 16).unwrap_or_default();
-        }
-        if let Some(bytes) = view.meta(META_CLOCK).unwrap_or_default() {
-            let witness: Witness = kith_crdt::encoding::decode(&bytes, 32).unwrap_or_default();
-            self.witness = witness.restored();
-        }
-        let is_unerased = view.meta(META_UNERASED).map_or(true, |kept| kept.is_some());
-        for (peer, record) in view.peers() {
-            self.peers.restore(peer, &record);
-        }
-        drop(view);
-        self.channels.clear();
-        self.tags.clear();
-        for channel in load::channels(&self.store, &self.me, &self.writer.device) {
-            self.add_channel(channel);
-        }
-        self.recover_channels();
-        // Only now it is known whether the disk is whole, as far as a start reads it.
-        self.take_up_writing(now, &reader.view())?;
-        self.resume_mending(now);
-        let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
-        for id in &ids {
-            self.listen(*id);
-            let nobody = ControlLog::new(*id);
-            self.want_members(now, *id, nobody.roster());
-            self.timers.set(Timer::Keys(*id), now);
-            self.timers.set(Timer::Beacon(*id), now.plus(1_000));
-            self.set_forget_timer(now, *id);
-            self.timers.set(Timer::Bodies(*id), now.plus(5_000));
-            let jitter = self.jitter(5_000);
-            self.timers.set(Timer::Sync(*id), now.plus(jitter));
-            if let Some(channel) = self.channels.get_mut(id) {
-                if let Some(joining) = &channel.joining {
-                    for (transport, addresses) in &joining.link.hosts {
-                        self.peers.learn(now, *transport, addresses, true);
-                    }
-                }
-                self.shared
-                    .put(ChannelView::of(channel, &self.me, &self.writer.device));
-            }
-        }
-        self.resume_erasing(now, is_unerased);
-        self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
-        self.timers.set(Timer::Tidy, now.plus(60_000));
-        self.shared.put_floor(self.witness.believed());
-        Ok(())
     }
 
     fn add_channel(&mut self, channel: Channel) {

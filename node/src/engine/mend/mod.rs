@@ -8,15 +8,20 @@
 //!    before it, so that ordinary sync brings it back from whoever has it;
 //! 4. waits until everybody was asked. What nobody has is lost, and is called so.
 //!
-//! How far it has come is kept on the disk, and goes on at the next start. Only then is the damage
+//! How far it has come (`state`) is kept on the disk, and goes on at the next start. Only then is the damage
 //! forgotten: until everything is back or known to be lost, whoever reads is warned.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod state;
+
+use std::collections::BTreeMap;
 
 use kith_crdt::encoding;
-use kith_crdt::ids::{ChannelId, DeviceId, LogId, Place, TransportKey};
+use kith_crdt::ids::{ChannelId, DeviceId, LogId, TransportKey};
 use kith_crdt::time::Millis;
-use minicbor::{Decode, Encode};
+
+pub use state::MendState;
+pub(super) use state::Mending;
+use state::{Phase, Progress};
 
 use super::channel::Channel;
 use super::effect::{Outcome, Refusal};
@@ -31,151 +36,6 @@ const META_MENDING: &str = "mending";
 const RECORD_MAX: usize = 256 * 1024;
 /// Milliseconds between looks at what is awaited.
 const PATIENCE_MS: u64 = 3_000;
-/// Places that are named of those awaited or lost.
-const NAMED_MAX: usize = 16;
-
-/// How far a mending has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Phase {
-    /// It has not begun, for want of a control log.
-    Begun,
-    /// These logs are still to be gone through.
-    Logs(BTreeSet<LogId>),
-    /// The logs are done, and what is counted is to be counted anew.
-    Count,
-    /// What is missing is awaited.
-    Awaiting,
-    /// Nothing more is to be had.
-    Done,
-}
-
-/// The same on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-enum Progress {
-    #[n(1)]
-    Begun,
-    #[n(2)]
-    Awaiting,
-    #[n(3)]
-    Done,
-}
-
-/// The mending of one channel.
-#[derive(Debug, Clone)]
-pub(super) struct Mending {
-    phase: Phase,
-    waiting: Vec<u64>,
-    /// Records that could not be read and were dropped.
-    dropped: u64,
-    /// Logs and entries that were gone through.
-    pub(super) logs: u64,
-    pub(super) entries: u64,
-    /// Entries that were missing after that.
-    pub(super) missing: u64,
-    /// Ops there were when the logs were gone through.
-    ops: usize,
-    /// Devices that were asked for keys since.
-    asked: BTreeSet<DeviceId>,
-}
-
-/// How a mending stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MendState {
-    /// Whether nothing more is to be had.
-    pub done: bool,
-    /// Records that could not be read and were dropped.
-    pub dropped: u64,
-    /// Logs that were gone through.
-    pub logs: u64,
-    /// Entries in them, of which everything shown was made anew.
-    pub entries: u64,
-    /// Entries that were missing and came back from other members.
-    pub fetched: u64,
-    /// Whether ops of the control log are awaited.
-    pub ops_awaited: bool,
-    /// Entries that are awaited.
-    pub awaited: u64,
-    /// The first of them.
-    pub awaited_at: Vec<Place>,
-    /// Whether keys are awaited.
-    pub keys_awaited: bool,
-    /// Entries that nobody has any more.
-    pub lost: u64,
-    /// The first of them.
-    pub lost_at: Vec<Place>,
-    /// Entries that are here and that no key is known for.
-    pub unopened: u64,
-}
-
-impl Mending {
-    fn new(phase: Phase) -> Self {
-        Self {
-            phase,
-            waiting: Vec::new(),
-            dropped: 0,
-            logs: 0,
-            entries: 0,
-            missing: 0,
-            ops: 0,
-            asked: BTreeSet::new(),
-        }
-    }
-
-    /// The commands that wait for it.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &u64> {
-        self.waiting.iter()
-    }
-
-    const fn progress(&self) -> Progress {
-        match self.phase {
-            Phase::Begun | Phase::Logs(_) | Phase::Count => Progress::Begun,
-            Phase::Awaiting => Progress::Awaiting,
-            Phase::Done => Progress::Done,
-        }
-    }
-}
-
-impl Channel {
-    /// Whether a mending is under way.
-    pub(super) fn is_mending(&self) -> bool {
-        let phase = self.mending.as_ref().map(|mending| &mending.phase);
-        phase.is_some_and(|phase| *phase != Phase::Done)
-    }
-
-    /// How the mending under way stands, or how the last one ended.
-    pub(super) fn mend_state(&self) -> Option<MendState> {
-        let mending = self.mending.as_ref()?;
-        let places = |lost: bool| {
-            let all = self.logs.values().flat_map(move |log| {
-                let numbers = if lost { &log.lost } else { &log.awaited };
-                numbers.iter().map(|seq| log.id.place(seq))
-            });
-            all.take(NAMED_MAX).collect()
-        };
-        let awaited = self.logs.values().map(|log| log.awaited.len()).sum();
-        let lost = self.logs.values().map(|log| log.lost.len()).sum();
-        Some(MendState {
-            done: mending.phase == Phase::Done,
-            dropped: mending.dropped,
-            logs: mending.logs,
-            entries: mending.entries,
-            fetched: mending.missing.saturating_sub(awaited + lost),
-            ops_awaited: self.lost_ops,
-            awaited,
-            awaited_at: places(false),
-            keys_awaited: mending.phase != Phase::Done && self.reopen_from.is_some(),
-            lost,
-            lost_at: places(true),
-            unopened: self.logs.values().map(|log| log.unopened.len()).sum(),
-        })
-    }
-
-    /// Whether every other device of the channel is among these.
-    fn is_everybody(&self, this: &DeviceId, among: impl Fn(&DeviceId) -> bool) -> bool {
-        self.others(this).all(|(device, _)| among(&device))
-    }
-}
 
 impl Engine {
     /// Begins to mend a channel, or all of them. The command is answered when it is over.

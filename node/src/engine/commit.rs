@@ -1,0 +1,138 @@
+//! The end of a turn: everything that it changed is written at once, and only then is anything of
+//! it sent, answered or shown. Or none of it happened.
+
+use std::collections::BTreeSet;
+
+use kith_crdt::encoding;
+use kith_crdt::ids::ChannelId;
+use kith_store::StoreError;
+
+use super::effect::{Effects, Outcome, Refusal};
+use super::mend::Mending;
+use super::retention::META_CLOCK;
+use super::shared::ChannelView;
+use super::stage::Stage;
+use super::timers::Timers;
+use super::{Engine, META_HLC, load, storage};
+use crate::network::Command as NetworkCommand;
+
+impl Engine {
+    /// Commits the turn and releases its effects.
+    pub(super) fn finish(&mut self) -> Effects {
+        self.publish_outgoing();
+        self.count_unread();
+        for (id, log_id) in std::mem::take(&mut self.stage.logs) {
+            if let Some(log) = self
+                .channels
+                .get(&id)
+                .and_then(|channel| channel.logs.get(&log_id))
+            {
+                self.stage
+                    .batch
+                    .put_log(&id, &log_id, encoding::encode(log));
+            }
+        }
+        for key in std::mem::take(&mut self.stage.seen_changed) {
+            if let Some(seen) = self.stage.seen.get(&key) {
+                let (id, segment, account) = key;
+                self.stage
+                    .batch
+                    .put_seen(&id, &segment, &account, encoding::encode(seen));
+            }
+        }
+        self.keep_damage();
+        self.peers.save(&mut self.stage.batch);
+        let stage = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
+        let mut effects = stage.effects;
+        if !stage.batch.is_empty() {
+            let mut batch = stage.batch;
+            batch.put_meta(META_HLC, encoding::encode(&self.hlc));
+            if let Some(witness) = self.witness.keep_now() {
+                batch.put_meta(META_CLOCK, encoding::encode(&witness));
+            }
+            match self.store.commit(batch) {
+                Ok(commit) => {
+                    effects.newest_event = (commit.first <= commit.cursor).then_some(commit.cursor)
+                }
+                Err(error) => return self.undo(effects, &error),
+            }
+        }
+        self.share(&stage.touched);
+        self.shared.put_clock_ahead(self.witness.leapt_by(self.now));
+        effects
+    }
+
+    /// Makes the pictures that readers see anew.
+    fn share(&mut self, touched: &BTreeSet<ChannelId>) {
+        self.shared.put_floor(self.witness.believed());
+        for id in touched {
+            match self.channels.get_mut(id) {
+                Some(channel) => {
+                    if channel.newest_ended {
+                        load::last_activity(&self.store.reader().view(), channel);
+                    }
+                    self.shared
+                        .put(ChannelView::of(channel, &self.me, &self.writer.device))
+                }
+                None => self.shared.remove(id),
+            }
+        }
+        if std::mem::take(&mut self.peers_changed) {
+            self.shared.put_peers(self.peers.table().clone());
+            self.shared
+                .put_listening(self.peers.own_addresses().collect());
+        }
+    }
+
+    /// A turn that did not reach the disk did not happen: its commands are refused, nothing of it
+    /// is sent, and memory goes back to what the store holds.
+    fn undo(&mut self, effects: Effects, error: &StoreError) -> Effects {
+        tracing::error!("the store did not take a turn: {error}");
+        let refusal = storage(error);
+        let mut answers: Vec<(u64, Result<Outcome, Refusal>)> = effects
+            .answers
+            .into_iter()
+            .map(|(token, answer)| (token, answer.and(Err(refusal.clone()))))
+            .collect();
+        let mut network: Vec<NetworkCommand> = effects
+            .network
+            .into_iter()
+            .filter(|command| {
+                matches!(
+                    command,
+                    NetworkCommand::Dial { .. } | NetworkCommand::Protect(_)
+                )
+            })
+            .collect();
+        let topics: Vec<String> = std::mem::take(&mut self.topics).into_keys().collect();
+        network.extend(topics.into_iter().map(NetworkCommand::Unsubscribe));
+        for channel in self.channels.values() {
+            let waiting = channel.joining.iter().flat_map(|joining| &joining.waiting);
+            let mending = channel.mending.iter().flat_map(Mending::waiting);
+            answers.extend(
+                waiting
+                    .chain(mending)
+                    .map(|token| (*token, Err(refusal.clone()))),
+            );
+        }
+        let sweeping = std::mem::take(&mut self.sweeping).into_iter();
+        let waiting = std::mem::take(&mut self.mending_home).into_iter();
+        let waiting = waiting.chain(sweeping.map(|sweeping| sweeping.token));
+        answers.extend(waiting.map(|token| (token, Err(refusal.clone()))));
+        self.timers = Timers::default();
+        self.lives = Timers::default();
+        self.branches.clear();
+        self.outstanding.forget();
+        if let Err(error) = self.load(self.now) {
+            // Going on would build on what was never stored. The daemon ends with its engine.
+            panic!("the store cannot be read back: {error}");
+        }
+        // What loading staged is for the next turn's commit; what it released goes out now.
+        network.extend(std::mem::take(&mut self.stage.effects).network);
+        Effects {
+            network,
+            answers,
+            ..Effects::default()
+        }
+    }
+}
