@@ -9,12 +9,16 @@ mod home;
 
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use home::{CHANNEL, Home, hlc, place};
 use kith_crdt::ids::EpochId;
 use kith_store::{Line, Store};
 
 const DAY: u32 = 480_000;
+/// How long a table may take to be replaced.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn write(store: &mut Store, seqs: std::ops::Range<u32>) {
     let mut batch = store.batch();
@@ -77,15 +81,23 @@ fn a_bit_that_flips_under_a_running_store_is_found() {
         399
     );
     let log = place(DAY, 1, 1).log;
-    // A table that is being replaced in this moment is in nobody's way.
-    let found = (5_000..5_005).find_map(|at| {
-        flip_in_largest(&home, at);
+    // A table that is being replaced just now is read by nobody, so one bit after the other.
+    let deadline = Instant::now() + PATIENCE;
+    let mut offsets = 5_000..;
+    let found = loop {
+        flip_in_largest(&home, offsets.next().unwrap());
         let inspection = reader.inspect().unwrap();
         let view = inspection.view();
         let read = view.envelopes(&CHANNEL, &log, 1, 1_000, usize::MAX).len();
         drop(view);
-        (read < 399).then_some(inspection)
-    });
+        if read < 399 {
+            break Some(inspection);
+        }
+        if Instant::now() > deadline {
+            break None;
+        }
+        thread::yield_now();
+    };
     let inspection = found.expect("a damaged record is not read");
     assert_eq!(inspection.damage_of(&CHANNEL).len(), 1);
     assert_eq!(inspection.epochs(&CHANNEL).len(), 1);
