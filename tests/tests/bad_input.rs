@@ -437,19 +437,21 @@ fn damage_on_the_disk_is_counted_and_told_with_a_remedy() {
 }
 
 #[test]
-fn a_home_of_a_newer_version_is_left_alone() {
+fn a_home_of_another_version_is_left_alone() {
     let home = used("Ana");
     let vault = home.path().join("vault");
     let mut newer = fs::read(&vault).unwrap();
     // docs/storage.md: the format follows the magic, the length and the CBOR
     // array's first byte; the last eight bytes are a check over all others.
-    assert_eq!(newer[13], 1, "the format is where it is looked for");
-    newer[13] = 2;
-    let content = newer.len() - 8;
-    let (content, check) = newer.split_at_mut(content);
-    check.copy_from_slice(&hash::derive("vault-check", &[content])[..8]);
-    fs::write(&vault, newer).unwrap();
-    refuses(&home, 1, "newer");
+    assert_eq!(newer[13], 2, "the format is where it is looked for");
+    for (format, told) in [(3, "use a newer"), (1, "the kith that made it")] {
+        newer[13] = format;
+        let content = newer.len() - 8;
+        let (content, check) = newer.split_at_mut(content);
+        check.copy_from_slice(&hash::derive("vault-check", &[content])[..8]);
+        fs::write(&vault, &newer).unwrap();
+        refuses(&home, 1, told);
+    }
 }
 
 #[test]
