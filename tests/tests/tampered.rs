@@ -2,6 +2,7 @@
 //! no signed entry makes. Each is written into the store of a stopped node, as a mistake in the code
 //! that keeps it would.
 
+use kith_crdt::control::VerifiedOp;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::encoding::{decode, encode};
 use kith_crdt::envelope::{self, Envelope, Position};
@@ -88,10 +89,20 @@ impl Scene {
         batch.put_log(&self.channel, &log.id, encode(log));
     }
 
-    /// The ops, those whose parents are earliest first.
-    fn op(&self, number: usize) -> (OpId, Vec<u8>) {
-        let reader = self.store.reader();
-        reader.view().ops(&self.channel).swap_remove(number)
+    /// The ops, by their ids.
+    fn ops(&self) -> Vec<(OpId, Vec<u8>)> {
+        self.store.reader().view().ops(&self.channel)
+    }
+
+    /// An op that another one builds on, and not the founding.
+    fn built_on(&self) -> OpId {
+        let ops = self.ops().into_iter();
+        let mut parents = ops.flat_map(|(_, bytes)| {
+            let op = VerifiedOp::from_stored(&bytes).expect("it holds");
+            op.op().parents.clone()
+        });
+        let built_on = parents.find(|parent| *parent != OpId(self.channel.0));
+        built_on.expect("an op in between")
     }
 }
 
@@ -209,18 +220,13 @@ const TAMPERINGS: [(&str, &str, Tampering); 15] = [
         batch.put_seen(&scene.channel, &segment, &account, encode(&SeenBy::new()));
     }),
     ("a signature", "ops do not hold", |scene, batch| {
-        let (op, mut bytes) = scene.op(1);
+        let (op, mut bytes) = scene.ops().swap_remove(1);
         let end = bytes.len() - 1;
         bytes[end] ^= 1;
         batch.put_op(&scene.channel, &op, bytes);
     }),
     ("ops", "build on ops that are not there", |scene, batch| {
-        let founding = OpId(scene.channel.0);
-        let (op, _) = (0..4)
-            .map(|number| scene.op(number))
-            .find(|(op, _)| *op != founding)
-            .expect("another op");
-        batch.delete_op(&scene.channel, &op);
+        batch.delete_op(&scene.channel, &scene.built_on());
     }),
 ];
 
@@ -285,7 +291,7 @@ fn a_signature_that_does_not_hold_is_told_by_why_and_audit() {
         let place = scene.log.id.place(seq);
         batch.put_envelope(&scene.channel, &place, envelope.to_stored());
     }
-    let (op, mut bytes) = scene.op(1);
+    let (op, mut bytes) = scene.ops().swap_remove(1);
     let end = bytes.len() - 1;
     bytes[end] ^= 1;
     batch.put_op(&scene.channel, &op, bytes);
