@@ -100,7 +100,7 @@ pub struct ChannelFacts {
     pub unread_replies: u64,
     /// How many messages are here and shown, those in threads and those deleted among them.
     pub messages: u64,
-    /// When the newest message was written.
+    /// When the newest message of the main timeline was written.
     pub last_activity: Option<Timestamp>,
     /// How this device stands to it.
     pub state: ChannelState,

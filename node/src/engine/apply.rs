@@ -242,7 +242,9 @@ impl Engine {
             self.lives.set_by(Timer::Forget(id), end);
         }
         channel.messages += u64::from(is_new);
-        channel.last_activity = channel.last_activity.max(Some(hlc.millis()));
+        if thread.is_none() {
+            channel.last_activity = channel.last_activity.max(Some(hlc.millis()));
+        }
         self.note_message(id, message, spot);
         self.happened(id, hlc.millis(), What::Message(message));
     }

@@ -11,13 +11,12 @@ use super::{Engine, META_HLC, PRESENCE_MS, Timer};
 use crate::record::{BeaconRecord, ChannelRecord, HoldsRecord};
 use kith_crdt::control::{ControlLog, VerifiedOp};
 use kith_crdt::encoding;
-use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId};
 use kith_crdt::keys::EpochKeys;
 use kith_crdt::link::InviteLink;
 use kith_crdt::log::Log;
 use kith_crdt::projection::SeenBy;
-use kith_crdt::time::{DAY_MS, Millis};
+use kith_crdt::time::Millis;
 use kith_store::{Store, StoreError, View};
 
 /// Bytes that a stored record of these kinds may have.
@@ -140,25 +139,13 @@ pub(super) fn figures(view: &View<'_>, me: &AccountId, channel: &mut Channel) {
     last_activity(view, channel);
 }
 
-/// When the newest message that is there was written, as the store has it.
+/// When the newest message of the main timeline was written, as the store has it.
 pub(super) fn last_activity(view: &View<'_>, channel: &mut Channel) {
-    let mut newest = None;
-    // By window. Of two logs the one that begins earlier may go on longer, by a day at most.
-    for (log_id, log) in channel.logs.iter().rev() {
-        let ends = log_id.segment.window.starts_at().plus(DAY_MS);
-        if newest.is_some_and(|newest| ends <= newest) {
-            break;
-        }
-        let last = log.living().last().map(|seq| log_id.place(seq));
-        let written = last.and_then(|place| {
-            let stored = view.envelope(&channel.id, &place)?;
-            let envelope = Envelope::from_stored(&stored, &channel.id, place).ok()?;
-            Some(envelope.header.hlc.millis())
-        });
-        newest = newest.max(written);
-    }
     channel.newest_ended = false;
-    channel.last_activity = newest;
+    channel.last_activity = view
+        .page(kith_store::Line::main(&channel.id), None, 1)
+        .last()
+        .map(|entry| entry.hlc.millis());
 }
 
 /// The control log. Ops are stored by their hashes and go in by age, so that none has to wait for

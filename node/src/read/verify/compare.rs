@@ -245,8 +245,9 @@ impl Verifying<'_> {
             );
             return Err(different("a count", "the whole channel", detail));
         }
-        let written = expected.messages.values();
-        let newest = written.map(|message| message.hlc.millis()).max();
+        let main = expected.lines.get(&None);
+        let newest = main.and_then(|main| main.keys().next_back());
+        let newest = newest.map(|position| position.hlc.millis());
         if self.settled && self.served.last_activity != newest {
             let detail = "the newest message is of another time than the channel says";
             return Err(different("a time", "the whole channel", detail));
