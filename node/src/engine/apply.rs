@@ -216,16 +216,6 @@ impl Engine {
         let Spot { place, hlc, epoch } = spot;
         let thread = said.thread.as_ref();
         let message = place.message_id(&id);
-        let log = self
-            .channels
-            .get(&id)
-            .and_then(|channel| channel.logs.get(&place.log));
-        if log.is_some_and(|log| log.over.contains(place.seq)) {
-            return;
-        }
-        let line = thread.map_or_else(|| Line::main(&id), |root| Line::thread(&id, root));
-        self.stage.batch.insert_timeline(line, hlc, place);
-        self.stage.batch.put_message_id(&id, &message, &place);
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
@@ -234,6 +224,12 @@ impl Engine {
         if thread.is_some() {
             log.threaded.insert(place.seq);
         }
+        if log.over.contains(place.seq) {
+            return;
+        }
+        let line = thread.map_or_else(|| Line::main(&id), |root| Line::thread(&id, root));
+        self.stage.batch.insert_timeline(line, hlc, place);
+        self.stage.batch.put_message_id(&id, &message, &place);
         if let Some(at) = said.expires_at {
             log.early.insert(place.seq, at);
         }

@@ -231,12 +231,15 @@ impl Channel {
         }
     }
 
-    /// Begins a log anew, to be gone through from its start. Returns it as it was.
+    /// Begins a log anew, to be gone through from its start. What was over or erased stays so.
+    /// Returns it as it was.
     pub(super) fn restart_log(&mut self, id: LogId, fork: Option<u32>) -> Log {
         let mut fresh = Log::new(id);
         fresh.fork = fork;
-        let before = self.logs.insert(id, fresh);
-        let before = before.unwrap_or_else(|| Log::new(id));
+        let before = self.logs.remove(&id).unwrap_or_else(|| Log::new(id));
+        fresh.over = before.over.clone();
+        fresh.erased = before.erased.clone();
+        self.logs.insert(id, fresh);
         let size = self.sizes.entry(id.segment).or_default();
         *size = size.saturating_sub(before.head);
         before
