@@ -22,6 +22,22 @@ use crate::time::{HOUR_MS, Hlc, Millis};
 const NUMBER_BITS: u32 = SEGMENT_NUMBER_MAX.count_ones();
 /// The longest term whose windows are hours.
 const HOURLY_MAX_HOURS: u32 = 24;
+/// Terms, in hours, of messages that ask for less than their channel gives: few enough that not
+/// every duration makes an epoch of its own, close enough that nothing is kept for much longer than
+/// it asks.
+const OWN_TERMS_HOURS: [u32; 11] = [
+    1,
+    3,
+    6,
+    12,
+    24,
+    3 * 24,
+    7 * 24,
+    30 * 24,
+    90 * 24,
+    365 * 24,
+    TERM_MAX_HOURS,
+];
 
 /// How many hours a segment is kept after its window, or for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode)]
@@ -42,6 +58,13 @@ impl Term {
         } else {
             None
         }
+    }
+
+    /// The term of a message that asks to live so long: the shortest of a few that is long enough.
+    pub fn of_own_life(ms: u64) -> Self {
+        let is_enough = |hours: &&u32| u64::from(**hours) * HOUR_MS >= ms;
+        let hours = OWN_TERMS_HOURS.iter().find(is_enough);
+        hours.map_or(Self::FOREVER, |hours| Self(*hours))
     }
 
     /// How many hours; nothing for ever.
@@ -221,6 +244,19 @@ mod tests {
         assert!(SegmentId::new(Window(241), term(25), 0).check().is_err());
         assert!(SegmentId::new(Window(241), term(24), 0).check().is_ok());
         assert!(term(1) < term(720) && term(720) < Term::FOREVER);
+    }
+
+    #[test]
+    fn a_message_that_asks_for_less_has_a_term_that_is_just_long_enough() {
+        let of = |ms| Term::of_own_life(ms).as_hours();
+        assert_eq!(
+            (of(1), of(HOUR_MS), of(HOUR_MS + 1)),
+            (Some(1), Some(1), Some(3))
+        );
+        assert_eq!((of(24 * HOUR_MS), of(25 * HOUR_MS)), (Some(24), Some(72)));
+        let longest = u64::from(TERM_MAX_HOURS) * HOUR_MS;
+        assert_eq!((of(longest), of(longest + 1)), (Some(TERM_MAX_HOURS), None));
+        assert!(OWN_TERMS_HOURS.is_sorted());
     }
 
     #[test]

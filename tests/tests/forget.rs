@@ -308,6 +308,45 @@ fn a_deleted_message_has_no_text_on_any_disk() {
     }
 }
 
+#[test]
+fn a_message_that_asks_for_less_is_destroyed_where_everything_else_is_kept() {
+    for keeps in [Retention::Forever, Retention::Hours(24 * 365)] {
+        let mut world = World::new(2, 12);
+        let channel = world.make_keeping(0, "general", keeps);
+        world.join(0, 1, channel).expect("a link lets in");
+        world.say(0, channel, "to be kept");
+        let short = Command::Send {
+            channel,
+            text: "for two hours".into(),
+            reply_to: None,
+            thread: None,
+            announce: false,
+            expire_ms: Some(2 * HOUR_MS),
+        };
+        world.ask(0, short).expect("anybody may");
+        world.until_agreed(&[0, 1], &channel);
+        assert_eq!([0, 1].map(|node| world.messages(node, &channel)), [2, 2]);
+        // Three hours is the term that is long enough, it was written within an hour, and a minute
+        // later it is destroyed.
+        hours(&mut world, 4);
+        world.pass(60_000);
+        world.until_agreed(&[0, 1], &channel);
+        for node in [0, 1] {
+            assert_eq!(on_disk(&world, node, &channel), (1, 1), "{keeps:?}");
+            assert_eq!(world.shown(node, &channel), ["to be kept"]);
+            let view = world.engine(node).shared().channel(&channel).unwrap();
+            let short = view.keys.iter().filter(|keys| keys.term < keeps.term());
+            let open: Vec<_> = short.map(|keys| keys.window.starts_at()).collect();
+            assert!(!open.is_empty());
+            assert!(open.iter().all(|open| open.plus(4 * HOUR_MS) > world.now()));
+        }
+        // It costs the others no key of their own: the channel goes on as before.
+        world.say(1, channel, "and on");
+        world.until_agreed(&[0, 1], &channel);
+        assert_eq!(on_disk(&world, 0, &channel), (2, 2));
+    }
+}
+
 /// Talk of a day with everything that can be said: threads, edits, reactions, pins, read marks and
 /// a deletion.
 fn talk(world: &mut World, channel: ChannelId, round: usize) {
@@ -381,6 +420,10 @@ fn what_is_left_is_what_the_entries_make_at_any_hour_and_after_a_restart() {
             }
             hours(&mut world, 5);
             let number = round % 2;
+            if round % 3 == 2 {
+                let mend = Command::Mend { channel: None };
+                world.ask(number, mend).expect("it can be mended");
+            }
             let told = |world: &World| {
                 let view = world.engine(number).shared().channel(&channel).unwrap();
                 (view.messages, view.last_activity, view.pending)

@@ -36,10 +36,19 @@ pub enum Standing {
 /// What an entry that is written here is for: it decides which epoch may seal it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sealing {
-    /// A message: it lives as long as the channel's policy says now.
-    Message,
+    /// A message that is kept so long at most: it lives as long as the channel's policy says now.
+    Message(Term),
     /// Something about messages that are kept so long: it is kept as long as they are.
     About(Term),
+}
+
+impl Sealing {
+    /// How long it is kept.
+    pub(super) const fn term(self) -> Term {
+        match self {
+            Self::Message(term) | Self::About(term) => term,
+        }
+    }
 }
 
 /// A join under way.
@@ -298,22 +307,14 @@ impl Channel {
         self.digests.channel(&self.id, &self.control.heads())
     }
 
-    /// How long what is written for a purpose is kept.
-    pub(super) fn term(&self, purpose: Sealing) -> Term {
-        match purpose {
-            Sealing::Message => self.roster.retention().term(),
-            Sealing::About(term) => term,
-        }
-    }
-
     /// The epoch to write under at a time: of those usable for the purpose whose key is here and
     /// whose chain reaches back that far, the one with the largest (lamport, op id).
     pub(super) fn writing_epoch(&self, purpose: Sealing, hlc: Hlc) -> Option<EpochId> {
-        let term = self.term(purpose);
+        let term = purpose.term();
         let window = term.window(hlc);
         let mut usable = self.roster.usable_epochs(term);
         let found = usable.find(|(id, epoch)| {
-            (epoch.takes_messages || purpose != Sealing::Message)
+            (epoch.takes_messages || matches!(purpose, Sealing::About(_)))
                 && epoch.first_window <= window
                 && self.keys.window_key(id, window).is_some()
         });

@@ -141,8 +141,7 @@ impl Engine {
                 "the channel needs a new key first, which only those who may write can make".into(),
             ));
         }
-        let term = channel.term(purpose);
-        self.make_epoch(now, id, (term, hlc))
+        self.make_epoch(now, id, (purpose.term(), hlc))
     }
 
     /// Makes an epoch of a term, keeps its keys, and tells of it in the control log.

@@ -6,6 +6,7 @@ use kith_crdt::ids::{ChannelId, EpochId, LogId, MessageId, Place};
 use kith_crdt::law::Law;
 use kith_crdt::limits::TEXT_MAX_CHARS;
 use kith_crdt::segment::{ANNOUNCEMENT, Entry, Message};
+use kith_crdt::term::Term;
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::Line;
 use unicode_width::UnicodeWidthChar as _;
@@ -91,11 +92,11 @@ impl Engine {
         body: Option<&[u8]>,
     ) -> Result<Written, Refusal> {
         let hlc = self.hlc.tick(now);
-        let sealing = self.sealing(id, entry)?;
+        let sealing = self.sealing(id, entry, hlc)?;
         let epoch = self.ensure_epoch(now, id, (sealing, hlc))?;
         let writer = self.writer;
         let channel = self.channels.get_mut(&id).ok_or_else(no_channel)?;
-        let term = channel.term(sealing);
+        let term = sealing.term();
         let window = term.window(hlc);
         let window_key = channel
             .keys
@@ -158,17 +159,26 @@ impl Engine {
         })
     }
 
-    /// What may seal an entry: what is said about a message is kept as long as the message.
+    /// What may seal an entry that is written at a time: what is said about a message is kept as
+    /// long as the message, and a message that asks for less than the channel gives for about as
+    /// long as it asks.
     ///
     /// # Errors
     /// [`Refusal`] if the message is not here.
-    fn sealing(&self, id: ChannelId, entry: &Entry) -> Result<Sealing, Refusal> {
+    fn sealing(&self, id: ChannelId, entry: &Entry, hlc: Hlc) -> Result<Sealing, Refusal> {
+        if let Entry::Message(message) = entry {
+            let channel = self.channels.get(&id).ok_or_else(no_channel)?;
+            let term = channel.roster.retention().term();
+            let own = message.expires_at.map(|at| at.since(hlc.millis()));
+            let own = own.map_or(Term::FOREVER, Term::of_own_life);
+            return Ok(Sealing::Message(term.min(own)));
+        }
         if let Entry::Seen(ranges) = entry {
             let first = ranges.first().map(|range| range.log.segment.term());
             return Ok(Sealing::About(first.unwrap_or_default()));
         }
         let Some(target) = entry.target() else {
-            return Ok(Sealing::Message);
+            return Err(Refusal::Usage("that is about no message".into()));
         };
         match self.store.reader().view().message(&target) {
             Some((channel, place)) if channel == id => Ok(Sealing::About(place.log.segment.term())),
