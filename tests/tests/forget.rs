@@ -2,7 +2,9 @@
 //! node, whoever was away; and nothing that lives is lost by it.
 
 use kith_crdt::control::Policy;
+use kith_crdt::encoding::decode;
 use kith_crdt::ids::ChannelId;
+use kith_crdt::log::Log;
 use kith_crdt::retention::Retention;
 use kith_crdt::time::{DAY_MS, HOUR_MS};
 use kith_node::engine::Command;
@@ -44,9 +46,10 @@ fn hours(world: &mut World, hours: u64) {
 fn on_disk(world: &World, number: usize, channel: &ChannelId) -> (usize, usize) {
     let reader = world.engine(number).reader();
     let view = reader.view();
-    let logs = view.logs(channel).into_iter().filter_map(|(_, bytes)| {
-        kith_crdt::encoding::decode::<kith_crdt::log::Log>(&bytes, 1 << 20).ok()
-    });
+    let logs = view
+        .logs(channel)
+        .into_iter()
+        .filter_map(|(_, bytes)| decode::<Log>(&bytes, bytes.len()).ok());
     let mut count = (0, 0);
     for log in logs {
         for seq in 1..=log.head {
@@ -347,6 +350,39 @@ fn a_message_that_asks_for_less_is_destroyed_where_everything_else_is_kept() {
     }
 }
 
+#[test]
+fn what_was_over_is_so_again_after_the_record_of_its_log_was_lost() {
+    let mut world = World::new(2, 13);
+    let channel = world.make_keeping(0, "general", Retention::Instant);
+    world.join(0, 1, channel).expect("a link lets in");
+    world.say(0, channel, "read and gone");
+    world.until_agreed(&[0, 1], &channel);
+    let mark = Command::Mark {
+        channel,
+        messages: None,
+    };
+    world.ask(1, mark).expect("anybody may");
+    world.until("both have erased it", |world| {
+        [0, 1].map(|node| on_disk(world, node, &channel).1) == [0, 0]
+    });
+    world.crash(0);
+    world.tamper(0, |reader, batch| {
+        for (_, bytes) in reader.view().logs(&channel) {
+            let log: Log = decode(&bytes, bytes.len()).expect("it is sound");
+            batch.delete_log(&channel, &log.id);
+        }
+    });
+    world.start(0);
+    let mend = Command::Mend { channel: None };
+    world.ask(0, mend).expect("it can be mended");
+    world.pass(5_000);
+    assert_eq!(
+        (world.messages(0, &channel), world.read(0, &channel, 50)),
+        (0, 0)
+    );
+    world.until_agreed(&[0, 1], &channel);
+}
+
 /// Talk of a day with everything that can be said: threads, edits, reactions, pins, read marks and
 /// a deletion.
 fn talk(world: &mut World, channel: ChannelId, round: usize) {
@@ -422,7 +458,10 @@ fn what_is_left_is_what_the_entries_make_at_any_hour_and_after_a_restart() {
             let number = round % 2;
             if round % 3 == 2 {
                 let mend = Command::Mend { channel: None };
+                let expired = told(&world, number);
                 world.ask(number, mend).expect("it can be mended");
+                world.pass(5_000);
+                assert_eq!(told(&world, number), expired, "nothing is told of twice");
             }
             let told = |world: &World| {
                 let view = world.engine(number).shared().channel(&channel).unwrap();

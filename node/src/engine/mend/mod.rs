@@ -269,8 +269,6 @@ impl Engine {
         }
         self.phase(id, Phase::Awaiting);
         self.keep_mending();
-        // What was over is not known any more of a log whose record was lost.
-        self.weigh_lives_anew(now, id);
         for (peer, _) in self.connected_members(id) {
             self.sync_with(now, id, peer);
         }
