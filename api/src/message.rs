@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Timestamp;
+use crate::erasure::ErasedOn;
 use crate::id::OpId;
 use crate::reaction::Reactions;
 use crate::why::RuleInfo;
@@ -175,6 +176,8 @@ pub struct MessageDetail {
     pub message: Message,
     /// How far it has come on each device but the author's.
     pub delivery: Vec<Delivery>,
+    /// On which devices its text is erased; null unless it is deleted.
+    pub erased: Option<ErasedOn>,
 }
 
 /// How far a message has come on one device.

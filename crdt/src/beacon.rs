@@ -9,7 +9,8 @@ use minicbor::{Decode, Encode};
 use crate::crypto::sign::{BadSignature, SecretKey, Signed};
 use crate::encoding::{DecodeError, check_text, decode, encode};
 use crate::ids::{ChannelId, DeviceId, SegmentId, Window, Writer};
-use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, BEACON_POSITIONS, FRAME_MAX};
+use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, BEACON_ERASED, BEACON_POSITIONS, FRAME_MAX};
+use crate::ranges::Ranges;
 use crate::time::Hlc;
 
 /// Why a beacon is not believed.
@@ -36,6 +37,18 @@ pub struct Beacon {
     pub holds: Vec<Holding>,
     /// Its digest of the whole channel.
     pub digest: [u8; 32],
+    /// Of which messages of recent segments it has no text any more in any file, newest segments
+    /// first.
+    pub erased: Vec<Erasure>,
+}
+
+/// Of which messages of a segment a device has no text any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// The segment.
+    pub segment: SegmentId,
+    /// The messages among these numbers of each writer's log.
+    pub logs: Vec<(Writer, Ranges)>,
 }
 
 /// How far a device holds the logs of a segment.
@@ -62,6 +75,8 @@ struct Wire {
     holds: Vec<WireHolding>,
     #[n(5)]
     digest: ByteArray<32>,
+    #[cbor(n(6), default)]
+    erased: Vec<WireErasure>,
 }
 
 #[derive(Encode, Decode)]
@@ -86,9 +101,31 @@ struct WireLog {
     seq: u32,
 }
 
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WireErasure {
+    #[n(0)]
+    window: Window,
+    #[n(1)]
+    index: u32,
+    #[n(2)]
+    logs: Vec<WireErased>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WireErased {
+    #[n(0)]
+    device: DeviceId,
+    #[n(1)]
+    incarnation: u32,
+    #[n(2)]
+    numbers: Ranges,
+}
+
 impl Beacon {
     /// Signs the beacon. What is over the bounds is left out: addresses from the end, positions
-    /// from the oldest segments.
+    /// from the oldest segments, and logs of which too much was erased in pieces.
     pub fn sign(mut self, channel: &ChannelId, signing: &SecretKey) -> Signed {
         self.addresses
             .retain(|address| check_address(address).is_ok());
@@ -99,6 +136,16 @@ impl Beacon {
             room -= holding.logs.len();
         }
         self.holds.retain(|holding| !holding.logs.is_empty());
+        let mut room = BEACON_ERASED;
+        for erasure in &mut self.erased {
+            erasure.logs.retain(|(_, numbers)| {
+                let ranges = numbers.ranges().len();
+                let fits = ranges > 0 && ranges <= room;
+                room -= if fits { ranges } else { 0 };
+                fits
+            });
+        }
+        self.erased.retain(|erasure| !erasure.logs.is_empty());
         Signed::new(signing, "beacon", &channel.0, encode(&self.into_wire()))
     }
 
@@ -123,6 +170,16 @@ impl Beacon {
             index: segment.index,
             logs: logs.into_iter().map(log).collect(),
         };
+        let erased = |(writer, numbers): (Writer, Ranges)| WireErased {
+            device: writer.device,
+            incarnation: writer.incarnation,
+            numbers,
+        };
+        let erasure = |Erasure { segment, logs }| WireErasure {
+            window: segment.window,
+            index: segment.index,
+            logs: logs.into_iter().map(erased).collect(),
+        };
         Wire {
             device: self.writer.device,
             incarnation: self.writer.incarnation,
@@ -130,6 +187,7 @@ impl Beacon {
             addresses: self.addresses,
             holds: self.holds.into_iter().map(holding).collect(),
             digest: self.digest.into(),
+            erased: self.erased.into_iter().map(erasure).collect(),
         }
     }
 
@@ -148,6 +206,11 @@ impl Beacon {
         if positions > BEACON_POSITIONS {
             return Err(DecodeError::OutOfRange("log positions"));
         }
+        let erased = wire.erased.iter().flat_map(|erasure| &erasure.logs);
+        let ranges = erased.map(|log| log.numbers.ranges().len().max(1));
+        if wire.erased.len() > BEACON_ERASED || ranges.sum::<usize>() > BEACON_ERASED {
+            return Err(DecodeError::OutOfRange("erased ranges"));
+        }
         let log = |log: WireLog| {
             (
                 Writer {
@@ -164,6 +227,21 @@ impl Beacon {
             },
             logs: holding.logs.into_iter().map(log).collect(),
         };
+        let erased = |log: WireErased| {
+            let (device, incarnation) = (log.device, log.incarnation);
+            let writer = Writer {
+                device,
+                incarnation,
+            };
+            (writer, log.numbers)
+        };
+        let erasure = |erasure: WireErasure| Erasure {
+            segment: SegmentId {
+                window: erasure.window,
+                index: erasure.index,
+            },
+            logs: erasure.logs.into_iter().map(erased).collect(),
+        };
         Ok(Self {
             writer: Writer {
                 device: wire.device,
@@ -173,6 +251,7 @@ impl Beacon {
             addresses: wire.addresses,
             holds: wire.holds.into_iter().map(holding).collect(),
             digest: wire.digest.into(),
+            erased: wire.erased.into_iter().map(erasure).collect(),
         })
     }
 }
@@ -210,13 +289,35 @@ mod tests {
             addresses: vec!["/ip4/192.0.2.1/tcp/4001".into()],
             holds: (0..segments).rev().map(holding).collect(),
             digest: [6; 32],
+            erased: Vec::new(),
         }
+    }
+
+    /// One log of each of so many segments, of which so many single numbers are erased.
+    fn erased(segments: u32, numbers: u32) -> Vec<Erasure> {
+        let erasure = |index| {
+            let mut ranges = Ranges::new();
+            (0..numbers).for_each(|n| _ = ranges.insert(2 * n + 1));
+            let holding = beacon(1, 1).holds.remove(0);
+            Erasure {
+                segment: SegmentId {
+                    index,
+                    ..holding.segment
+                },
+                logs: vec![(holding.logs[0].0, ranges)],
+            }
+        };
+        (0..segments).rev().map(erasure).collect()
     }
 
     #[test]
     fn a_beacon_is_the_word_of_its_device_in_its_channel() {
-        let signed = beacon(2, 3).sign(&CHANNEL, &key());
-        assert_eq!(Beacon::verify(&CHANNEL, &signed), Ok(beacon(2, 3)));
+        let beacon = Beacon {
+            erased: erased(3, 2),
+            ..beacon(2, 3)
+        };
+        let signed = beacon.clone().sign(&CHANNEL, &key());
+        assert_eq!(Beacon::verify(&CHANNEL, &signed), Ok(beacon));
         let elsewhere = Beacon::verify(&ChannelId([8; 32]), &signed);
         assert_eq!(elsewhere, Err(BeaconError::Signature(BadSignature)));
     }
@@ -226,6 +327,7 @@ mod tests {
         let mut large = beacon(9, 100);
         large.addresses = vec!["/ip4/192.0.2.1/tcp/4001".into(); 20];
         large.addresses[0] = "x".repeat(ADDRESS_MAX + 1);
+        large.erased = [erased(3, 50), erased(1, 0)].concat();
         let read = Beacon::verify(&CHANNEL, &large.sign(&CHANNEL, &key())).unwrap();
         assert_eq!(read.addresses.len(), ADDRESSES_MAX);
         let counts: Vec<_> = read
@@ -234,6 +336,7 @@ mod tests {
             .map(|holding| holding.logs.len())
             .collect();
         assert_eq!(counts, [100, 100, 100, 100, 100, 12]);
+        assert_eq!(read.erased, erased(3, 50)[..2]);
     }
 
     #[test]
@@ -249,6 +352,14 @@ mod tests {
             },
             Beacon {
                 addresses: vec!["a".repeat(257)],
+                ..beacon(1, 1)
+            },
+            Beacon {
+                erased: erased(1, 129),
+                ..beacon(1, 1)
+            },
+            Beacon {
+                erased: erased(129, 0),
                 ..beacon(1, 1)
             },
         ];

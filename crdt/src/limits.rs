@@ -98,6 +98,8 @@ pub const VECTOR_SEGMENTS: usize = 256;
 pub const PULL_LOGS: usize = 1_024;
 /// Log positions in one beacon.
 pub const BEACON_POSITIONS: usize = 512;
+/// Ranges of erased numbers in one beacon: what ended in order is one range for each log.
+pub const BEACON_ERASED: usize = 128;
 /// Addresses in a beacon or an invite, per device.
 pub const ADDRESSES_MAX: usize = 8;
 /// Bytes of one address as text.

@@ -159,6 +159,21 @@ impl Log {
         self.messages.minus(&self.over)
     }
 
+    /// Of which of the messages no text is left here; with the numbers between them that are no
+    /// messages, so that what ended in order is one range.
+    pub fn textless(&self) -> Ranges {
+        let kept = self.living().minus(&self.erased);
+        let mut gone = self.over.clone();
+        gone.extend(&self.erased);
+        let mut textless = Ranges::new();
+        for &(first, last) in gone.ranges() {
+            let before = textless.last();
+            let joins = before.filter(|before| !kept.meets(*before, first));
+            textless.insert_range(joins.unwrap_or(first), last);
+        }
+        textless
+    }
+
     /// Whether something is missing that was here before.
     pub const fn has_holes(&self) -> bool {
         !self.awaited.is_empty() || !self.lost.is_empty()
@@ -464,5 +479,20 @@ mod tests {
         assert_eq!(log.check(&chain[3], NOON), Acceptance::Closed(4));
         assert!(log.close(2, Some(&chain[0])));
         assert_eq!((log.head, log.fork), (1, Some(2)));
+    }
+
+    #[test]
+    fn what_ended_in_order_is_one_range_however_many_numbers_are_no_messages() {
+        let ranges = |numbers: &[u32]| numbers.iter().copied().collect::<Ranges>();
+        let mut log = Log::new(log_id());
+        log.messages = ranges(&[1, 3, 4, 7, 9, 12]);
+        assert!(log.textless().is_empty());
+        log.over = ranges(&[1, 3, 4]);
+        assert_eq!(log.textless().ranges(), [(1, 4)]);
+        log.over = ranges(&[1, 3, 4, 7]);
+        log.erased = ranges(&[12]);
+        assert_eq!(log.textless().ranges(), [(1, 7), (12, 12)]);
+        log.erased.insert(9);
+        assert_eq!(log.textless().ranges(), [(1, 12)]);
     }
 }

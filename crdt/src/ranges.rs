@@ -69,6 +69,12 @@ impl Ranges {
         self.0.get(at).is_some_and(|&(start, _)| start <= number)
     }
 
+    /// Tells whether any number of `first..=last` is in the set.
+    pub fn meets(&self, first: u32, last: u32) -> bool {
+        let at = self.0.partition_point(|&(_, end)| end < first);
+        self.0.get(at).is_some_and(|&(start, _)| start <= last)
+    }
+
     /// How many numbers are in the set.
     pub fn len(&self) -> u64 {
         self.0

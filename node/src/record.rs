@@ -6,6 +6,7 @@
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding::{self, DecodeError};
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, MessageId, Place, Writer};
+use kith_crdt::ranges::Ranges;
 use kith_crdt::time::{Hlc, Millis};
 use minicbor::{Decode, Encode};
 
@@ -47,6 +48,9 @@ pub struct HoldsRecord {
     /// `Holds::since` reads it.
     #[n(1)]
     pub arrivals: Option<Vec<(Writer, Arrivals)>>,
+    /// Of which messages of each writer's log it has no text any more, as it says.
+    #[cbor(n(2), default)]
+    pub erased: Vec<(Writer, Ranges)>,
 }
 
 /// The newest beacon of a device.

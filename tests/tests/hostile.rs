@@ -381,6 +381,7 @@ fn a_beacon_cannot_claim_what_nobody_wrote_or_speak_for_another() {
         addresses: Vec::new(),
         holds: Vec::new(),
         digest: [0; 32],
+        erased: Vec::new(),
     };
     let signed: Signed = forged.sign(&attack.channel, &attack.world.secrets(1).signing.clone());
     assert_eq!(attack.gossip(&Content::Beacon(signed)), Verdict::Reject);

@@ -75,6 +75,21 @@ fn a_channel_says_how_long_it_keeps_its_messages_and_who_said_so() {
         );
         home.json(&["verify", "garden"]);
     }
+    until("both to have erased it from their files", PATIENCE, || {
+        let status = ben.json(&["retention", "status", "garden"]);
+        let devices = status["devices"].as_array().unwrap();
+        let is_done =
+            |there: &serde_json::Value| (&there["erased"], &there["of"]) == (&1.into(), &1.into());
+        (status["messages"] == 1 && devices.len() == 2 && devices.iter().all(is_done)).then_some(())
+    });
+    let refused = ben.fails(&["show", id], 4).message;
+    assert!(refused.contains("erased on all 2 devices"), "{refused}");
+    let plain = ana.plain(&["retention", "status", "garden"]);
+    assert!(
+        plain.contains("1 of 1") && plain.contains("this device"),
+        "{plain}"
+    );
+    assert_eq!(ana.kith(&["retention", "status", "nowhere"]).code, 4);
 }
 
 #[test]

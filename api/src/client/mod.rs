@@ -22,6 +22,7 @@ use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, MemberInfo,
     UpdateChannel,
 };
+use crate::erasure::RetentionStatus;
 use crate::event::EventsQuery;
 use crate::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
 use crate::member::{MemberOutcome, MemberRequest};
@@ -200,6 +201,12 @@ impl Client {
     /// How long a channel keeps its messages, within which limits, and who said so.
     pub async fn retention(&self, channel: &str) -> Answer<RetentionInfo> {
         self.get(route!("/v1/channels/{}/retention", channel)).await
+    }
+
+    /// What is over in a channel, and which devices have erased it.
+    pub async fn retention_status(&self, channel: &str) -> Answer<RetentionStatus> {
+        self.get(route!("/v1/channels/{}/retention/status", channel))
+            .await
     }
 
     /// Takes everything off the disk that is over.

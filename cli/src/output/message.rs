@@ -190,6 +190,22 @@ impl Show for MessageDetail {
                 Cell::new(Paint::Plain, &look.full_time(by.at)),
             ]);
         }
+        if let Some(erased) = &self.erased {
+            let devices = format!("on {} of {} devices", erased.devices, erased.of);
+            let names: Vec<String> = erased
+                .not_heard_from
+                .iter()
+                .map(|holder| format!("{} ({})", holder.name, short(&holder.device)))
+                .collect();
+            let told = match names.as_slice() {
+                [] => devices,
+                names => format!("{devices}; not heard from: {}", names.join(", ")),
+            };
+            table.row(vec![
+                Cell::new(Paint::Faint, "erased"),
+                Cell::new(Paint::Plain, &told),
+            ]);
+        }
         if let Some(hidden) = &message.hidden {
             let rule = &hidden.rule;
             let told = format!(

@@ -2,12 +2,15 @@
 
 use std::fmt::Write;
 
+use kith_api::erasure::RetentionStatus;
 use kith_api::policy::SetBy;
 use kith_api::retention::{Retention, RetentionInfo, Swept};
 
 use super::Show;
 use super::clean::clean;
 use super::look::{Look, Paint};
+use super::message::short;
+use super::table::{Cell, Table};
 
 impl Show for RetentionInfo {
     fn show(&self, look: &Look, out: &mut String) {
@@ -31,6 +34,43 @@ impl Show for RetentionInfo {
         };
         let said = by(self.limits_set_by.as_ref(), look);
         let _written = writeln!(out, "limits: {limits}{said}");
+    }
+}
+
+impl Show for RetentionStatus {
+    fn show(&self, look: &Look, out: &mut String) {
+        let name = look.paint(Paint::Strong, format_args!("#{}", clean(&self.name)));
+        let _written = writeln!(out, "{name}  {}", kept(self.retention));
+        if let Some(next) = self.next_destroyed {
+            let next = look.full_time(next);
+            let _written = writeln!(out, "the next keys are destroyed on {next}");
+        }
+        if self.messages == 0 {
+            let _written = writeln!(out, "no message is over or deleted that is not destroyed");
+            return;
+        }
+        let messages = one_or("message is", "messages are", self.messages);
+        let _written = writeln!(out, "{} {messages} over or deleted:\n", self.messages);
+        let mut table = Table::new(&["MEMBER", "DEVICE", "ERASED", "LAST HEARD"]);
+        for there in &self.devices {
+            let holder = &there.device;
+            let is_done = there.erased == there.of;
+            let heard = match (there.this, holder.heard) {
+                (true, _) => "this device".to_owned(),
+                (false, Some(time)) => look.full_time(time),
+                (false, None) => "never".to_owned(),
+            };
+            table.row(vec![
+                Cell::new(Paint::Person, &holder.name),
+                Cell::new(Paint::Handle, &short(&holder.device)),
+                Cell::new(
+                    if is_done { Paint::Good } else { Paint::Bad },
+                    &format!("{} of {}", there.erased, there.of),
+                ),
+                Cell::new(Paint::Faint, &heard),
+            ]);
+        }
+        table.write(look, out);
     }
 }
 

@@ -4,6 +4,7 @@ use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo,
     MemberStatus, SyncState,
 };
+use kith_api::erasure::{ErasingDevice, Holder, RetentionStatus};
 use kith_api::event::{Event, Happened};
 use kith_api::id::{AccountId, ChannelId, DeviceId, MessageId};
 use kith_api::invite::{InviteInfo, InviteStanding};
@@ -217,6 +218,7 @@ fn one_message_with_where_it_has_arrived() {
             delivery(DeliveryState::Read, Some(at("09:06:00"))),
             delivery(DeliveryState::Pending, None),
         ],
+        erased: None,
     };
     assert_data_eq!(
         shown(&detail),
@@ -309,6 +311,51 @@ limits: 7days or shorter may be set, as Ben set it on 2026-11-20 09:00:00
 
 "#]]
     );
+}
+
+#[test]
+fn who_has_erased_what_is_over() {
+    let there = |byte, name: &str, (erased, of), heard| ErasingDevice {
+        device: Holder {
+            account: account(byte),
+            name: name.into(),
+            device: device(byte),
+            heard,
+        },
+        this: byte == 1,
+        erased,
+        of,
+    };
+    let status = RetentionStatus {
+        channel: channel(),
+        name: "kitchen".into(),
+        retention: Retention::Hours(168),
+        messages: 12,
+        next_destroyed: Some(at("09:00:00")),
+        devices: vec![
+            there(1, "Ada", (12, 12), Some(at("09:05:00"))),
+            there(2, "Ben", (3, 12), Some(at("09:04:00"))),
+            there(3, "Cleo", (0, 7), None),
+        ],
+    };
+    let nothing = RetentionStatus {
+        messages: 0,
+        next_destroyed: None,
+        ..status.clone()
+    };
+    assert_data_eq!(shown(&status) + &shown(&nothing), str![[r#"
+#kitchen  messages are kept for 7days
+the next keys are destroyed on 2026-11-20 09:00:00
+12 messages are over or deleted:
+
+MEMBER  DEVICE    ERASED    LAST HEARD
+Ada     aeaqcaib  12 of 12  this device
+Ben     aibaeaqc  3 of 12   2026-11-20 09:04:00
+Cleo    ambqgayd  0 of 7    never
+#kitchen  messages are kept for 7days
+no message is over or deleted that is not destroyed
+
+"#]]);
 }
 
 #[test]

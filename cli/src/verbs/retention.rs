@@ -32,6 +32,12 @@ pub(crate) enum RetentionVerb {
         #[arg(value_parser = reference())]
         channel: String,
     },
+    /// Show what is over and not yet destroyed, and which devices have erased it
+    Status {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+    },
     /// Take everything off the disk now whose time is over; it goes by itself soon otherwise
     Sweep {
         /// The clock of this machine is right, although it is far ahead of what this node knew
@@ -96,6 +102,9 @@ impl Session {
         let (channel, change, dry_run) = match verb {
             RetentionVerb::Show { channel } => {
                 return output.put(&client.retention(channel).await?);
+            }
+            RetentionVerb::Status { channel } => {
+                return output.put(&client.retention_status(channel).await?);
             }
             RetentionVerb::Sweep { confirm_clock } => {
                 let request = SweepRequest {

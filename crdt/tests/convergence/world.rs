@@ -361,6 +361,7 @@ impl World {
             addresses: Vec::new(),
             holds: holds.collect(),
             digest: person.replica.digest(),
+            erased: Vec::new(),
         };
         let signed = beacon.clone().sign(&self.channel, &person.secrets.signing);
         person.replica.hear(beacon, signed);

@@ -1,12 +1,13 @@
 //! Frames, beacons and moments.
 
-use kith_crdt::beacon::{Beacon, Holding};
+use kith_crdt::beacon::{Beacon, Erasure, Holding};
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding::{decode, encode};
 use kith_crdt::frame::{Content, open_frame, seal_frame};
 use kith_crdt::keys::{EpochKeys, EpochSecret};
 use kith_crdt::moment::{Moment, MomentKind};
+use kith_crdt::ranges::Ranges;
 use kith_crdt::term::Term;
 
 use super::{CHANNEL, NOON, WINDOW, assert_recorded, log_id, recorded, rng, signing, writer};
@@ -18,6 +19,9 @@ fn keys() -> EpochKeys {
 }
 
 fn beacon() -> Beacon {
+    let mut erased = Ranges::new();
+    erased.insert_range(1, 7);
+    erased.insert(12);
     Beacon {
         writer: writer(),
         hlc: NOON,
@@ -27,6 +31,10 @@ fn beacon() -> Beacon {
             logs: vec![(writer(), 40)],
         }],
         digest: [6; 32],
+        erased: vec![Erasure {
+            segment: log_id().segment,
+            logs: vec![(writer(), erased)],
+        }],
     }
 }
 

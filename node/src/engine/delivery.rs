@@ -68,6 +68,7 @@ impl Engine {
             addresses,
             holds: holdings(holds),
             digest: channel.digest(),
+            erased: channel.erasures(&self.writer.device),
         };
         self.hlc = hlc;
         let signed = beacon.sign(&id, &self.secrets.signing);
@@ -149,6 +150,7 @@ impl Engine {
         }
         let equal = newer && channel.digest() == beacon.digest;
         self.raise(now, id, device, positions);
+        self.hear_erased(id, beacon);
         if equal {
             self.hold_equal(now, id, device);
         } else if newer && let Some(peer) = from {
@@ -241,13 +243,7 @@ impl Engine {
         }
         let segments: BTreeSet<SegmentId> = raised.iter().map(|log_id| log_id.segment).collect();
         for segment in segments {
-            let record = HoldsRecord {
-                logs: channel.holds.in_segment(&device, segment),
-                arrivals: Some(channel.holds.arrivals_in(&device, segment)),
-            };
-            self.stage
-                .batch
-                .put_holds(&id, &segment, &device, encoding::encode(&record));
+            self.keep_holds(id, device, segment);
         }
         self.stage.touched.insert(id);
         let this = self.writer.device;
@@ -255,6 +251,22 @@ impl Engine {
         for log_id in own {
             self.note_reach(now, id, *log_id);
         }
+    }
+
+    /// Keeps what a device is known to hold of a segment, and to have erased.
+    pub(super) fn keep_holds(&mut self, id: ChannelId, device: DeviceId, segment: SegmentId) {
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let record = HoldsRecord {
+            logs: channel.holds.in_segment(&device, segment),
+            arrivals: Some(channel.holds.arrivals_in(&device, segment)),
+            erased: channel.holds.erased_in(&device, segment),
+        };
+        self.stage
+            .batch
+            .put_holds(&id, &segment, &device, encoding::encode(&record));
+        self.stage.touched.insert(id);
     }
 
     fn note_reach(&mut self, now: Millis, id: ChannelId, log_id: LogId) {

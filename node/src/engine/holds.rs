@@ -1,10 +1,12 @@
 //! Who holds what: for each device of a channel, how far it has each log. The source of delivery
-//! states. What a device holds only ever grows.
+//! states, and of the evidence that something was erased. What a device holds and what it has erased
+//! only ever grows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kith_crdt::ids::{AccountId, DeviceId, LogId, SegmentId, Writer};
+use kith_crdt::ranges::Ranges;
 use kith_crdt::time::Millis;
 
 use crate::record::Arrivals;
@@ -12,6 +14,10 @@ use crate::record::Arrivals;
 /// Arrivals remembered of one log on one device: the newest. Of older ones it is only known that
 /// they were.
 const ARRIVALS_MAX: usize = 256;
+
+/// Ranges remembered of what one device has erased of one log: a device that says nothing but single
+/// numbers is not heard any further.
+const ERASED_MAX: usize = 1_024;
 
 /// How far one device has each log.
 pub(super) type Positions = BTreeMap<LogId, u32>;
@@ -21,6 +27,7 @@ pub(super) type Positions = BTreeMap<LogId, u32>;
 pub struct Holds {
     devices: BTreeMap<DeviceId, Arc<Positions>>,
     arrivals: BTreeMap<DeviceId, Arc<BTreeMap<LogId, Arrivals>>>,
+    erased: BTreeMap<DeviceId, Arc<BTreeMap<LogId, Ranges>>>,
 }
 
 impl Holds {
@@ -53,6 +60,47 @@ impl Holds {
                 arrivals.retain(|log, _| !logs.contains(log));
             }
         }
+        for erased in self.erased.values_mut() {
+            if logs.iter().any(|log| erased.contains_key(log)) {
+                let erased = Arc::make_mut(erased);
+                erased.retain(|log, _| !logs.contains(log));
+            }
+        }
+    }
+
+    /// Notes that `device` has no text any more of the messages among some numbers of `log`. Returns
+    /// whether that is news.
+    pub(super) fn note_erased(&mut self, device: DeviceId, log: LogId, numbers: &Ranges) -> bool {
+        let logs = Arc::make_mut(self.erased.entry(device).or_default());
+        let known = logs.entry(log).or_default();
+        let mut all = known.clone();
+        all.extend(numbers);
+        let is_news = all != *known && all.ranges().len() <= ERASED_MAX;
+        if is_news {
+            *known = all;
+        }
+        is_news
+    }
+
+    /// The messages of `log` among these numbers have no text any more on `device`, as it says.
+    pub fn erased(&self, device: &DeviceId, log: &LogId) -> Option<&Ranges> {
+        self.erased.get(device)?.get(log)
+    }
+
+    /// What one device has erased, log by log.
+    pub(super) fn all_erased(
+        &self,
+        device: &DeviceId,
+    ) -> impl DoubleEndedIterator<Item = (&LogId, &Ranges)> {
+        self.erased.get(device).into_iter().flat_map(|e| e.iter())
+    }
+
+    /// What one device has erased of the logs of a segment.
+    pub(super) fn erased_in(&self, device: &DeviceId, segment: SegmentId) -> Vec<(Writer, Ranges)> {
+        let logs = self.all_erased(device);
+        logs.filter(|(log, _)| log.segment == segment)
+            .map(|(log, erased)| (log.writer, erased.clone()))
+            .collect()
     }
 
     /// How far `device` has `log`; 0 if nothing is known.
@@ -218,6 +266,28 @@ mod tests {
         );
         assert_eq!([5, 6].map(since), [Some(Millis(20)), None]);
         assert_eq!(holds.since(&device(3), &log, 3), None);
+    }
+
+    #[test]
+    fn what_a_device_has_erased_only_grows_and_not_without_end() {
+        let (log, mut holds) = (log_of(1), Holds::default());
+        let numbers = |numbers: &[u32]| {
+            let mut ranges = Ranges::new();
+            numbers.iter().for_each(|n| _ = ranges.insert(*n));
+            ranges
+        };
+        assert!(holds.note_erased(device(2), log, &numbers(&[1, 2, 9])));
+        assert!(!holds.note_erased(device(2), log, &numbers(&[2])));
+        assert!(holds.note_erased(device(2), log, &numbers(&[3])));
+        assert_eq!(
+            holds.erased(&device(2), &log),
+            Some(&numbers(&[1, 2, 3, 9]))
+        );
+        assert_eq!(holds.erased_in(&device(2), log.segment).len(), 1);
+        let single: Vec<u32> = (0..ERASED_MAX as u32).map(|n| 2 * n + 20).collect();
+        assert!(!holds.note_erased(device(2), log, &numbers(&single)));
+        holds.forget(&[log]);
+        assert_eq!(holds.erased(&device(2), &log), None);
     }
 
     #[test]

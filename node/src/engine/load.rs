@@ -213,6 +213,10 @@ fn beacons(view: &View<'_>, channel: &mut Channel) {
             let log_id = LogId { segment, writer };
             channel.holds.restore_arrivals(device, log_id, arrivals);
         }
+        for (writer, erased) in record.erased {
+            let log_id = LogId { segment, writer };
+            channel.holds.note_erased(device, log_id, &erased);
+        }
     }
     for (_, bytes) in view.beacons(&channel.id) {
         let Ok(record) = encoding::decode::<BeaconRecord>(&bytes, RECORD_MAX) else {

@@ -1,11 +1,11 @@
 //! What is asked about messages: writing and reading them, and what is done to one.
 
-use kith_api::ApiError;
 use kith_api::channel::{MarkRead, Marked};
 use kith_api::message::{
     DeleteQuery, DeliveryState, EditMessage, Message, MessageDetail, PageQuery, SendMessage, Sent,
     Version,
 };
+use kith_api::{ApiError, ErrorCode};
 use kith_crdt::ids::MessageId;
 
 use super::{Node, repeated_elsewhere};
@@ -96,7 +96,13 @@ impl Node {
     /// [`ApiError`] if the reference means none or several.
     pub async fn message(&self, reference: &str) -> Result<MessageDetail, ApiError> {
         let reading = self.reading();
-        let (_, channel, place) = reading.find_message(reference)?;
+        let (_, channel, place) =
+            reading
+                .find_message(reference)
+                .map_err(|error| match error.code {
+                    ErrorCode::NotFound => reading.erasure_of(reference).unwrap_or(error),
+                    _ => error,
+                })?;
         reading
             .message_detail(&channel, place)
             .ok_or_else(|| reading.not_shown(&channel, place))

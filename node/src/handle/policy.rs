@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kith_api::ApiError;
+use kith_api::erasure::RetentionStatus;
 use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
 use kith_api::retention::{RetentionInfo, SweepRequest, Swept};
 use kith_crdt::control::Policy;
@@ -93,6 +94,15 @@ impl Node {
             Outcome::Swept { purged, shredded } => Ok(Swept { purged, shredded }),
             _ => Err(repeated_elsewhere()),
         }
+    }
+
+    /// What is over in a channel, and which devices have erased it.
+    ///
+    /// # Errors
+    /// [`ApiError`] if the reference means no channel or several.
+    pub async fn retention_status(&self, reference: &str) -> Result<RetentionStatus, ApiError> {
+        let reading = self.reading();
+        Ok(reading.retention_status(&*reading.find_channel(reference)?))
     }
 
     /// How long a channel keeps its messages, within which limits, and who said so.

@@ -123,7 +123,13 @@ impl Reading<'_> {
     pub fn message_detail(&self, channel: &ChannelView, place: Place) -> Option<MessageDetail> {
         let message = self.message(channel, place)?;
         let delivery = self.deliveries(channel, (place, Millis(message.at.0)), &message.read_by);
-        Some(MessageDetail { message, delivery })
+        let at = Millis(message.at.0);
+        let is_deleted = message.deleted;
+        Some(MessageDetail {
+            message,
+            delivery,
+            erased: is_deleted.then(|| self.erased_on(channel, (place, at))),
+        })
     }
 
     /// The texts a message has had, the first one first.

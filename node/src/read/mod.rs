@@ -6,6 +6,7 @@ mod audit;
 mod channels;
 mod control_log;
 mod delivery;
+mod erasure;
 mod events;
 mod found;
 pub(crate) mod mend;

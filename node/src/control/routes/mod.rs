@@ -58,6 +58,10 @@ pub(super) fn router(node: Node) -> Router {
             get(policy::list).post(policy::set),
         )
         .route("/v1/channels/{channel}/retention", get(policy::retention))
+        .route(
+            "/v1/channels/{channel}/retention/status",
+            get(policy::retention_status),
+        )
         .route("/v1/sweep", post(policy::sweep))
         .route("/v1/join", post(invites::join))
         .route(

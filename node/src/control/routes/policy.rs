@@ -1,6 +1,7 @@
 //! The settings of a channel.
 
 use axum::extract::State;
+use kith_api::erasure::RetentionStatus;
 use kith_api::error::ErrorBody;
 use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
 use kith_api::retention::{RetentionInfo, SweepRequest, Swept};
@@ -52,4 +53,15 @@ pub(in crate::control) async fn retention(
     InPath(channel): InPath<String>,
 ) -> Answer<RetentionInfo> {
     answer(node.retention(channel.trim()).await)
+}
+
+/// What is over in a channel, and which devices have erased it.
+#[utoipa::path(get, path = "/v1/channels/{channel}/retention/status", tag = "policy",
+    operation_id = "retention_status", params(("channel" = String, Path)),
+    responses((status = 200, body = RetentionStatus), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn retention_status(
+    State(node): State<Node>,
+    InPath(channel): InPath<String>,
+) -> Answer<RetentionStatus> {
+    answer(node.retention_status(channel.trim()).await)
 }

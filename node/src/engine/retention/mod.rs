@@ -8,12 +8,14 @@
 //!    that the log it is in can still be checked.
 //! 2. `shred.rs`: when a window is over, everything of it goes with the keys that open it.
 //!
-//! `bodies.rs` asks for texts that others erased too early, `sweep.rs` does it all on request.
+//! `evidence.rs` tells the others of it once no file holds it any more, and hears them. `bodies.rs`
+//! asks for texts that others erased too early, `sweep.rs` does it all on request.
 //! `due.rs` knows which log to look at when, `clock.rs` whether the clock is to be believed.
 
 mod bodies;
 mod clock;
 mod due;
+mod evidence;
 mod purge;
 mod shred;
 mod sweep;
@@ -126,12 +128,14 @@ impl Engine {
     /// often: that costs reading and writing whole tables.
     pub(super) fn erase(&mut self, now: Millis) {
         let spans = std::mem::take(&mut self.forgotten.spans);
+        self.note_rewriting(&spans);
         self.stage.effects.erase.extend(spans);
         self.forgotten.erased_at = now;
     }
 
     /// Notes that the files have been rewritten, but for some places.
     pub(super) fn erased(&mut self, now: Millis, failed: Vec<(ChannelId, Span)>) {
+        self.note_rewritten(now, &failed);
         self.forgotten.spans.extend(failed);
         self.set_erase_timer(now);
         if self.forgotten.spans.is_empty() {
@@ -154,10 +158,13 @@ impl Engine {
 
     /// Takes up what a run left behind that ended before the files were rewritten.
     pub(super) fn resume_erasing(&mut self, now: Millis, is_unerased: bool) {
+        let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
         if !is_unerased {
+            for id in ids {
+                self.note_textless(id);
+            }
             return;
         }
-        let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
         for id in ids {
             let spans = self.store.spans(&id).into_iter();
             self.forgotten.spans.extend(spans.map(|span| (id, span)));

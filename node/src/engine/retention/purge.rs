@@ -113,6 +113,7 @@ impl Engine {
             }
             self.stage.logs.insert((id, place.log));
             self.erase_texts(id, *place);
+            self.rewrite_files_of(id, place.log);
         }
         places.len()
     }
@@ -199,6 +200,7 @@ impl Engine {
             .remove_timeline(line, envelope.header.hlc, place);
         self.stage.batch.delete_message_id(&message);
         self.erase_body(id, envelope);
+        self.rewrite_files_of(id, place.log);
         self.stage.logs.insert((id, place.log));
         self.stage.recount.insert((id, place.log));
         self.stage.touched.insert(id);
@@ -242,7 +244,12 @@ impl Engine {
         self.stage
             .batch
             .put_envelope(&id, &place, envelope.to_stored());
-        self.forgotten.spans.insert((id, place.log.segment.span()));
+        self.rewrite_files_of(id, place.log);
+    }
+
+    /// Has the files rewritten that something of a log was in.
+    fn rewrite_files_of(&mut self, id: ChannelId, log_id: LogId) {
+        self.forgotten.spans.insert((id, log_id.segment.span()));
     }
 }
 

@@ -11,6 +11,7 @@ use kith_crdt::term::Span;
 use kith_crdt::time::Millis;
 use kith_store::StoreError;
 
+use super::evidence::Textless;
 use crate::engine::Engine;
 use crate::engine::channel::Channel;
 use crate::record::{Arrival, What};
@@ -30,6 +31,8 @@ pub(in crate::engine) struct Forgotten {
     pub(in crate::engine) shredded: u64,
     /// Where something was taken off the disk that its files still hold.
     pub(in crate::engine) spans: BTreeSet<(ChannelId, Span)>,
+    /// What the files hold no text of any more once they are rewritten, while that is under way.
+    pub(in crate::engine) rewriting: BTreeMap<ChannelId, Textless>,
     /// Whether it is noted on the disk that they have to be.
     pub(in crate::engine) is_noted: bool,
     /// When they were last rewritten.

@@ -1,0 +1,140 @@
+//! Evidence that something was erased, with engines under virtual time: who erased it says so once
+//! no file holds it, everybody hears it, and nobody says it for another.
+
+use kith_api::erasure::ErasedOn;
+use kith_crdt::control::{History, Policy};
+use kith_crdt::ids::{ChannelId, MessageId};
+use kith_crdt::retention::Retention;
+use kith_crdt::time::HOUR_MS;
+use kith_node::engine::Command;
+use kith_tests::world::World;
+
+/// Three people in a channel that keeps its messages for so long.
+fn three(seed: u64, retention: Retention) -> (World, ChannelId) {
+    let mut world = World::new(3, seed);
+    let channel = world.make_keeping(0, "general", retention);
+    for other in [1, 2] {
+        world.join(0, other, channel).expect("a link lets in");
+    }
+    world.until_agreed(&[0, 1, 2], &channel);
+    (world, channel)
+}
+
+fn delete(world: &mut World, number: usize, target: MessageId) {
+    let delete = Command::Delete {
+        target,
+        reason: None,
+    };
+    world.ask(number, delete).expect("its author may");
+}
+
+/// On which devices a deleted message is erased, as a node knows.
+fn erased(world: &World, number: usize, message: MessageId) -> ErasedOn {
+    world.reading(number, |reading| {
+        let (_, channel, place) = reading.find_message(&message.to_string()).unwrap();
+        let detail = reading.message_detail(&channel, place).unwrap();
+        detail.erased.expect("it is deleted")
+    })
+}
+
+/// Of how many messages each device says that it has erased them, as a node knows.
+fn status(world: &World, number: usize, channel: &ChannelId) -> Vec<(u64, u64)> {
+    world.reading(number, |reading| {
+        let view = world.engine(number).shared().channel(channel).unwrap();
+        let status = reading.retention_status(&view);
+        let devices = status.devices.iter();
+        devices.map(|there| (there.erased, there.of)).collect()
+    })
+}
+
+#[test]
+fn who_deletes_a_message_sees_on_which_devices_it_is_erased() {
+    let (mut world, channel) = three(1, Retention::Forever);
+    let message = world.say(0, channel, "regret");
+    world.say(0, channel, "to be kept");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.crash(2);
+    delete(&mut world, 0, message);
+    assert_eq!(erased(&world, 0, message).devices, 0, "files hold it still");
+    world.until("both have erased it", |world| {
+        erased(world, 0, message).devices == 2
+    });
+    let told = erased(&world, 0, message);
+    assert_eq!((told.of, told.not_heard_from.len()), (3, 1));
+    assert_eq!(told.not_heard_from[0].name, "person 2");
+    assert!(told.not_heard_from[0].heard.is_some());
+    assert_eq!(erased(&world, 1, message).devices, 2, "and so does anybody");
+
+    world.crash(0);
+    world.start(0);
+    assert_eq!(erased(&world, 0, message).devices, 2, "it is remembered");
+    world.start(2);
+    world.until("all have erased it", |world| {
+        [0, 1, 2]
+            .iter()
+            .all(|node| erased(world, *node, message).devices == 3)
+    });
+    assert_eq!(status(&world, 0, &channel), [(1, 1); 3]);
+}
+
+#[test]
+fn what_is_over_is_told_of_until_its_window_is_destroyed() {
+    let (mut world, channel) = three(2, Retention::Hours(48));
+    let messages: Vec<_> = (0..4)
+        .map(|n| world.say(n % 3, channel, &format!("message {n}")))
+        .collect();
+    world.until_agreed(&[0, 1, 2], &channel);
+    assert_eq!(status(&world, 0, &channel), [(0, 0); 3]);
+    world.crash(2);
+    world.sleep(48 * HOUR_MS);
+    world.until("two have erased everything", |world| {
+        let mut told = status(world, 0, &channel);
+        told.sort_unstable();
+        told == [(0, 4), (4, 4), (4, 4)]
+    });
+    let refused = world.reading(0, |reading| reading.erasure_of(&messages[0].to_string()));
+    let told = refused.expect("its envelope is here").to_string();
+    assert!(
+        told.contains("erased on 2 of 3 devices, not heard from: person 2"),
+        "{told}"
+    );
+    world.start(2);
+    world.until("all have", |world| {
+        status(world, 1, &channel) == [(4, 4); 3]
+    });
+    world.sleep(13 * HOUR_MS);
+    world.pass(5_000);
+    assert_eq!(status(&world, 0, &channel), [(0, 0); 3]);
+    assert!(
+        world
+            .reading(0, |reading| reading.erasure_of(&messages[0].to_string()))
+            .is_none()
+    );
+}
+
+#[test]
+fn a_newcomer_who_never_had_the_key_is_not_waited_for() {
+    let mut world = World::new(4, 3);
+    let channel = world.make(0, "general");
+    for other in [1, 2] {
+        world.join(0, other, channel).expect("a link lets in");
+    }
+    let from_joining = Command::SetPolicy {
+        channel,
+        policy: Policy::History(History::FromJoining),
+        dry_run: false,
+    };
+    world.ask(0, from_joining).expect("the founder may");
+    let message = world.say(0, channel, "before you came");
+    world.until_agreed(&[0, 1, 2], &channel);
+    delete(&mut world, 0, message);
+    world.until("all three have erased it", |world| {
+        erased(world, 0, message).devices == 3
+    });
+    world.join(0, 3, channel).expect("a link lets in");
+    world.pass(10_000);
+    assert_eq!(erased(&world, 0, message).of, 3);
+    let mut told = status(&world, 0, &channel);
+    told.sort_unstable();
+    assert_eq!(told, [(0, 0), (1, 1), (1, 1), (1, 1)]);
+}
