@@ -1,0 +1,132 @@
+//! The nodes of a world: their disks and secrets, and their engines while they run.
+
+use kith_crdt::crypto::phrase::Phrase;
+use kith_crdt::crypto::secret::Secret;
+use kith_crdt::identity::{DeviceSecrets, create_account};
+use kith_crdt::ids::{ChannelId, TransportKey};
+use kith_crdt::time::Millis;
+use kith_node::engine::{Engine, Event, MendState, Run, Runs};
+use kith_store::{Batch, Medium, MemoryEnv, Reader, Store};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::World;
+
+/// A node: its disk, its secrets, and its engine while it runs.
+pub(super) struct Node {
+    pub(super) secrets: DeviceSecrets,
+    pub(super) master: Secret,
+    pub(super) disk: MemoryEnv,
+    pub(super) engine: Option<Engine>,
+    /// How far its clock is ahead of the world's.
+    pub(super) skew_ms: i64,
+}
+
+impl Node {
+    /// What its clock says at a time of the world.
+    pub(super) const fn clock(&self, now: Millis) -> Millis {
+        Millis(now.0.saturating_add_signed(self.skew_ms))
+    }
+
+    /// When the world has the time that its clock is to have.
+    pub(super) const fn when(&self, clock: Millis) -> Millis {
+        Millis(clock.0.saturating_sub_signed(self.skew_ms))
+    }
+}
+
+impl World {
+    pub(super) fn add(&mut self, name: &str) {
+        let phrase = Phrase::random(&mut self.rng);
+        let secrets = create_account(&phrase, name, "device", &mut self.rng)
+            .expect("names of the world are short");
+        let master = Secret::random(&mut self.rng);
+        let disk = MemoryEnv::new().expect("memory can be had");
+        self.nodes.push(Node {
+            secrets,
+            master,
+            disk,
+            engine: None,
+            skew_ms: 0,
+        });
+    }
+
+    /// Starts a node on what its disk holds, and connects it to whoever it can reach.
+    pub fn start(&mut self, number: usize) {
+        let node = &mut self.nodes[number];
+        let store = Store::open(
+            std::path::Path::new("/home"),
+            &node.master,
+            Medium::Memory(node.disk.clone()),
+        )
+        .expect("a store in memory opens");
+        let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        let mut this = Run([0; 32]);
+        self.rng.fill_bytes(&mut this.0);
+        let runs = Runs { this, before: None };
+        let now = node.clock(self.now);
+        let engine = Engine::new(node.secrets.clone(), runs, store, rng, Vec::new(), now)
+            .expect("a store in memory can be read");
+        node.engine = Some(engine);
+        self.wire.up(number, node.secrets.transport_key());
+        self.connect_all();
+        self.turn(number, Event::Tick);
+    }
+
+    /// Stops a node without a word, as a crash does.
+    pub fn crash(&mut self, number: usize) {
+        self.nodes[number].engine = None;
+        for (at, event) in self.wire.down(number) {
+            self.turn(at, event);
+        }
+    }
+
+    /// Changes what is on the disk of a node that does not run, as damage does.
+    ///
+    /// # Panics
+    /// If the store cannot be opened or written.
+    pub fn tamper(&self, number: usize, change: impl FnOnce(&Reader, &mut Batch)) {
+        let node = &self.nodes[number];
+        assert!(node.engine.is_none(), "a running node has its store");
+        let mut store = Store::open(
+            std::path::Path::new("/home"),
+            &node.master,
+            Medium::Memory(node.disk.clone()),
+        )
+        .expect("a store in memory opens");
+        let mut batch = store.batch();
+        change(&store.reader(), &mut batch);
+        store.commit(batch).expect("memory can be written");
+    }
+
+    /// The secrets of a node: for a test that plays a hostile one.
+    pub fn secrets(&self, number: usize) -> &DeviceSecrets {
+        &self.nodes[number].secrets
+    }
+
+    /// The key that a node is known by on the network.
+    pub fn transport(&self, number: usize) -> TransportKey {
+        self.nodes[number].secrets.transport_key()
+    }
+
+    /// A running node's engine.
+    pub fn engine(&self, number: usize) -> &Engine {
+        self.nodes[number].engine.as_ref().expect("the node runs")
+    }
+
+    /// Hands an event to a node and returns what it wants from the network, which is not carried.
+    pub fn observe(&mut self, number: usize, event: Event) -> Vec<kith_node::network::Command> {
+        let node = &mut self.nodes[number];
+        let now = node.clock(self.now);
+        let engine = node.engine.as_mut().expect("the node runs");
+        engine.handle(now, event).network
+    }
+
+    /// How the mending of a node's channel stands.
+    pub fn mending(&self, number: usize, channel: &ChannelId) -> Option<MendState> {
+        self.engine(number)
+            .shared()
+            .channel(channel)?
+            .mending
+            .clone()
+    }
+}
