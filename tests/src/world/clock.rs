@@ -11,6 +11,17 @@ impl World {
         self.now
     }
 
+    /// What a node's clock says.
+    pub fn clock(&self, number: usize) -> Millis {
+        self.nodes[number].clock(self.now)
+    }
+
+    /// Whether a running node has something to do by now that it has not come to yet.
+    pub fn is_at_work(&self, number: usize) -> bool {
+        let due = self.engine(number).next_deadline();
+        due.is_some_and(|at| at <= self.clock(number))
+    }
+
     /// Sets a node's clock apart from the world's, by so many milliseconds.
     pub fn skew(&mut self, number: usize, ms: i64) {
         self.nodes[number].skew_ms = ms;

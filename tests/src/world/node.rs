@@ -18,6 +18,8 @@ pub(super) struct Node {
     pub(super) master: Secret,
     pub(super) disk: MemoryEnv,
     pub(super) engine: Option<Engine>,
+    /// The run of its engine, or of the last one if that stopped in order.
+    pub(super) run: Option<Run>,
     /// How far its clock is ahead of the world's.
     pub(super) skew_ms: i64,
 }
@@ -46,6 +48,7 @@ impl World {
             master,
             disk,
             engine: None,
+            run: None,
             skew_ms: 0,
         });
     }
@@ -62,7 +65,10 @@ impl World {
         let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
         let mut this = Run([0; 32]);
         self.rng.fill_bytes(&mut this.0);
-        let runs = Runs { this, before: None };
+        let runs = Runs {
+            this,
+            before: node.run.replace(this),
+        };
         let now = node.clock(self.now);
         let engine = Engine::new(node.secrets.clone(), runs, store, rng, Vec::new(), now)
             .expect("a store in memory can be read");
@@ -72,9 +78,24 @@ impl World {
         self.turn(number, Event::Tick);
     }
 
+    /// Whether a node runs.
+    pub fn runs(&self, number: usize) -> bool {
+        self.nodes[number].engine.is_some()
+    }
+
+    /// Stops a node in order.
+    pub fn stop(&mut self, number: usize) {
+        self.turn(number, Event::Stop);
+        let run = self.nodes[number].run;
+        self.crash(number);
+        self.nodes[number].run = run;
+    }
+
     /// Stops a node without a word, as a crash does.
     pub fn crash(&mut self, number: usize) {
-        self.nodes[number].engine = None;
+        let node = &mut self.nodes[number];
+        node.engine = None;
+        node.run = None;
         for (at, event) in self.wire.down(number) {
             self.turn(at, event);
         }
