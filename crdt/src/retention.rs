@@ -5,7 +5,8 @@
 //!    first, as after a removal, and what was sealed without knowing of it stays as it was meant.
 //! 2. **A policy for existing messages as well** shortens the life of everything that is sealed in
 //!    an epoch whose maker did not know of it. It never lengthens a life: what was promised to
-//!    disappear does.
+//!    disappear does. Neither another retention set at the same time, from above, nor limits take
+//!    that back: whoever heard of it first has erased messages by it.
 //! 3. **A message may ask for less** than its epoch gives, not for more.
 //! 4. **Read by all** (`instant`): a message is gone when everybody whom its epoch's maker knew as
 //!    a member, but its author, has said to have read it. Who left or was taken out is not waited

@@ -43,8 +43,10 @@
 //!    expelled: let in by an op that its own ancestors allow and these rules do not. Whoever was
 //!    removed or expelled may have been given the keys of any other.
 //! 9. **An epoch promises what its maker knew**: what was said about the life of messages, and who
-//!    belonged. A retention for existing messages that its maker did not know of shortens it. It
-//!    takes messages as long as its maker knew of every op about that (`crate::retention`).
+//!    belonged. A retention for existing messages that its maker did not know of shortens it, also
+//!    one that is void by rule 1 alone: who heard of it first has erased messages by it, and of two
+//!    lives that were set at once the shorter is the only one that all can keep. An epoch takes
+//!    messages as long as its maker knew of every op about that (`crate::retention`).
 //!
 //! `law.rs` tells people these rules by the same numbers (S1 and so on).
 
@@ -110,7 +112,12 @@ pub(super) fn resolve(
                 .collect();
             removals.and(graph, newcomers::restrict(graph, roster, &standing));
             epochs::judge(graph, judgments, roster, stage, &removals);
+            let verdicts = stage.iter().zip(&outcome.verdicts);
+            let outranked = verdicts
+                .filter(|(_, verdict)| matches!(verdict, Verdict::Void(Rule::Outranked { .. })))
+                .map(|(index, _)| *index);
             retention::settle(graph, judgments, roster, (stage, &standing));
+            retention::shorten(graph, roster, standing.iter().copied().chain(outranked));
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::control::graph::{Graph, Index};
 use crate::control::judge::Judgment;
 use crate::control::policy::Policy;
 use crate::control::roster::Roster;
+use crate::ids::EpochId;
 use crate::retention::Retention;
 
 /// Holds the epochs of a stage to what their makers knew. `standing` are those ops of the stage
@@ -36,14 +37,30 @@ pub(super) fn settle(
         };
         let unknown = |other: &Index| !graph.is_ancestor(*other, *index);
         roster.keep_promise(&epoch.epoch, promise, !renewing.iter().any(unknown));
-        for other in standing.iter().filter(|other| unknown(other)) {
-            if let Body::Policy(Policy::Retention {
-                retention,
-                existing: true,
-            }) = &graph.op(*other).op().body
-            {
-                roster.shorten(&epoch.epoch, *retention);
-            }
+    }
+}
+
+/// Has retentions for existing messages that were set in a stage shorten every epoch whose maker did
+/// not know of them. What is written from then on was not there when they were set, so it takes an
+/// epoch whose maker knew.
+pub(super) fn shorten(graph: &Graph, roster: &mut Roster, set: impl Iterator<Item = Index>) {
+    for index in set {
+        let Body::Policy(Policy::Retention {
+            retention,
+            existing: true,
+        }) = &graph.op(index).op().body
+        else {
+            continue;
+        };
+        let epochs = roster.epochs.iter();
+        let unknowing = epochs.filter(|(_, epoch)| match graph.index(&epoch.op) {
+            Some(made) => !graph.is_ancestor(index, made),
+            None => true,
+        });
+        let unknowing: Vec<EpochId> = unknowing.map(|(id, _)| *id).collect();
+        for epoch in &unknowing {
+            roster.shorten(epoch, *retention);
+            roster.take_no_more_messages(epoch);
         }
     }
 }

@@ -134,12 +134,19 @@ impl Roster {
         }
     }
 
-    /// Shortens the life of what is sealed in an epoch.
+    /// Shortens the life of what is sealed in an epoch. Limits set meanwhile do not lengthen it
+    /// again: messages have been erased by it.
     pub(in crate::control) fn shorten(&mut self, epoch: &EpochId, retention: Retention) {
-        let retention = self.retention_limits.hold(retention);
         if let Some(state) = self.epochs.get_mut(epoch) {
             state.life = state.life.shortened_by(retention);
             state.kept = state.kept.min(retention.term());
+        }
+    }
+
+    /// Has messages be sealed in other epochs than this one.
+    pub(in crate::control) fn take_no_more_messages(&mut self, epoch: &EpochId) {
+        if let Some(state) = self.epochs.get_mut(epoch) {
+            state.takes_messages = false;
         }
     }
 

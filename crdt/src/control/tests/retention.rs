@@ -168,6 +168,44 @@ fn of_two_who_set_it_at_once_who_stands_higher_counts() {
 }
 
 #[test]
+fn what_was_set_for_existing_messages_shortens_them_whoever_set_another_meanwhile() {
+    let mut log = with_bob();
+    renewed(&mut log, alice(), 1);
+    let mut bobs = log.clone();
+    renewed(&mut log, alice(), 2);
+    log.author(&alice().phone, keep(WEEK), NOW).unwrap();
+    renewed(&mut log, alice(), 3);
+    let set = bobs.author(&bob().phone, shorten(DAY), NOW).unwrap();
+    assert_eq!(life(&bobs, 1), DAY.into(), "who hears of it first erases");
+    meet(&mut log, &mut bobs);
+    for log in [&log, &bobs] {
+        assert!(!stands(log, &set));
+        assert_eq!(log.roster().retention(), WEEK, "for what is written now");
+        assert_eq!([1, 2, 3].map(|epoch| life(log, epoch)), [DAY.into(); 3]);
+        assert_eq!(usable(log), None, "what is written now is kept for a week");
+    }
+    assert_eq!(log.roster(), bobs.roster());
+}
+
+#[test]
+fn limits_set_meanwhile_bring_back_nothing_that_was_shortened() {
+    let mut log = with_bob();
+    renewed(&mut log, alice(), 1);
+    let mut bobs = log.clone();
+    log.author(&alice().phone, limits(Some(24), None), NOW)
+        .unwrap();
+    let hour = Retention::Hours(1);
+    bobs.author(&bob().phone, shorten(hour), NOW).unwrap();
+    assert_eq!(life(&bobs, 1), hour.into());
+    meet(&mut log, &mut bobs);
+    for log in [&log, &bobs] {
+        assert_eq!(life(log, 1), hour.into());
+        assert_eq!(log.roster().retention(), DAY, "for what is written now");
+    }
+    assert_eq!(log.roster(), bobs.roster());
+}
+
+#[test]
 fn owners_limit_what_admins_may_set() {
     let mut log = with_bob();
     let denied = log.author(&bob().phone, limits(None, Some(720)), NOW);
