@@ -116,6 +116,36 @@ fn a_message_leaves_an_envelope_and_then_nothing() {
     assert_eq!(world.messages(0, &channel), 1);
 }
 
+/// A message was to be there for three days, and an hour later the channel kept nothing for more
+/// than an hour: its text stayed on the disk for three days, and it was counted.
+#[test]
+fn what_asks_to_end_later_than_it_may_is_gone_with_the_rest() {
+    let (mut world, channel) = short(2, 12, 168);
+    let say = |world: &mut World, expire_ms| {
+        let command = Command::Send {
+            channel,
+            text: "a text".into(),
+            reply_to: None,
+            thread: None,
+            announce: false,
+            expire_ms,
+        };
+        world.ask(0, command).expect("a member may");
+    };
+    say(&mut world, Some(3 * DAY_MS));
+    say(&mut world, None);
+    say(&mut world, Some(2 * DAY_MS));
+    world.until_agreed(&[0, 1], &channel);
+    keep(&mut world, channel, Retention::Hours(1), true);
+    world.until_agreed(&[0, 1], &channel);
+    hours(&mut world, 1);
+    for node in [0, 1] {
+        assert_eq!(world.messages(node, &channel), 0);
+        assert_eq!(on_disk(&world, node, &channel), (3, 0), "texts are gone");
+    }
+    world.until_agreed(&[0, 1], &channel);
+}
+
 #[test]
 fn who_was_away_brings_nothing_back_and_learns_what_failed() {
     let (mut world, channel) = short(3, 2, 24);

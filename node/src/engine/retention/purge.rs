@@ -1,6 +1,8 @@
 //! Purging messages whose time is over: their texts, what was said about them, and what leads to
 //! them. What stays is an envelope without its body, whose place in its log everybody can check.
 
+use std::collections::BTreeSet;
+
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{AccountId, ChannelId, LogId, Place};
 use kith_crdt::projection::{self, ClaimKind, End, Fate, SeenBy, Written};
@@ -43,20 +45,12 @@ impl Engine {
             return 0;
         };
         let living = log.living();
-        // Those that ask to end sooner stand before the others, each by its own time.
+        // Those whose own time is over come before the others, which end in turn.
         let is_due = |(_, at): &(&u32, &Millis)| **at <= now;
-        let early: Vec<u32> = log
-            .early
-            .iter()
-            .filter(is_due)
-            .map(|(seq, _)| *seq)
-            .collect();
-        let early: Vec<u32> = early
-            .into_iter()
-            .filter(|seq| living.contains(*seq))
-            .collect();
-        let others = living.iter().filter(|seq| !log.early.contains_key(seq));
-        let candidates: Vec<u32> = early.into_iter().chain(others).collect();
+        let early = log.early.iter().filter(is_due).map(|(seq, _)| *seq);
+        let early: BTreeSet<u32> = early.filter(|seq| living.contains(*seq)).collect();
+        let others = living.iter().filter(|seq| !early.contains(seq));
+        let candidates: Vec<u32> = early.iter().copied().chain(others).collect();
         let mut readers = Readers::default();
         let mut purged = 0;
         let mut next: Option<Millis> = None;
@@ -77,7 +71,7 @@ impl Engine {
                 Fate::Lives { until } => {
                     next = next.into_iter().chain(until).min();
                     // Whoever writes one after the other writes what ends one after the other,
-                    // unless it asks to end sooner or waits for readers.
+                    // unless it waits for readers.
                     if found.in_turn {
                         break;
                     }
@@ -155,7 +149,7 @@ impl Engine {
             },
             place,
             envelope,
-            in_turn: expires_at.is_none() && !waits,
+            in_turn: !waits,
         })
     }
 
@@ -258,7 +252,8 @@ struct Mortal {
     place: Place,
     envelope: Envelope,
     written: Written,
-    /// Whether those after it in its log end no sooner.
+    /// Whether those after it in its log end no sooner than it does or would if it did not ask to,
+    /// but for what they ask themselves.
     in_turn: bool,
 }
 
