@@ -116,6 +116,38 @@ fn a_message_leaves_an_envelope_and_then_nothing() {
     assert_eq!(world.messages(0, &channel), 1);
 }
 
+/// Somebody who was away came back with nothing but a reaction to what was over already. Where
+/// nothing else of the channel was to end, its window was never shredded.
+#[test]
+fn a_window_is_shredded_whatever_came_of_it_and_when() {
+    let (mut world, channel) = short(3, 13, 48);
+    let target = world.say(0, channel, "over in two days");
+    world.until_agreed(&[0, 1, 2], &channel);
+    for other in [0, 1] {
+        world.link(2, other, false);
+    }
+    hours(&mut world, 47);
+    let emoji = "👍".into();
+    let react = Command::React {
+        target,
+        emoji,
+        on: true,
+    };
+    world.ask(2, react).expect("it is there still");
+    hours(&mut world, 16);
+    assert_eq!(on_disk(&world, 0, &channel), (0, 0), "nothing is left");
+    for other in [0, 1] {
+        world.link(2, other, true);
+    }
+    world.until_agreed(&[0, 1, 2], &channel);
+    assert_eq!(on_disk(&world, 0, &channel), (1, 0), "but the reaction");
+    hours(&mut world, 48);
+    for node in [0, 1, 2] {
+        assert_eq!(on_disk(&world, node, &channel), (0, 0), "node {node}");
+    }
+    world.until_agreed(&[0, 1, 2], &channel);
+}
+
 /// A message was to be there for three days, and an hour later the channel kept nothing for more
 /// than an hour: its text stayed on the disk for three days, and it was counted.
 #[test]

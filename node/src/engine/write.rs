@@ -194,6 +194,7 @@ impl Engine {
             .put_envelope(&channel, &place, envelope.to_stored());
         self.stage.logs.insert((channel, place.log));
         self.stage.touched.insert(channel);
+        self.expect_end(channel, &place.log.segment);
         self.timers
             .set_by(super::Timer::Beacon(channel), self.beacon_due(channel));
     }

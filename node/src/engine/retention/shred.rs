@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kith_crdt::encoding;
-use kith_crdt::ids::{ChannelId, EpochId, LogId, Window};
+use kith_crdt::ids::{ChannelId, EpochId, LogId, SegmentId, Window};
 use kith_crdt::limits::EPOCH_WRITTEN_HOURS;
 use kith_crdt::term::Span;
 use kith_crdt::time::Millis;
 use kith_store::StoreError;
 
 use super::evidence::Textless;
-use crate::engine::Engine;
 use crate::engine::channel::Channel;
+use crate::engine::{Engine, Timer};
 use crate::record::{Arrival, What};
 
 /// Milliseconds that a window which is over is kept for: what came in the moment before is on the
@@ -102,6 +102,16 @@ impl Channel {
 }
 
 impl Engine {
+    /// Sees to it that a window of which something came is shredded in time, whatever it was: also
+    /// where nothing else of the channel ends.
+    pub(in crate::engine) fn expect_end(&mut self, id: ChannelId, segment: &SegmentId) {
+        let channel = self.channels.get(&id);
+        let end = channel.and_then(|channel| channel.roster.segment_ends_at(segment));
+        if let Some(end) = end {
+            self.lives.set_by(Timer::Forget(id), end.plus(GRACE_MS));
+        }
+    }
+
     /// Shreds the windows of a channel that are over.
     ///
     /// # Errors
