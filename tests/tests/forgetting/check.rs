@@ -134,7 +134,8 @@ impl Check<'_> {
             .keys()
             .find(|id| !history.said.iter().any(|said| said.id == **id));
         assert_eq!(unknown, None, "at {at}: nobody sent it");
-        self.counts(history, &sight, &over);
+        self.counts(history, &over);
+        self.replies(history, &sight, &over);
         for id in seen {
             history.find(id).seen_at.insert(*at);
         }
@@ -193,48 +194,48 @@ impl Check<'_> {
             .any(|who| history.fate(said, &all, self.world.clock(who)) != Fate::Lives)
     }
 
-    /// What is counted is not over, and what is shown is counted.
-    fn counts(&self, history: &History, sight: &Sight, over: &BTreeSet<MessageId>) {
-        let Self {
-            world, channel, at, ..
-        } = self;
-        let Some(view) = world.engine(*at).shared().channel(channel) else {
+    /// What is counted of a channel is not over.
+    fn counts(&self, history: &History, over: &BTreeSet<MessageId>) {
+        let Self { world, at, .. } = self;
+        let Some(view) = world.engine(*at).shared().channel(&self.channel) else {
             return;
         };
-        // Counts are made when something is purged: in the turn after it is due, and not as long as
+        // These are made when something is purged: in the turn after it is due, and not as long as
         // nobody confirms a clock that has leapt.
-        let is_at_it = world.is_at_work(*at);
-        if is_at_it || world.engine(*at).shared().clock_ahead().is_some() {
+        let clock_ahead = world.engine(*at).shared().clock_ahead();
+        if world.is_at_work(*at) || clock_ahead.is_some() {
             return;
         }
-        let there = |said: &&Said| !over.contains(&said.id);
-        let most = history.said.iter().filter(there).count() as u64;
+        let there = history.said.iter().filter(|said| !over.contains(&said.id));
+        let of_others = there.clone().filter(|said| said.author != *at);
+        let (most, most_unread) = (there.count() as u64, of_others.count() as u64);
+        let (messages, unread) = (view.messages, view.unread + view.unread_replies());
         assert!(
-            view.messages <= most,
-            "at {at}: {} of {most} are counted",
-            view.messages
+            messages <= most,
+            "at {at}: {messages} of {most} are counted"
         );
-        let of_others = history
-            .said
-            .iter()
-            .filter(there)
-            .filter(|said| said.author != *at);
-        let most = of_others.count() as u64;
-        let unread = view.unread + view.unread_replies();
-        assert!(unread <= most, "at {at}: {unread} of {most} are unread");
+        assert!(
+            unread <= most_unread,
+            "at {at}: {unread} of {most_unread} are unread"
+        );
+    }
+
+    /// The replies that are counted in a thread are not over, and those that are shown are counted.
+    fn replies(&self, history: &History, sight: &Sight, over: &BTreeSet<MessageId>) {
         for message in sight.messages.values() {
             let in_thread = |said: &&Said| said.thread == Some(message.id.0);
             let replies = history.said.iter().filter(in_thread);
-            let shown = |said: &&Said| {
+            let is_shown = |said: &&Said| {
                 let reply = sight.messages.get(&said.id);
                 reply.is_some_and(|reply| reply.hidden.is_none())
             };
-            let least = replies.clone().filter(shown).count() as u64;
-            let most = replies.filter(there).count() as u64;
+            let least = replies.clone().filter(is_shown).count() as u64;
+            let most = replies.filter(|said| !over.contains(&said.id)).count() as u64;
             let counted = message.replies;
             assert!(
                 least <= counted && counted <= most,
-                "at {at}: {counted} replies are counted of {least} to {most}"
+                "at {}: {counted} replies are counted of {least} to {most}",
+                self.at
             );
         }
     }
