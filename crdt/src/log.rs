@@ -80,6 +80,9 @@ pub struct Log {
     /// Those of the messages that are deleted and have no text any more.
     #[cbor(n(15), default)]
     pub erased: Ranges,
+    /// Bytes that its envelopes take up as this node keeps them; nothing where nobody has counted.
+    #[n(16)]
+    pub bytes: Option<u64>,
 }
 
 /// What is to be done with an envelope that claims a place in a log.
@@ -151,6 +154,7 @@ impl Log {
             bodiless: Ranges::new(),
             early: BTreeMap::new(),
             erased: Ranges::new(),
+            bytes: None,
         }
     }
 

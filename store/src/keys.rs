@@ -13,6 +13,9 @@ use kith_crdt::term::{Span, Term};
 /// Eight bytes that stand for a name in a record key.
 pub(crate) type Tag = [u8; 8];
 
+/// Bytes of the key of an envelope: channel, window, index, writer and number.
+pub(crate) const ENVELOPE_KEY_LEN: usize = 8 + 4 + 4 + 8 + 4;
+
 /// Makes the record keys of one home.
 #[derive(Clone)]
 pub(crate) struct RecordKeys {
@@ -220,6 +223,7 @@ mod tests {
         ];
         let sorted = places.map(|place| keys.envelope(&CHANNEL, &place));
         assert!(sorted.is_sorted());
+        assert!(sorted.iter().all(|key| key.len() == ENVELOPE_KEY_LEN));
         assert_eq!(segment_in(&sorted[2]), Some(places[2].log.segment));
     }
 

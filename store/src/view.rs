@@ -85,7 +85,7 @@ pub struct IdempotencyHandle(pub(crate) Vec<u8>);
 
 /// What the store held when the view was made.
 pub struct View<'a> {
-    shared: &'a Shared,
+    pub(crate) shared: &'a Shared,
     snapshot: Snapshot<'a>,
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use home::{CHANNEL, Home, OTHER, hlc, log, master, place, span, writer};
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey};
-use kith_store::{Batch, EVENTS_KEPT, Line, Medium, MemoryEnv, Store, StoreError, View};
+use kith_store::{Batch, EVENTS_KEPT, Line, Medium, MemoryEnv, Store, StoreError, View, envelope_bytes};
 
 const DAY: u32 = 480_000;
 
@@ -420,4 +420,42 @@ fn a_reader_works_from_any_thread() {
     let check = || check_everything(&reader.clone().view());
     std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(check))));
     assert_eq!(writer(1).incarnation, 0);
+}
+
+#[test]
+fn what_takes_up_how_much_is_counted_to_the_byte_and_by_whose_it_is() {
+    let home = Home::new();
+    let mut store = home.open();
+    let here = place(DAY, 1, 1);
+    let elsewhere = place(DAY, 2, 1);
+    let mut batch = store.batch();
+    batch.put_envelope(&CHANNEL, &here, vec![7; 100]);
+    batch.put_envelope(&CHANNEL, &place(DAY, 1, 2), vec![7; 50]);
+    batch.put_envelope(&OTHER, &elsewhere, vec![7; 10]);
+    batch.put_message_id(&CHANNEL, &MessageId([9; 10]), &here);
+    batch.put_op(&CHANNEL, &OpId([3; 32]), *b"op");
+    batch.put_seen(&CHANNEL, &here.log.segment, &AccountId([4; 32]), *b"seen");
+    batch.append_event(*b"event");
+    store.commit(batch).unwrap();
+
+    let reader = store.reader();
+    let counted = reader.view().footprint(&[CHANNEL]);
+    let channel = counted.channels[&CHANNEL];
+    assert_eq!(channel.envelopes, envelope_bytes(100) + envelope_bytes(50));
+    let sizes = [(1, envelope_bytes(100)), (2, envelope_bytes(50))];
+    assert_eq!(reader.view().envelope_sizes(&CHANNEL, &here.log), sizes);
+    assert!(channel.index > 0 && channel.receipts > 0 && channel.control > 0);
+    assert!(counted.node > 0);
+    assert_eq!(
+        counted.ended,
+        envelope_bytes(10),
+        "that of a channel nobody knows"
+    );
+    assert!(reader.files().unwrap().data > channel.total());
+
+    store.shred(&CHANNEL, &span(DAY)).unwrap();
+    let left = store.reader().view().footprint(&[CHANNEL, OTHER]);
+    assert_eq!(left.channels[&CHANNEL].envelopes, 0);
+    assert_eq!(left.channels[&CHANNEL].index, 0);
+    assert_eq!(left.ended, channel.index, "until a sweep comes by");
 }

@@ -27,6 +27,8 @@ pub enum End {
     Same,
     /// All that the peer offered has been asked for.
     Complete,
+    /// All has been asked for but envelopes, for which there is no room here.
+    Full,
     /// The peer refused.
     Refused(Refusal),
     /// The peer's answer does not fit the question.

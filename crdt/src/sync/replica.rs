@@ -49,6 +49,11 @@ pub trait Replica {
         false
     }
 
+    /// Whether there is room here for further envelopes. Without it none are asked for.
+    fn has_room(&self) -> bool {
+        true
+    }
+
     /// The digest of the whole channel.
     fn digest(&self) -> Digest {
         self.digests()

@@ -3,10 +3,10 @@
 //! A session asks for a summary; where that differs, for the control ops; then for the vectors of
 //! the segments that differ and the envelopes lacking in them, newest segments first; then for
 //! beacons. Where the summary is the same, it asks for beacons only if the replica waits for word
-//! of somebody. It decides only what to ask: what an answer brings goes to the host, and the host
-//! applies it before it asks for the next request, so that every request is made from what the
-//! replica holds then. Nothing is lost when a session ends early, and the next one needs nothing
-//! from it.
+//! of somebody; where the replica has no room, it asks for no envelopes. It decides only what to
+//! ask: what an answer brings goes to the host, and the host applies it before it asks for the next
+//! request, so that every request is made from what the replica holds then. Nothing is lost when a
+//! session ends early, and the next one needs nothing from it.
 //!
 //! A peer may answer whatever it likes. Each request has to bring something new within
 //! [`SYNC_IDLE_ROUNDS`](crate::limits::SYNC_IDLE_ROUNDS), a session has at most
@@ -47,6 +47,8 @@ pub struct Session {
     targets: Targets,
     /// Whether the peer holds the same. Then only what devices were heard to hold may be news.
     same: bool,
+    /// Whether the peer may have envelopes that were not asked for, as there is no room for them.
+    withheld: bool,
     /// Whether the peer may have further beacons.
     beacons_open: bool,
     effort: Effort,
@@ -120,6 +122,7 @@ impl Session {
             vectors: Vec::new(),
             targets: Targets::default(),
             same: false,
+            withheld: false,
             beacons_open: true,
             effort: Effort::default(),
             end: None,
@@ -204,6 +207,7 @@ impl Session {
                     return Next::Ask(request);
                 }
                 None if self.same => End::Same,
+                None if self.withheld => End::Full,
                 None => End::Complete,
             },
         };
@@ -345,14 +349,24 @@ impl Session {
             return self.ask_word(replica);
         }
         self.ask_control(replica)
-            .or_else(|| self.ask_pull(replica))
+            .or_else(|| self.ask_entries(replica))
+            .or_else(|| self.ask_beacons(replica))
+    }
+
+    /// Asks for envelopes, or for what tells which of them are lacking here.
+    fn ask_entries(&mut self, replica: &impl Replica) -> Option<Request> {
+        if !replica.has_room() {
+            self.withheld =
+                !self.targets.is_empty() || !self.differing.is_empty() || self.older.is_some();
+            return None;
+        }
+        self.ask_pull(replica)
             .or_else(|| self.ask_vectors())
             .or_else(|| {
                 self.older
                     .take()
                     .map(|below| self.ask_summary(replica, Some(below)))
             })
-            .or_else(|| self.ask_beacons(replica))
     }
 
     fn ask_summary(&mut self, replica: &impl Replica, below: Option<SegmentId>) -> Request {

@@ -58,6 +58,11 @@ impl Targets {
         }
     }
 
+    /// Whether nothing is wanted that is known of.
+    pub(super) fn is_empty(&self) -> bool {
+        self.logs.is_empty()
+    }
+
     /// Gives up on a log for the rest of the session.
     pub(super) fn give_up(&mut self, log: &LogId) {
         if self.logs.remove(&key(log)).is_some() {
