@@ -18,6 +18,7 @@ pub mod reaction;
 pub mod retention;
 pub mod right;
 pub mod role;
+pub mod size;
 pub mod socket;
 pub mod status;
 pub mod timestamp;

@@ -31,6 +31,9 @@ pub struct ChannelRecord {
     /// The name it has until the control log has arrived.
     #[n(2)]
     pub name: String,
+    /// How many bytes its envelopes may take up here; nothing if there is no bound.
+    #[n(3)]
+    pub quota: Option<u64>,
 }
 
 /// When it became known how far a device has a log, oldest first. The first entry only says where

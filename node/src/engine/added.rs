@@ -172,6 +172,7 @@ impl Engine {
             channel: id,
             joining: None,
             name: name.clone(),
+            quota: None,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         for op in log.iter() {

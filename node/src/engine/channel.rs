@@ -94,6 +94,12 @@ pub(super) struct Channel {
     pub(super) announced_at: Millis,
     /// How far each own log has come.
     pub(super) reaches: BTreeMap<LogId, Reach>,
+    /// How many bytes its envelopes may take up on this disk; nothing if there is no bound.
+    pub(super) quota: Option<u64>,
+    /// How many they do.
+    pub(super) bytes: u64,
+    /// Whether it takes nothing more, as its quota or that of all channels is used up.
+    pub(super) full: bool,
     /// Until when what is over is left out of the digests, while the clock is not believed.
     pub(super) concealed_at: Option<Millis>,
     /// When something of which log may be over.
@@ -141,6 +147,9 @@ impl Channel {
             unannounced: BTreeSet::new(),
             announced_at: Millis(0),
             reaches: BTreeMap::new(),
+            quota: None,
+            bytes: 0,
+            full: false,
             concealed_at: None,
             due: Due::default(),
             to_erase: BTreeSet::new(),
@@ -178,6 +187,7 @@ impl Channel {
     pub(super) fn restore(&mut self, log: Log) {
         *self.sizes.entry(log.id.segment).or_default() += log.head;
         self.messages += log.living().len();
+        self.bytes += log.bytes.unwrap_or(0);
         let id = log.id;
         self.logs.insert(id, log);
         self.enrol(&id);
@@ -251,6 +261,7 @@ impl Channel {
         self.logs.insert(id, fresh);
         let size = self.sizes.entry(id.segment).or_default();
         *size = size.saturating_sub(before.head);
+        self.bytes = self.bytes.saturating_sub(before.bytes.unwrap_or(0));
         before
     }
 
@@ -267,6 +278,7 @@ impl Channel {
         if let Some(log) = self.logs.remove(&id) {
             let size = self.sizes.entry(id.segment).or_default();
             *size = size.saturating_sub(log.head);
+            self.bytes = self.bytes.saturating_sub(log.bytes.unwrap_or(0));
             self.digests.remove(&id);
             self.own_seen.remove(&id);
             self.unannounced.remove(&id);

@@ -88,6 +88,7 @@ impl Engine {
                 return self.sweep(now, token, confirm_clock).map(|()| None);
             }
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
+            Command::SetQuota { channel, quota } => self.set_quota(channel, quota),
             Command::Send {
                 channel,
                 text,

@@ -21,6 +21,7 @@ impl Engine {
     pub(super) fn finish(&mut self) -> Effects {
         self.publish_outgoing();
         self.count_unread();
+        self.look_for_room(self.now);
         for (id, log_id) in std::mem::take(&mut self.stage.logs) {
             if let Some(log) = self
                 .channels
@@ -59,6 +60,7 @@ impl Engine {
         }
         self.share(&stage.touched);
         self.shared.put_clock_ahead(self.witness.leapt_by(self.now));
+        self.shared.put_quota(self.quota, self.bytes());
         effects
     }
 

@@ -159,7 +159,7 @@ impl Engine {
             } else {
                 peer
             };
-            if behind > 0 {
+            if behind > 0 && self.has_room(id) {
                 self.sync_with(now, id, source);
             }
         }

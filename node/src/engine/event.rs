@@ -107,6 +107,13 @@ pub enum Command {
         /// Whether the person says that this node's clock is right.
         confirm_clock: bool,
     },
+    /// Sets how much a channel, or all of them, may take up on this disk.
+    SetQuota {
+        /// Which channel; all of them together if none is named.
+        channel: Option<ChannelId>,
+        /// How many bytes; no bound if nothing is named.
+        quota: Option<u64>,
+    },
     /// Joins by a link: at once, or as soon as somebody can be reached.
     Join {
         /// The parsed link.

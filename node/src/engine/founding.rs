@@ -32,6 +32,7 @@ impl Engine {
             channel: id,
             joining: None,
             name: name.to_owned(),
+            quota: None,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         self.stage

@@ -56,6 +56,8 @@ impl Engine {
             channel: id,
             joining: Some(link.to_string()),
             name: link.name.clone(),
+            // Who comes back keeps what was set here.
+            quota: self.channels.get(&id).and_then(|channel| channel.quota),
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         // Who comes back keeps what was readable.
@@ -289,11 +291,7 @@ impl Engine {
         }
         let joining = channel.joining.take().expect("it was there just now");
         let name = channel.name().to_owned();
-        let record = ChannelRecord {
-            channel: id,
-            joining: None,
-            name: name.clone(),
-        };
+        let record = channel.record();
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         self.stage.touched.insert(id);
         for token in joining.waiting {
@@ -319,11 +317,7 @@ impl Engine {
         };
         // An own Join that nobody took is no membership: it has brought no key.
         let was_member = channel.keys.iter().next().is_some();
-        let record = ChannelRecord {
-            channel: id,
-            joining: None,
-            name: channel.name().to_owned(),
-        };
+        let record = channel.record();
         for token in joining.waiting {
             self.stage
                 .answer(token, Err(Refusal::Denied(why.to_owned())));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::apply::{SEEN_MAX, read_of};
 use super::channel::{Channel, Joining, KnownBeacon};
 use super::keys::FIRST_PLACE;
+use super::quota::{META_QUOTA, weighed};
 use super::retention::{META_CLOCK, META_UNERASED, Witness};
 use super::shared::ChannelView;
 use super::{Engine, META_HLC, PRESENCE_MS, Timer};
@@ -35,6 +36,9 @@ impl Engine {
             let witness: Witness = encoding::decode(&bytes, 32).unwrap_or_default();
             self.witness = witness.restored();
         }
+        // One that cannot be read is none: it would be refused for ever otherwise.
+        let quota = view.meta(META_QUOTA).unwrap_or_default();
+        self.quota = quota.and_then(|bytes| encoding::decode(&bytes, 16).ok());
         let is_unerased = view.meta(META_UNERASED).map_or(true, |kept| kept.is_some());
         for (peer, record) in view.peers() {
             self.peers.restore(peer, &record);
@@ -46,6 +50,7 @@ impl Engine {
             self.add_channel(channel);
         }
         self.recover_channels();
+        self.look_for_room(now);
         // Only now it is known whether the disk is whole, as far as a start reads it.
         self.take_up_writing(now, &reader.view())?;
         self.resume_mending(now);
@@ -74,6 +79,7 @@ impl Engine {
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
         self.timers.set(Timer::Tidy, now.plus(60_000));
         self.shared.put_floor(self.witness.believed());
+        self.shared.put_quota(self.quota, self.bytes());
         Ok(())
     }
 }
@@ -101,6 +107,7 @@ pub(super) fn channel(
 ) -> Channel {
     let id = record.channel;
     let mut channel = Channel::new(control(view, &id), record.name.clone());
+    channel.quota = record.quota;
     channel.joining = record
         .joining
         .as_deref()
@@ -116,7 +123,10 @@ pub(super) fn channel(
     }
     for (_, bytes) in view.logs(&id) {
         match encoding::decode::<Log>(&bytes, RECORD_MAX) {
-            Ok(log) => channel.restore(log),
+            Ok(mut log) => {
+                log.bytes.get_or_insert_with(|| weighed(view, &id, &log.id));
+                channel.restore(log);
+            }
             Err(_) => tracing::error!("a log's record cannot be read; sync brings it anew"),
         }
     }

@@ -38,6 +38,7 @@ mod outstanding;
 mod peers;
 mod pins;
 mod policy;
+mod quota;
 mod rebuild;
 mod receive;
 mod recover;
@@ -123,6 +124,8 @@ pub struct Engine {
     /// Who waits for the whole home to be mended.
     mending_home: Vec<u64>,
     declined: added::Declined,
+    /// How many bytes the envelopes of all channels may take up; nothing if there is no bound.
+    quota: Option<u64>,
     stage: Stage,
     shared: Arc<Shared>,
 }
@@ -167,6 +170,7 @@ impl Engine {
             branches: Branches::default(),
             mending_home: Vec::new(),
             declined: added::Declined::default(),
+            quota: None,
             stage: Stage::new(batch),
             shared: Arc::default(),
         };

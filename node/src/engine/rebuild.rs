@@ -8,7 +8,7 @@ use kith_crdt::log::Fork;
 use kith_crdt::projection::Claim;
 use kith_crdt::ranges::Ranges;
 use kith_crdt::time::Millis;
-use kith_store::View;
+use kith_store::{View, envelope_bytes};
 use std::collections::BTreeSet;
 
 use super::Engine;
@@ -25,6 +25,8 @@ const RECORD_MAX: usize = 4 * 1024 * 1024;
 struct Found {
     /// The numbers whose envelopes are sound.
     sound: Ranges,
+    /// What they take up.
+    bytes: u64,
     /// Whether something was missing before the last of them.
     broken: bool,
 }
@@ -88,6 +90,7 @@ impl Engine {
             return;
         }
         channel.log_mut(log_id).awaited = missing;
+        channel.set_bytes(log_id, found.bytes);
         channel.restarted_log(log_id);
         self.branches.forget(id, log_id);
         self.stage.logs.insert((id, log_id));
@@ -117,6 +120,7 @@ impl Engine {
                 if let (Some(envelope), Some(channel)) = (sound, self.channels.get_mut(&id))
                     && take(channel, &envelope, &mut found)
                 {
+                    found.bytes += envelope_bytes(bytes.len());
                     self.stage.quiet = true;
                     self.apply(now, id, &envelope);
                     self.stage.quiet = false;

@@ -67,6 +67,10 @@ impl Engine {
             Some(device) if !device.active => return,
             Some(_) => {}
         }
+        if !self.has_room(id) {
+            self.leave_out(id, &envelope);
+            return;
+        }
         let acceptance = self.log_of(id, log_id).check(&envelope, now);
         if matches!(
             acceptance,
@@ -119,19 +123,38 @@ impl Engine {
                 _ => {}
             }
         }
-        let accepted = part.accepted.len();
-        if accepted > 0 && !self.makes_room(id, log_id) {
+        if !part.accepted.is_empty() && !self.makes_room(id, log_id) {
             return None;
         }
+        let mut accepted = 0;
         for envelope in page
             .into_iter()
             .take(part.accepted.end)
             .skip(part.accepted.start)
         {
+            // The rest comes when there is room for it.
+            if !self.has_room(id) {
+                break;
+            }
             self.accept(now, id, envelope);
+            accepted += 1;
         }
         self.join_on(id, log_id);
         (accepted > 0).then_some(accepted)
+    }
+
+    /// Leaves an envelope out for which there is no room, as one that never came. Others hold more
+    /// than this node now.
+    fn leave_out(&mut self, id: ChannelId, envelope: &Envelope) {
+        let place = envelope.place();
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        let held = channel.logs.get(&place.log).map_or(0, |log| log.head);
+        if place.seq > held && !channel.in_step.is_empty() {
+            channel.in_step.clear();
+            self.stage.touched.insert(id);
+        }
     }
 
     fn log_of(&self, id: ChannelId, log_id: LogId) -> Log {
@@ -190,6 +213,9 @@ impl Engine {
         if let Some(channel) = self.channels.get_mut(&id) {
             channel.remove_log(log_id);
         }
+        self.stage
+            .sizes
+            .retain(|(of, place), _| *of != id || place.log != log_id);
         self.stage.batch.truncate_log(&id, &log_id, 1);
         self.stage.batch.delete_log(&id, &log_id);
         self.stage.batch.delete_fork(&id, &log_id);
@@ -266,7 +292,7 @@ impl Engine {
         channel.log_mut(log_id).close(seq, last.as_ref());
         channel.shrank(log_id, head.saturating_sub(end));
         self.stage.batch.put_fork(&id, &log_id, fork.to_bytes());
-        self.stage.batch.truncate_log(&id, &log_id, end + 1);
+        self.cut_log(id, log_id, end + 1);
         self.stage.logs.insert((id, log_id));
         self.stage.touched.insert(id);
         self.branches.forget(id, log_id);

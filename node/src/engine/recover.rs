@@ -36,6 +36,7 @@ impl Engine {
                 channel: id,
                 joining: None,
                 name: String::new(),
+                quota: None,
             };
             let us = (&self.me, &self.writer.device);
             let channel = load::channel(&self.store, &view, us, &record);

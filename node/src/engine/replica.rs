@@ -20,6 +20,8 @@ pub(super) struct Served<'a> {
     pub(super) channel: &'a Channel,
     pub(super) view: &'a View<'a>,
     pub(super) now: Millis,
+    /// Whether there is room for more of it.
+    pub(super) has_room: bool,
 }
 
 impl Replica for Served<'_> {
@@ -72,6 +74,10 @@ impl Replica for Served<'_> {
 
     fn is_over(&self, segment: &SegmentId) -> bool {
         self.channel.roster.is_over(segment, self.now)
+    }
+
+    fn has_room(&self) -> bool {
+        self.has_room
     }
 
     fn awaited(&self) -> BTreeSet<DeviceId> {

@@ -61,6 +61,12 @@ pub struct ChannelView {
     pub history_begins: Option<Millis>,
     /// Envelopes that others are known to hold and this node does not.
     pub missing: u64,
+    /// How many bytes its envelopes may take up on this disk; nothing if there is no bound.
+    pub quota: Option<u64>,
+    /// How many they do.
+    pub bytes: u64,
+    /// Whether it takes nothing more, as its quota or that of all channels is used up.
+    pub full: bool,
     /// How the mending under way stands, or how the last one ended.
     pub mending: Option<MendState>,
 }
@@ -101,6 +107,9 @@ impl ChannelView {
             pins: channel.pins(),
             history_begins: channel.roster.history_begins(me),
             missing: channel.ahead.values().copied().max().unwrap_or(0),
+            quota: channel.quota,
+            bytes: channel.bytes,
+            full: channel.full,
             mending: channel.mend_state(),
         }
     }
@@ -136,6 +145,8 @@ pub struct Shared {
     floor: AtomicU64,
     /// By how many milliseconds the clock is too far ahead; 0 if it is not.
     clock_ahead: AtomicU64,
+    /// How many bytes all channels may take up, if there is a bound, and how many they do.
+    quota: RwLock<(Option<u64>, u64)>,
 }
 
 impl Shared {
@@ -149,6 +160,22 @@ impl Shared {
     /// for, where that is too much to destroy anything on its word.
     pub fn clock_ahead(&self) -> Option<u64> {
         Some(self.clock_ahead.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
+    }
+
+    /// How many bytes the envelopes of all channels may take up, if there is a bound, and how many
+    /// they do.
+    pub fn quota(&self) -> (Option<u64>, u64) {
+        *self
+            .quota
+            .read()
+            .expect("the engine does not panic while it holds the lock")
+    }
+
+    pub(super) fn put_quota(&self, quota: Option<u64>, used: u64) {
+        *self
+            .quota
+            .write()
+            .expect("no reader panics while it holds the lock") = (quota, used);
     }
 
     pub(super) fn put_clock_ahead(&self, ms: Option<u64>) {

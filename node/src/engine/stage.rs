@@ -21,6 +21,8 @@ pub(super) struct Stage {
     pub(super) effects: Effects,
     /// Logs whose record has to be written at the end of the turn, once for all their envelopes.
     pub(super) logs: BTreeSet<(ChannelId, LogId)>,
+    /// What the envelopes take up that are staged.
+    pub(super) sizes: BTreeMap<(ChannelId, Place), u64>,
     /// Receipts looked at in this turn.
     pub(super) seen: BTreeMap<(ChannelId, SegmentId, AccountId), SeenBy>,
     /// Those of them that are news.
@@ -48,6 +50,7 @@ impl Stage {
             batch,
             effects: Effects::default(),
             logs: BTreeSet::new(),
+            sizes: BTreeMap::new(),
             seen: BTreeMap::new(),
             seen_changed: BTreeSet::new(),
             outgoing: BTreeMap::new(),

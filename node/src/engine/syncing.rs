@@ -60,6 +60,7 @@ impl Engine {
             channel,
             view: &view,
             now: self.now,
+            has_room: self.has_room(id),
         });
         self.ask(
             now,
@@ -165,6 +166,7 @@ impl Engine {
         applied += self.take_received(now, id, &mut session, received);
         let reader = self.store.reader();
         let view = reader.view();
+        let has_room = self.has_room(id);
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
@@ -173,6 +175,7 @@ impl Engine {
             channel,
             view: &view,
             now: self.now,
+            has_room,
         }) {
             Next::Ask(request) => self.ask(
                 now,
@@ -249,9 +252,11 @@ impl Engine {
                 self.offer_join(now, id, peer);
                 self.ask_why_refused(now, id, peer);
             }
+            // What there is no room for is asked for when there is.
+            End::Full => {}
             End::Paused | End::Refused(_) | End::Unexpected | End::Stalled => {}
         }
-        if matches!(outcome.end, End::Same | End::Complete) {
+        if matches!(outcome.end, End::Same | End::Complete | End::Full) {
             self.found_ops(now, id);
         }
         self.joined_if_ready(now, id);
@@ -300,6 +305,7 @@ impl Engine {
         }
         let reader = self.store.reader();
         let view = reader.view();
+        let has_room = self.has_room(id);
         let Some(channel) = self.channels.get_mut(&id) else {
             return Answer::Refused(Refusal::NotForYou);
         };
@@ -309,6 +315,7 @@ impl Engine {
                 channel,
                 view: &view,
                 now: self.now,
+                has_room,
             },
             &peer,
             &request,
@@ -317,7 +324,7 @@ impl Engine {
         };
         match (&request, &served.answer) {
             (Request::Summary { .. }, Answer::Same) => self.note_equal(now, id, peer),
-            _ if served.differs => self.sync_with(now, id, peer),
+            _ if served.differs && (has_room || self.lacks_ops_of(id, &request)) => self.sync_with(now, id, peer),
             _ => {}
         }
         served.answer

@@ -13,7 +13,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::Engine;
 use super::apply::Spot;
-use super::channel::Sealing;
+use super::channel::{Channel, Sealing};
 use super::effect::{Outcome, Refusal};
 
 /// An entry that is in the log and will be durable when the turn is.
@@ -91,6 +91,7 @@ impl Engine {
         entry: &Entry,
         body: Option<&[u8]>,
     ) -> Result<Written, Refusal> {
+        self.check_quota(id, entry)?;
         let hlc = self.hlc.tick(now);
         let sealing = self.sealing(id, entry, hlc)?;
         let epoch = self.ensure_epoch(now, id, (sealing, hlc))?;
@@ -189,11 +190,12 @@ impl Engine {
     /// Stages the records of an envelope that has just been appended to its log.
     pub(super) fn keep(&mut self, channel: ChannelId, envelope: &Envelope) {
         let place = envelope.place();
-        self.stage
-            .batch
-            .put_envelope(&channel, &place, envelope.to_stored());
-        self.stage.logs.insert((channel, place.log));
-        self.stage.touched.insert(channel);
+        // While a log is mended, what comes anew may be there behind a hole.
+        let replaces = self
+            .channels
+            .get(&channel)
+            .is_some_and(Channel::is_mending);
+        self.put_envelope(channel, place, envelope.to_stored(), replaces);
         self.expect_end(channel, &place.log.segment);
         self.timers
             .set_by(super::Timer::Beacon(channel), self.beacon_due(channel));

@@ -28,7 +28,6 @@ use super::effect::{Outcome, Refusal};
 use super::keys::FIRST_PLACE;
 use super::write::no_channel;
 use super::{Engine, Timer, load, storage};
-use crate::record::ChannelRecord;
 
 /// The name under which the store keeps how far mendings have come.
 const META_MENDING: &str = "mending";
@@ -198,14 +197,7 @@ impl Engine {
             return Ok(());
         };
         channel.own_seen.clear();
-        let record = ChannelRecord {
-            channel: id,
-            joining: channel
-                .joining
-                .as_ref()
-                .map(|joining| joining.link.to_string()),
-            name: channel.name().to_owned(),
-        };
+        let record = channel.record();
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         if let Some(mending) = &mut channel.mending {
             mending.dropped = dropped;

@@ -85,6 +85,10 @@ impl Engine {
 
     /// Asks somebody for bodies that are missing, if any are.
     pub(in crate::engine) fn pursue_bodies(&mut self, now: Millis, id: ChannelId) {
+        // It is set anew when there is room.
+        if !self.has_room(id) {
+            return;
+        }
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
@@ -125,7 +129,7 @@ impl Engine {
         };
         let log = channel.logs.get(&place.log);
         let is_wanted = log.is_some_and(|log| log.bodiless.contains(place.seq));
-        if !is_wanted || envelope.body_erased() {
+        if !is_wanted || envelope.body_erased() || !self.has_room(id) {
             return;
         }
         // Equal links mean equal headers, and the header has the body's hash.
@@ -133,15 +137,11 @@ impl Engine {
         if held.is_none_or(|held| held.link() != envelope.link()) {
             return;
         }
-        self.stage
-            .batch
-            .put_envelope(&id, &place, envelope.to_stored());
+        self.put_envelope(id, place, envelope.to_stored(), true);
         if let Some(channel) = self.channels.get_mut(&id) {
             channel.log_mut(place.log).bodiless.remove(place.seq);
             channel.search.misses = 0;
         }
-        self.stage.logs.insert((id, place.log));
-        self.stage.touched.insert(id);
         self.timers.set_by(Timer::Bodies(id), now);
     }
 }

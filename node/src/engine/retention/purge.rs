@@ -235,9 +235,7 @@ impl Engine {
             return;
         }
         envelope.erase_body();
-        self.stage
-            .batch
-            .put_envelope(&id, &place, envelope.to_stored());
+        self.put_envelope(id, place, envelope.to_stored(), true);
         self.rewrite_files_of(id, place.log);
     }
 
