@@ -124,6 +124,21 @@ impl World {
         let verified = verify(&engine.reader(), &engine.shared(), us, channel, clock);
         let report = verified.expect("the channel is there");
         assert!(report.equal, "at {number}: {report:?}");
+        let (counted, there) = self.sizes(number, channel);
+        assert_eq!(counted, there, "bytes of envelopes at {number}");
         report
+    }
+
+    /// What a node has counted that the envelopes of a channel take up, and what they do.
+    ///
+    /// # Panics
+    /// If the channel is not there.
+    pub fn sizes(&self, number: usize, channel: &ChannelId) -> (u64, u64) {
+        let engine = self.engine(number);
+        let view = engine.shared().channel(channel);
+        let counted = view.expect("the channel is there").bytes;
+        let reader = engine.reader();
+        let footprint = reader.view().footprint(&[*channel]);
+        (counted, footprint.channels[channel].envelopes)
     }
 }

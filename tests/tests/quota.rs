@@ -1,0 +1,189 @@
+//! A channel over its quota stands still, loses nothing by it, and goes on by itself: engines under
+//! virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a test says by failing what went wrong")]
+
+use kith_crdt::control::Policy;
+use kith_crdt::ids::ChannelId;
+use kith_crdt::retention::Retention;
+use kith_crdt::time::HOUR_MS;
+use kith_node::engine::{Command, Outcome, Refusal};
+use kith_node::network::NetworkEvent;
+use kith_tests::world::World;
+
+const MINUTE_MS: u64 = 60_000;
+/// More than any one envelope of these tests takes up.
+const ONE: u64 = 2_000;
+
+fn set_quota(world: &mut World, number: usize, channel: Option<ChannelId>, quota: Option<u64>) {
+    let command = Command::SetQuota { channel, quota };
+    assert_eq!(world.ask(number, command), Ok(Outcome::Done));
+}
+
+fn used(world: &World, number: usize, channel: &ChannelId) -> u64 {
+    world.sizes(number, channel).0
+}
+
+fn is_full(world: &World, number: usize, channel: &ChannelId) -> bool {
+    world.engine(number).shared().channel(channel).unwrap().full
+}
+
+/// Requests that arrive anywhere while so much time passes.
+fn requests_in(world: &mut World, ms: u64) -> usize {
+    world.listen();
+    world.pass(ms);
+    let heard = world.heard();
+    let is_request = |event: &&NetworkEvent| matches!(event, NetworkEvent::Request { .. });
+    heard.iter().filter(is_request).count()
+}
+
+#[test]
+fn a_full_channel_takes_nothing_more_and_all_of_it_once_there_is_room() {
+    let mut world = World::new(3, 1);
+    let garden = world.channel("garden");
+    world.until_agreed(&[0, 1, 2], &garden);
+    let quota = used(&world, 1, &garden) + 5 * ONE;
+    set_quota(&mut world, 1, Some(garden), Some(quota));
+    let before = requests_in(&mut world, 30 * MINUTE_MS);
+    for number in 0..60 {
+        world.say(number % 3 / 2 * 2, garden, &format!("message {number}"));
+    }
+    world.pass(5 * MINUTE_MS);
+    let taken = world.messages(1, &garden);
+    assert!(is_full(&world, 1, &garden) && taken < 60, "{taken}");
+    assert!((quota..quota + ONE).contains(&used(&world, 1, &garden)));
+    assert_ne!(world.digest(0, &garden), world.digest(1, &garden));
+    // What it has is in order, and everybody else goes on.
+    world.verify(1, &garden);
+    world.until_agreed(&[0, 2], &garden);
+
+    // Nobody asks more often than before, and nobody is charged: the lines are open all the time.
+    let full = requests_in(&mut world, 30 * MINUTE_MS);
+    assert!(full <= 4 * before, "{full} requests after {before}");
+    let policy = Policy::Name("orchard".into());
+    let rename = Command::SetPolicy {
+        channel: garden,
+        policy,
+        dry_run: false,
+    };
+    world.ask(0, rename).unwrap();
+    world.until("the control op to be there all the same", |world| {
+        let view = world.engine(1).shared().channel(&garden).unwrap();
+        view.name == "orchard"
+    });
+    assert_eq!(world.messages(1, &garden), taken);
+
+    // Also after a start.
+    world.crash(1);
+    world.start(1);
+    world.pass(5 * MINUTE_MS);
+    assert!(is_full(&world, 1, &garden));
+    assert_eq!(world.messages(1, &garden), taken);
+
+    set_quota(&mut world, 1, Some(garden), Some(quota + 100 * ONE));
+    assert!(!is_full(&world, 1, &garden));
+    world.until_agreed(&[0, 1, 2], &garden);
+    assert_eq!(world.messages(1, &garden), 60);
+}
+
+#[test]
+fn what_adds_is_refused_where_it_is_full_and_what_takes_away_is_not() {
+    let mut world = World::new(2, 2);
+    let garden = world.channel("garden");
+    let own = world.say(1, garden, "mine");
+    let other = world.say(0, garden, "theirs");
+    world.until_agreed(&[0, 1], &garden);
+    let react = |on| Command::React {
+        target: other,
+        emoji: "👍".into(),
+        on,
+    };
+    let pin = |on| Command::Pin { target: own, on };
+    let edit = || Command::Edit {
+        target: own,
+        text: "changed".into(),
+    };
+    world.ask(1, react(true)).unwrap();
+    set_quota(&mut world, 1, Some(garden), Some(1));
+    let refused = |outcome: Result<Outcome, Refusal>| match outcome {
+        Err(Refusal::Limit(why)) => {
+            for part in ["#garden is full", "kith storage garden", "SIZE"] {
+                assert!(why.contains(part), "{why}");
+            }
+        }
+        other => panic!("it is full, and {other:?} came"),
+    };
+    let sent = world.try_say(1, garden, "more");
+    refused(sent.map(|_| Outcome::Done));
+    let again = Command::React {
+        target: own,
+        emoji: "🎉".into(),
+        on: true,
+    };
+    for command in [again, pin(true), edit()] {
+        refused(world.ask(1, command));
+    }
+    let reason = None;
+    for command in [
+        react(false),
+        Command::Mark {
+            channel: garden,
+            messages: None,
+        },
+        Command::Delete {
+            target: own,
+            reason,
+        },
+    ] {
+        world.ask(1, command).unwrap();
+    }
+    // What is written all the same comes to the others.
+    world.until_agreed(&[0, 1], &garden);
+    world.ask(1, Command::Leave { channel: garden }).unwrap();
+
+    let kitchen = world.make(1, "kitchen");
+    set_quota(&mut world, 1, None, Some(1));
+    match world.try_say(1, kitchen, "no") {
+        Err(Refusal::Limit(why)) => assert!(why.starts_with("this home is full"), "{why}"),
+        other => panic!("the home is full, and {other:?} came"),
+    }
+    set_quota(&mut world, 1, None, None);
+    world.say(1, kitchen, "yes");
+    let nothing = Command::SetQuota {
+        channel: Some(kitchen),
+        quota: Some(0),
+    };
+    assert!(matches!(world.ask(1, nothing), Err(Refusal::Usage(_))));
+}
+
+#[test]
+fn what_is_over_makes_room_by_itself() {
+    let mut world = World::new(2, 3);
+    let [garden, kitchen] = ["garden", "kitchen"].map(|name| {
+        let retention = Retention::Hours(2);
+        let channel = world.make_keeping(0, name, retention);
+        world.join(0, 1, channel).unwrap();
+        channel
+    });
+    world.until_agreed(&[0, 1], &garden);
+    world.until_agreed(&[0, 1], &kitchen);
+    // All channels together: what goes in one makes room in the other.
+    let before = used(&world, 1, &garden) + used(&world, 1, &kitchen);
+    set_quota(&mut world, 1, None, Some(before + 4 * ONE));
+    for number in 0..40 {
+        world.say(0, garden, &format!("{number} {}", "long ".repeat(100)));
+    }
+    world.until("the home to be full", |world| is_full(world, 1, &kitchen));
+    let last = world.say(0, kitchen, "the last word");
+    world.pass(10 * MINUTE_MS);
+    assert_eq!(world.messages(1, &kitchen), 0);
+    assert!(world.messages(0, &kitchen) == 1 && last.0 != [0; 10]);
+    for _ in 0..5 {
+        world.pass(HOUR_MS);
+    }
+    assert!(!is_full(&world, 1, &garden) && used(&world, 1, &garden) < ONE);
+    world.say(0, garden, "after that");
+    world.until_agreed(&[0, 1], &garden);
+    world.until_agreed(&[0, 1], &kitchen);
+    assert_eq!(world.shown(1, &garden), ["after that"]);
+}
