@@ -1,6 +1,8 @@
 //! Channels: what a list shows of each, what one shows of itself, and the requests that change
 //! them.
 
+use std::ops::Not;
+
 use crate::id::{AccountId, ChannelId, DeviceId, MessageId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,6 +10,7 @@ use utoipa::ToSchema;
 use crate::Timestamp;
 use crate::retention::Retention;
 use crate::role::Role;
+use crate::storage::Quota;
 use crate::why::Person;
 
 /// What kind of conversation a channel is.
@@ -104,6 +107,14 @@ pub struct ChannelFacts {
     pub last_activity: Option<Timestamp>,
     /// How this device stands to it.
     pub state: ChannelState,
+    /// How much its messages may take up on this disk, and how much they do; absent if it has no
+    /// quota of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
+    /// Whether it takes nothing more, as its quota or that of all channels is used up; absent if it
+    /// does.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub full: bool,
 }
 
 /// A channel in a list.

@@ -21,6 +21,7 @@ pub mod role;
 pub mod size;
 pub mod socket;
 pub mod status;
+pub mod storage;
 pub mod timestamp;
 pub mod verify;
 pub mod why;

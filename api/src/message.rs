@@ -12,6 +12,7 @@ use crate::erasure::ErasedOn;
 use crate::id::OpId;
 use crate::reaction::Reactions;
 use crate::why::RuleInfo;
+use crate::storage::QuotaInfo;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -219,7 +220,7 @@ pub struct Version {
 }
 
 /// The receipt for a message: it is on this device's disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sent {
     /// The message.
     pub id: MessageId,
@@ -232,6 +233,10 @@ pub struct Sent {
     /// Whether it disappears sooner if everybody has read it; absent if it does not.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub instant: bool,
+    /// The quotas of its channel, and of all channels together, of which four fifths or more are
+    /// used. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<QuotaInfo>,
 }
 
 /// Asks to write a message.

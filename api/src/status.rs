@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Timestamp;
+use crate::storage::QuotaInfo;
 
 /// What the daemon says once it serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -50,6 +51,10 @@ pub struct Status {
     /// How many damaged records have been met on this disk and not been mended since. What they
     /// held is passed over; everything else stays readable.
     pub damaged: u64,
+    /// The quotas of channels, and of all of them together, of which four fifths or more are used.
+    /// Absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<QuotaInfo>,
 }
 
 #[expect(

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
     channel, completions, daemon, init, invite, man, member, message, pin, policy, read, retention,
-    send, tail, why,
+    send, storage, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -121,6 +121,8 @@ pub(crate) enum Verb {
     /// Show how long a channel keeps its messages, or set it
     #[command(subcommand)]
     Retention(retention::RetentionVerb),
+    /// Show what takes up space on this disk and what would free some, or bound it
+    Storage(storage::StorageArgs),
     /// Write a message
     Send(send::SendArgs),
     /// Read a channel, oldest message first, the newest page if nothing else is said

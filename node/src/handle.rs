@@ -9,6 +9,7 @@ mod mend;
 mod messages;
 mod pins;
 mod policy;
+mod storage;
 mod teller;
 mod why;
 
@@ -145,6 +146,7 @@ impl Node {
             clock_ahead_ms: self.0.shared.clock_ahead(),
             pending: reading.pending(),
             damaged: self.0.reader.damage_known(),
+            quotas: reading.quotas_short(None),
         })
     }
 

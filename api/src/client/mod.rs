@@ -33,6 +33,7 @@ use crate::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
 use crate::retention::{RetentionInfo, SweepRequest, Swept};
 use crate::socket::socket_path;
 use crate::status::{Damage, Status};
+use crate::storage::{ChannelStorageDetail, QuotaInfo, QuotaRequest, StorageInfo};
 use crate::verify::{MendReport, MendRequest, VerifyReport};
 use crate::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 
@@ -212,6 +213,39 @@ impl Client {
     /// Takes everything off the disk that is over.
     pub async fn sweep(&self, request: &SweepRequest) -> Answer<Swept> {
         self.post("/v1/sweep".into(), request).await
+    }
+
+    /// What takes up space in the home.
+    pub async fn storage(&self) -> Answer<StorageInfo> {
+        self.get("/v1/storage".into()).await
+    }
+
+    /// What a channel takes up, and what keeping messages for a shorter time would free.
+    pub async fn storage_of(&self, channel: &str) -> Answer<ChannelStorageDetail> {
+        self.get(route!("/v1/channels/{}/storage", channel)).await
+    }
+
+    /// The quota of all channels together, first, and those of channels.
+    pub async fn quotas(&self) -> Answer<Vec<QuotaInfo>> {
+        self.get("/v1/quotas".into()).await
+    }
+
+    /// The quota of a channel.
+    pub async fn quota(&self, channel: &str) -> Answer<QuotaInfo> {
+        self.get(route!("/v1/channels/{}/quota", channel)).await
+    }
+
+    /// Sets the quota of a channel, or of all channels together, or takes it away.
+    pub async fn set_quota(
+        &self,
+        channel: Option<&str>,
+        request: &QuotaRequest,
+    ) -> Answer<QuotaInfo> {
+        let path = match channel {
+            Some(channel) => route!("/v1/channels/{}/quota", channel),
+            None => "/v1/quotas".into(),
+        };
+        self.ask(Call::new(Method::PUT, path).json(request)).await
     }
 
     /// Makes an invite.

@@ -12,6 +12,7 @@ use super::Show;
 use super::clean::clean;
 use super::look::{Look, Paint};
 use super::message::short;
+use super::storage::{FULL, paint, share_of};
 use super::table::{Cell, Table};
 
 impl Show for ChannelName {
@@ -56,6 +57,9 @@ fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
     .to_owned();
     if let Some(adder) = &facts.added_by {
         role += &format!(", added by {}", adder.name);
+    }
+    if facts.full {
+        role += ", full";
     }
     let last = facts.last_activity.map(|time| look.time(time));
     vec![
@@ -114,6 +118,22 @@ impl Show for ChannelDetail {
             table.row(vec![
                 Cell::new(Paint::Faint, "added"),
                 Cell::new(Paint::Strong, &told),
+            ]);
+        }
+        if let Some(quota) = &facts.quota {
+            table.row(vec![
+                Cell::new(Paint::Faint, "quota"),
+                Cell::new(paint(quota), &share_of(quota)),
+            ]);
+        }
+        if facts.full {
+            let told = format!(
+                "{FULL}: `kith storage {}` shows what makes room",
+                facts.name
+            );
+            table.row(vec![
+                Cell::new(Paint::Faint, "full"),
+                Cell::new(Paint::Bad, &told),
             ]);
         }
         if self.damaged > 0 {

@@ -12,6 +12,7 @@ mod policy;
 pub(crate) mod progress;
 mod retention;
 mod status;
+pub(crate) mod storage;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
@@ -153,10 +154,11 @@ pub(crate) fn print_error(error: &ApiError, json: bool) {
     let _printed = writeln!(io::stderr(), "{text}");
 }
 
-/// Prints a warning where errors go. It changes nothing about how the command ends.
-pub(crate) fn print_warning(warning: &str, json: bool) {
+/// Prints a warning where errors go, with a code for programs. It changes nothing about how the
+/// command ends.
+pub(crate) fn print_warning(code: &str, warning: &str, json: bool) {
     let text = if json {
-        serde_json::json!({ "warning": { "code": "damaged", "message": warning } }).to_string()
+        to_line(&serde_json::json!({ "warning": { "code": code, "message": warning } }))
     } else {
         let look = Look::of(&io::stderr());
         format!("{} {warning}", look.paint(Paint::Bad, "warning:"))

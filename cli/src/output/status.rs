@@ -8,6 +8,7 @@ use super::Show;
 use super::channel::damage;
 use super::look::{Look, Paint, span};
 use super::message::short;
+use super::storage::short_of_room;
 use super::table::{Cell, Table};
 
 impl Show for Status {
@@ -63,6 +64,12 @@ impl Show for Status {
             facts.row(vec![
                 Cell::new(Paint::Faint, "damage"),
                 Cell::new(Paint::Bad, &damage(self.damaged)),
+            ]);
+        }
+        for told in self.quotas.iter().filter_map(short_of_room) {
+            facts.row(vec![
+                Cell::new(Paint::Faint, "quota"),
+                Cell::new(Paint::Bad, &told),
             ]);
         }
         facts.write(look, out);

@@ -130,6 +130,8 @@ fn facts(name: &str, topic: &str) -> ChannelFacts {
         messages: 1_204,
         last_activity: Some(at("09:05:00")),
         state: ChannelState::Active,
+        quota: None,
+        full: false,
     }
 }
 
@@ -177,6 +179,7 @@ fn status(name: &str) -> Status {
         clock_ahead_ms: None,
         pending: 0,
         damaged: 0,
+        quotas: Vec::new(),
     }
 }
 
@@ -255,6 +258,7 @@ fn a_message_that_goes_by_being_read_says_so() {
         at: at("09:05:00"),
         expires_at: end,
         instant: true,
+        quotas: Vec::new(),
     };
     assert_data_eq!(
         shown(&message) + &shown(&sent),
@@ -591,6 +595,7 @@ fn a_receipt_in_colour() {
         at: at("09:05:00"),
         expires_at: None,
         instant: false,
+        quotas: Vec::new(),
     };
     let mut out = String::new();
     sent.show(&look().in_colour(), &mut out);

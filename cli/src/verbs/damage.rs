@@ -27,7 +27,7 @@ impl Session {
              of the home; then `kith verify --mend` brings back what is still here or other \
              members have, and `kith verify` says what is hit"
         );
-        print_warning(&warning, self.output.is_json());
+        print_warning("damaged", &warning, self.output.is_json());
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod read;
 pub(crate) mod retention;
 pub(crate) mod send;
 pub(crate) mod status;
+pub(crate) mod storage;
 pub(crate) mod tail;
 pub(crate) mod why;
 
@@ -82,6 +83,7 @@ impl Session {
             Verb::Verify(args) => self.verify(args).await,
             Verb::Policy(args) => self.policy(args).await,
             Verb::Retention(verb) => self.retention(verb).await,
+            Verb::Storage(args) => self.storage(args).await,
             Verb::Send(args) => self.send(args).await,
             Verb::Read(args) => self.read(args).await,
             Verb::Mark(args) => self.mark(args).await,

@@ -6,6 +6,8 @@ use kith_api::message::SendMessage;
 use crate::args::reference;
 use crate::duration::{NoDuration, parse_milliseconds};
 use crate::input::text_or_stdin;
+use crate::output::print_warning;
+use crate::output::storage::short_of_room;
 use crate::verbs::{Outcome, Session};
 
 /// Writes a message.
@@ -55,7 +57,11 @@ impl Session {
             expire_ms: args.expire,
             key: args.key.clone(),
         };
-        self.output
-            .put(&self.client.send(&args.channel, &request).await?)
+        let sent = self.client.send(&args.channel, &request).await?;
+        self.output.put(&sent)?;
+        for warning in sent.quotas.iter().filter_map(short_of_room) {
+            print_warning("quota", &warning, self.output.is_json());
+        }
+        Ok(())
     }
 }

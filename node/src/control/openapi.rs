@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::routes::{channels, events, invites, members, messages, node, policy, why};
+use super::routes::{channels, events, invites, members, messages, node, policy, storage, why};
 
 /// What `docs/openapi.json` holds.
 #[derive(OpenApi)]
@@ -42,6 +42,12 @@ use super::routes::{channels, events, invites, members, messages, node, policy, 
         policy::retention,
         policy::retention_status,
         policy::sweep,
+        storage::all,
+        storage::one,
+        storage::quotas,
+        storage::set_for_all,
+        storage::quota,
+        storage::set,
         messages::send,
         messages::page,
         messages::show,

@@ -49,6 +49,7 @@ impl Node {
                     at: at.into(),
                     expires_at: expires_at.map(Into::into),
                     instant,
+                    quotas: self.reading().quotas_short(Some(&channel)),
                 })
             }
             _ => Err(repeated_elsewhere()),

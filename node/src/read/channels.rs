@@ -14,6 +14,7 @@ use kith_store::Line;
 
 use super::messages::name_in;
 use super::policy::shown_retention;
+use super::storage::quota_of;
 use super::{Reading, roles};
 use crate::clock;
 use crate::engine::{ChannelView, Connected, MemberState, Standing, Stands};
@@ -189,6 +190,8 @@ impl Reading<'_> {
                 Standing::Active => ChannelState::Active,
                 Standing::Left => self.gone(channel),
             },
+            quota: quota_of(channel),
+            full: channel.full,
         }
     }
 }

@@ -17,6 +17,7 @@ mod replies;
 pub(crate) mod retention;
 pub(crate) mod roles;
 mod steps;
+pub(crate) mod storage;
 mod threads;
 pub mod verify;
 mod why;

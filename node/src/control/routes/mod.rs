@@ -7,6 +7,7 @@ pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod node;
 pub(super) mod policy;
+pub(super) mod storage;
 pub(super) mod why;
 
 use axum::Router;
@@ -63,6 +64,16 @@ pub(super) fn router(node: Node) -> Router {
             get(policy::retention_status),
         )
         .route("/v1/sweep", post(policy::sweep))
+        .route("/v1/storage", get(storage::all))
+        .route("/v1/channels/{channel}/storage", get(storage::one))
+        .route(
+            "/v1/quotas",
+            get(storage::quotas).put(storage::set_for_all),
+        )
+        .route(
+            "/v1/channels/{channel}/quota",
+            get(storage::quota).put(storage::set),
+        )
         .route("/v1/join", post(invites::join))
         .route(
             "/v1/channels/{channel}/messages",
