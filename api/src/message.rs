@@ -11,8 +11,8 @@ use crate::Timestamp;
 use crate::erasure::ErasedOn;
 use crate::id::OpId;
 use crate::reaction::Reactions;
-use crate::why::RuleInfo;
 use crate::storage::QuotaInfo;
+use crate::why::RuleInfo;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -15,7 +15,7 @@ pub struct Size(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseSizeError {
     /// It is no number with a unit.
-    #[error("not a size: write a number and a unit, such as 100KB, 500MB or 2GB")]
+    #[error("write a number and a unit, such as 100KB, 500MB or 2GB")]
     Unknown,
     /// It is less than a byte.
     #[error("a size is at least 1B: write it like 100KB, 500MB or 2GB, or none for no quota")]
@@ -53,9 +53,8 @@ impl FromStr for Size {
         let (number, unit) = text.split_at(end.unwrap_or(text.len()));
         let factor = factor(unit.trim()).ok_or(ParseSizeError::Unknown)?;
         let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-        let is_number = |digits: &str| {
-            !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
-        };
+        let is_number =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
         if !is_number(whole) || !is_number(part) || part.len() > 9 {
             return Err(ParseSizeError::Unknown);
         }

@@ -12,7 +12,9 @@ use std::path::Path;
 use home::{CHANNEL, Home, OTHER, hlc, log, master, place, span, writer};
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey};
-use kith_store::{Batch, EVENTS_KEPT, Line, Medium, MemoryEnv, Store, StoreError, View, envelope_bytes};
+use kith_store::{
+    Batch, EVENTS_KEPT, Line, Medium, MemoryEnv, Store, StoreError, View, envelope_bytes,
+};
 
 const DAY: u32 = 480_000;
 

@@ -20,7 +20,11 @@ impl Show for StorageInfo {
         let size = look.paint(Paint::Strong, Size(self.files));
         let (data, keys) = (Size(self.data), Size(self.keys));
         let parts = format!("  {data} in records, {keys} in keys");
-        let _written = writeln!(out, "{size} on this disk{}", look.paint(Paint::Faint, parts));
+        let _written = writeln!(
+            out,
+            "{size} on this disk{}",
+            look.paint(Paint::Faint, parts)
+        );
         out.push('\n');
         if self.channels.is_empty() {
             out.push_str("no channels yet: make one with `kith channel create NAME`\n");
@@ -36,7 +40,7 @@ impl Show for StorageInfo {
 fn write_rest(storage: &StorageInfo, look: &Look, out: &mut String) {
     let mut rest = Table::bare();
     if let Some(quota) = &storage.quota {
-        let told = format!("{} of all channels", share_of(quota));
+        let told = format!("{} over all channels", share_of(quota));
         rest.row(vec![
             Cell::new(Paint::Faint, "quota"),
             Cell::new(paint(quota), &told),
@@ -74,7 +78,7 @@ fn write_channels(channels: &[ChannelStorage], look: &Look, out: &mut String) {
         let level = quota.map_or(Paint::Plain, paint);
         let quota = quota.map_or_else(
             || "-".to_owned(),
-            |quota| format!("{} %  of {}", quota.percent(), Size(quota.bytes)),
+            |quota| format!("{} % of {}", quota.percent(), Size(quota.bytes)),
         );
         let quota = match channel.full {
             true => quota + ", full",
@@ -197,7 +201,11 @@ impl Show for QuotaInfo {
         );
         let _written = writeln!(out, "{name}  {told}");
         if self.is_full() {
-            let _written = writeln!(out, "{}", look.paint(Paint::Bad, format_args!("full: {FULL}")));
+            let _written = writeln!(
+                out,
+                "{}",
+                look.paint(Paint::Bad, format_args!("full: {FULL}"))
+            );
         }
     }
 }
@@ -242,9 +250,11 @@ pub(crate) fn short_of_room(info: &QuotaInfo) -> Option<String> {
     let share = share_of(quota);
     let told = match quota.level {
         QuotaLevel::Enough => return None,
-        QuotaLevel::Low => format!("{name}: {share}: `{shows}` shows what makes room"),
+        QuotaLevel::Low => {
+            format!("{name}: the quota is running out, {share}: `{shows}` shows what makes room")
+        }
         QuotaLevel::Full => format!(
-            "{name}: {share}: {FULL}. `{shows}` shows what makes room, `{raises}` gives more"
+            "{name}: the quota is used up, {share}: {FULL}. `{shows}` shows what makes room, `{raises}` gives more"
         ),
     };
     Some(told)

@@ -40,15 +40,15 @@ pub(crate) enum StorageVerb {
 }
 
 const STORAGE: &str = "\
-With a channel it also says what keeping its messages for a shorter time would free. A channel that
-is called quota is written #quota.";
+With a channel it also says what keeping its messages for a shorter time would free. A channel
+that is called quota is written #quota.";
 
 const QUOTA: &str = "\
-Without SIZE it shows what is set. A quota counts messages and what was said about them, as they are
-kept on this disk; their index comes on top, and files may be larger for a while. From four fifths
-on `kith status`, `kith channel show` and `kith send` warn. A channel that is full takes nothing
-more, neither from here nor from others; it loses nothing by that, and goes on by itself as soon as
-there is room. Deleting, reading and leaving go on. Other members are not concerned.";
+Without SIZE it shows what is set. A quota counts messages and what was said about them, as they
+are kept on this disk; their index comes on top, and files may be larger for a while. From four
+fifths on `kith status`, `kith channel show` and `kith send` warn. A channel that is full takes
+nothing more, neither from here nor from others; it loses nothing by that, and goes on by itself
+as soon as there is room. Deleting, reading and leaving go on. Other members are not concerned.";
 
 /// What `kith storage quota` is to do.
 #[derive(Debug, PartialEq, Eq)]

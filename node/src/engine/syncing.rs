@@ -324,7 +324,9 @@ impl Engine {
         };
         match (&request, &served.answer) {
             (Request::Summary { .. }, Answer::Same) => self.note_equal(now, id, peer),
-            _ if served.differs && (has_room || self.lacks_ops_of(id, &request)) => self.sync_with(now, id, peer),
+            _ if served.differs && (has_room || self.lacks_ops_of(id, &request)) => {
+                self.sync_with(now, id, peer)
+            }
             _ => {}
         }
         served.answer

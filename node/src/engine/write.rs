@@ -191,10 +191,7 @@ impl Engine {
     pub(super) fn keep(&mut self, channel: ChannelId, envelope: &Envelope) {
         let place = envelope.place();
         // While a log is mended, what comes anew may be there behind a hole.
-        let replaces = self
-            .channels
-            .get(&channel)
-            .is_some_and(Channel::is_mending);
+        let replaces = self.channels.get(&channel).is_some_and(Channel::is_mending);
         self.put_envelope(channel, place, envelope.to_stored(), replaces);
         self.expect_end(channel, &place.log.segment);
         self.timers

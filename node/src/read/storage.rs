@@ -41,7 +41,11 @@ impl Reading<'_> {
             .iter()
             .map(|view| {
                 let takes = footprint.channels.get(&view.id);
-                self.channel_storage(view, takes.copied().unwrap_or_default(), &self.logs_of(view))
+                self.channel_storage(
+                    view,
+                    takes.copied().unwrap_or_default(),
+                    &self.logs_of(view),
+                )
             })
             .collect();
         channels.sort_by(|a, b| (Reverse(a.total), &a.name).cmp(&(Reverse(b.total), &b.name)));
@@ -63,7 +67,9 @@ impl Reading<'_> {
         let takes = footprint.channels.get(&channel.id);
         let logs = self.logs_of(channel);
         let storage = self.channel_storage(channel, takes.copied().unwrap_or_default(), &logs);
-        let tried = TRIED_HOURS.into_iter().filter(|hours| may_be(channel, *hours));
+        let tried = TRIED_HOURS
+            .into_iter()
+            .filter(|hours| may_be(channel, *hours));
         let frees = tried.map(|hours| {
             let Extent { messages, bytes } = self.freed(channel, hours, &logs);
             Freed {
@@ -109,7 +115,9 @@ impl Reading<'_> {
             quota.is_some_and(|quota| quota.level != QuotaLevel::Enough)
         };
         let quotas = self.quotas().into_iter();
-        quotas.filter(|info| concerns(info) && is_short(info)).collect()
+        quotas
+            .filter(|info| concerns(info) && is_short(info))
+            .collect()
     }
 
     fn logs_of(&self, channel: &ChannelView) -> Vec<Log> {

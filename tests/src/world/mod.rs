@@ -81,6 +81,11 @@ impl World {
         self.wire.heard.take().unwrap_or_default()
     }
 
+    /// How often somebody was charged for what they had sent: nobody is who is honest.
+    pub const fn charges(&self) -> usize {
+        self.wire.charges
+    }
+
     pub(super) fn connect_all(&mut self) {
         for (at, event) in self.wire.connect_all() {
             self.turn(at, event);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kith_crdt::ids::TransportKey;
 use kith_crdt::time::Millis;
 use kith_node::engine::Event;
-use kith_node::network::{Command, NetworkEvent, RequestFailure};
+use kith_node::network::{Command, NetworkEvent, RequestFailure, Verdict};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::Rng;
 
@@ -28,6 +28,8 @@ pub(super) struct Wire {
     last: BTreeMap<(usize, usize), Millis>,
     /// All that was sent since a test began to listen, as it is inside the transport's encryption.
     pub(super) heard: Option<Vec<NetworkEvent>>,
+    /// How often a node charged another for what it had sent.
+    pub(super) charges: usize,
 }
 
 impl Wire {
@@ -167,10 +169,14 @@ impl Wire {
                     self.send(now, answerer, asker, answered, rng);
                 }
             }
+            Command::Penalise { .. }
+            | Command::Judge {
+                verdict: Verdict::Reject,
+                ..
+            } => self.charges += 1,
             Command::Dial { .. }
             | Command::Disconnect(_)
             | Command::Judge { .. }
-            | Command::Penalise { .. }
             | Command::Protect(_)
             | Command::Unprotect(_) => {}
         }

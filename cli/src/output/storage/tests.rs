@@ -70,7 +70,29 @@ fn what_takes_up_space_in_a_home() {
         quota: None,
         ..home.clone()
     };
-    assert_data_eq!(shown(&home) + "\n" + &shown(&fresh), str![[r#""#]]);
+    assert_data_eq!(
+        shown(&home) + "\n" + &shown(&fresh),
+        str![[r#"
+22.4 MB on this disk  22 MB in records, 390 KB in keys
+
+CHANNEL   TOTAL   CONTENT  INDEX   RECEIPTS  MEMBERS  MESSAGES  OLDEST       QUOTA
+#garden   9.6 MB   8.4 MB  1.1 MB    100 KB    12 KB     12000  3 Nov 12:30  84 %  of 10 MB
+#kitchen  3.2 MB     2 MB  1.1 MB    100 KB    12 KB      2857  3 Nov 12:30  133 %  of 1.5 MB, full
+#new␛     1.2 MB      0 B  1.1 MB    100 KB    12 KB         0  -            -
+
+quota      10.4 MB of 50 MB, 20 % of all channels
+besides    56 KB of events, peers and settings
+to go      123.5 KB left of 300 messages whose time is over, destroyed when the hour or day they were written in has run out
+destroyed  7.3 KB of records that nothing opens any more; they go by themselves
+
+22.4 MB on this disk  22 MB in records, 390 KB in keys
+
+no channels yet: make one with `kith channel create NAME`
+
+besides  56 KB of events, peers and settings
+
+"#]]
+    );
 }
 
 #[test]
@@ -88,7 +110,40 @@ fn what_a_channel_takes_up_and_what_would_free_some() {
         storage: channel("kitchen", 700, None),
         frees: vec![freed(1, 0)],
     };
-    assert_data_eq!(shown(&long) + "\n" + &shown(&short), str![[r#""#]]);
+    assert_data_eq!(
+        shown(&long) + "\n" + &shown(&short),
+        str![[r#"
+#garden  9.6 MB
+content   8.4 MB  12000 messages, and what was said about them
+index     1.1 MB  what finds and orders them
+receipts  100 KB  who has read and who has received what
+members    12 KB  who belongs, with which role, and all settings
+
+kept    forever
+oldest  written 2026-11-03 12:30:00
+quota   8.4 MB of 8.4 MB, 100 %
+full    nothing more is written or taken from others until there is room; nothing is lost by it
+
+IF KEPT FOR  MESSAGES THAT GO  FREES ABOUT
+1day                    11200       7.8 MB
+7days                    9000       6.3 MB
+30days                      0          0 B
+`kith retention set garden 7days --existing` does it, for everybody in the channel and for good
+
+#kitchen  1.2 MB
+content    700 B  one message, and what was said about them
+index     1.1 MB  what finds and orders them
+receipts  100 KB  who has read and who has received what
+members    12 KB  who belongs, with which role, and all settings
+
+kept    forever
+oldest  written 2026-11-03 12:30:00
+quota   none
+
+nothing is older than 1day: keeping messages for a shorter time would free nothing now
+
+"#]]
+    );
 }
 
 #[test]
@@ -108,5 +163,23 @@ fn a_quota_is_told_with_what_is_used_and_warns_from_four_fifths() {
     let one_by_one: String = all.iter().map(shown).collect();
     let warnings: Vec<String> = all.iter().filter_map(short_of_room).collect();
     let told = shown(&all[..]) + "\n" + &one_by_one + "\n" + &warnings.join("\n");
-    assert_data_eq!(told, str![[r#""#]]);
+    assert_data_eq!(
+        told,
+        str![[r#"
+QUOTA OF      USED  QUOTA  SHARE
+all channels  8 MB   none  -
+#garden       8 MB  10 MB  80 %
+#kitchen      8 MB   1 MB  800 %
+all channels  8 MB  64 MB  12 %
+
+all channels  no quota, 8 MB of messages
+#garden  8 MB of 10 MB, 80 %
+#kitchen  8 MB of 1 MB, 800 %
+full: nothing more is written or taken from others until there is room; nothing is lost by it
+all channels  8 MB of 64 MB, 12 %
+
+#garden: 8 MB of 10 MB, 80 %: `kith storage garden` shows what makes room
+#kitchen: 8 MB of 1 MB, 800 %: nothing more is written or taken from others until there is room; nothing is lost by it. `kith storage kitchen` shows what makes room, `kith storage quota kitchen SIZE` gives more
+"#]]
+    );
 }

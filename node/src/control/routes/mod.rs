@@ -66,10 +66,7 @@ pub(super) fn router(node: Node) -> Router {
         .route("/v1/sweep", post(policy::sweep))
         .route("/v1/storage", get(storage::all))
         .route("/v1/channels/{channel}/storage", get(storage::one))
-        .route(
-            "/v1/quotas",
-            get(storage::quotas).put(storage::set_for_all),
-        )
+        .route("/v1/quotas", get(storage::quotas).put(storage::set_for_all))
         .route(
             "/v1/channels/{channel}/quota",
             get(storage::quota).put(storage::set),
