@@ -144,6 +144,8 @@ impl Attack {
     }
 
     fn held(&self) -> u64 {
+        let (counted, there) = self.world.sizes(0, &self.channel);
+        assert_eq!(counted, there, "bytes of envelopes");
         self.world.messages(0, &self.channel)
     }
 }

@@ -8,6 +8,7 @@ use kith_crdt::encoding;
 use kith_crdt::ids::ChannelId;
 use kith_crdt::log::Log;
 use kith_crdt::retention::Retention;
+use kith_crdt::sync::Request;
 use kith_crdt::time::HOUR_MS;
 use kith_node::engine::{Command, Outcome, Refusal};
 use kith_node::network::NetworkEvent;
@@ -30,13 +31,28 @@ fn is_full(world: &World, number: usize, channel: &ChannelId) -> bool {
     world.engine(number).shared().channel(channel).unwrap().full
 }
 
-/// Requests that arrive anywhere while so much time passes.
-fn requests_in(world: &mut World, ms: u64) -> usize {
+/// What a node asks others for in a quarter of an hour, in which others write so much.
+fn asked(world: &mut World, number: usize, channel: ChannelId, messages: u32) -> Vec<Request> {
+    let asker = world.transport(number);
     world.listen();
-    world.pass(ms);
-    let heard = world.heard();
-    let is_request = |event: &&NetworkEvent| matches!(event, NetworkEvent::Request { .. });
-    heard.iter().filter(is_request).count()
+    for message in 0..messages {
+        world.say(0, channel, &format!("meanwhile {message}"));
+        world.pass(15 * MINUTE_MS / u64::from(messages));
+    }
+    if messages == 0 {
+        world.pass(15 * MINUTE_MS);
+    }
+    let heard = world.heard().into_iter();
+    let requests = heard.filter_map(|event| match event {
+        NetworkEvent::Request { peer, bytes, .. } if peer == asker => Request::parse(&bytes).ok(),
+        _ => None,
+    });
+    requests.collect()
+}
+
+fn pulls(requests: &[Request]) -> usize {
+    let is_pull = |request: &&Request| matches!(request, Request::Pull { .. });
+    requests.iter().filter(is_pull).count()
 }
 
 #[test]
@@ -46,7 +62,7 @@ fn a_full_channel_takes_nothing_more_and_all_of_it_once_there_is_room() {
     world.until_agreed(&[0, 1, 2], &garden);
     let quota = used(&world, 1, &garden) + 5 * ONE;
     set_quota(&mut world, 1, Some(garden), Some(quota));
-    let before = requests_in(&mut world, 30 * MINUTE_MS);
+    let before = asked(&mut world, 1, garden, 0).len();
     for number in 0..60 {
         world.say(number % 3 / 2 * 2, garden, &format!("message {number}"));
     }
@@ -60,8 +76,12 @@ fn a_full_channel_takes_nothing_more_and_all_of_it_once_there_is_room() {
     world.until_agreed(&[0, 2], &garden);
 
     // Nobody asks much more often than before, and nobody is charged.
-    let full = requests_in(&mut world, 30 * MINUTE_MS);
-    assert!(full <= 4 * before, "{full} requests after {before}");
+    let quiet = asked(&mut world, 1, garden, 0);
+    assert!(quiet.len() <= 3 * before, "{} after {before}", quiet.len());
+    let busy = asked(&mut world, 1, garden, 90);
+    let most = quiet.len() + quiet.len() / 10;
+    assert!(busy.len() <= most, "{} after {}", busy.len(), quiet.len());
+    assert_eq!(pulls(&quiet) + pulls(&busy), 0);
     let policy = Policy::Name("orchard".into());
     let rename = Command::SetPolicy {
         channel: garden,
@@ -87,8 +107,52 @@ fn a_full_channel_takes_nothing_more_and_all_of_it_once_there_is_room() {
     assert!(!is_full(&world, 1, &garden));
     // At once, not when they would be compared next.
     world.pass(3_000);
-    assert_eq!(world.messages(1, &garden), 60);
+    assert_eq!(world.messages(1, &garden), 150);
     world.until_agreed(&[0, 1, 2], &garden);
+}
+
+#[test]
+fn of_a_page_no_more_is_taken_than_there_is_room_for() {
+    let mut world = World::new(2, 6);
+    let garden = world.channel("garden");
+    world.until_agreed(&[0, 1], &garden);
+    world.link(0, 1, false);
+    for number in 0..60 {
+        world.say(0, garden, &format!("message {number}"));
+    }
+    let quota = used(&world, 1, &garden) + 5 * ONE;
+    set_quota(&mut world, 1, Some(garden), Some(quota));
+    world.link(0, 1, true);
+    world.pass(5 * MINUTE_MS);
+    assert!((quota..quota + ONE).contains(&used(&world, 1, &garden)));
+    assert!(world.messages(1, &garden) < 60);
+    set_quota(&mut world, 1, Some(garden), None);
+    world.until_agreed(&[0, 1], &garden);
+}
+
+#[test]
+fn what_is_deleted_and_over_in_one_turn_is_taken_off_once() {
+    let mut world = World::new(1, 7);
+    let garden = world.make(0, "garden");
+    let send = Command::Send {
+        channel: garden,
+        text: "for an hour ".repeat(50),
+        reply_to: None,
+        thread: None,
+        announce: false,
+        expire_ms: Some(HOUR_MS),
+    };
+    let Ok(Outcome::Sent { message, .. }) = world.ask(0, send) else {
+        panic!("a member can write");
+    };
+    world.pass(HOUR_MS - 100);
+    let target = message;
+    let reason = None;
+    world.ask(0, Command::Delete { target, reason }).unwrap();
+    world.sleep(200);
+    world.pass(MINUTE_MS);
+    let (counted, there) = world.sizes(0, &garden);
+    assert_eq!(counted, there);
 }
 
 #[test]
@@ -174,7 +238,7 @@ fn what_a_shorter_retention_would_free_is_what_it_frees() {
     say(&mut world, 10);
     world.pass(42 * HOUR_MS);
     say(&mut world, 4);
-    world.pass(30 * HOUR_MS);
+    world.pass(29 * HOUR_MS);
     say(&mut world, 3);
     let view = world.engine(0).shared().channel(&garden).unwrap();
     let told = world.reading(0, |reading| reading.storage_of(&view));
