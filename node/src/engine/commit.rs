@@ -60,7 +60,7 @@ impl Engine {
         }
         self.share(&stage.touched);
         self.shared.put_clock_ahead(self.witness.leapt_by(self.now));
-        self.shared.put_quota(self.quota, self.bytes());
+        self.shared.put_quota(self.quota);
         effects
     }
 

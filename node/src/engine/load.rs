@@ -79,7 +79,7 @@ impl Engine {
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
         self.timers.set(Timer::Tidy, now.plus(60_000));
         self.shared.put_floor(self.witness.believed());
-        self.shared.put_quota(self.quota, self.bytes());
+        self.shared.put_quota(self.quota);
         Ok(())
     }
 }

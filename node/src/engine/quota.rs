@@ -94,6 +94,7 @@ impl Engine {
             }
             None => {
                 self.quota = quota;
+                self.stage.touched.extend(self.channels.keys());
                 match quota {
                     Some(bytes) => {
                         let bytes = encoding::encode(&bytes);
@@ -177,9 +178,16 @@ impl Engine {
     /// Looks at the end of a turn which channels are full by now. Those that have room again are
     /// compared with their members, which brings what was left out.
     pub(super) fn look_for_room(&mut self, now: Millis) {
-        let bytes = self.bytes();
-        let home_full = self.quota.is_some_and(|quota| bytes >= quota);
-        for channel in self.channels.values_mut() {
+        let home_full = self.quota.is_some_and(|quota| self.bytes() >= quota);
+        // What one channel takes up concerns the others only where all have a quota together.
+        let looked_at: Vec<ChannelId> = match self.quota {
+            Some(_) => self.channels.keys().copied().collect(),
+            None => self.stage.touched.iter().copied().collect(),
+        };
+        for id in looked_at {
+            let Some(channel) = self.channels.get_mut(&id) else {
+                continue;
+            };
             let full = home_full || channel.quota.is_some_and(|quota| channel.bytes >= quota);
             if full == channel.full {
                 continue;

@@ -145,8 +145,8 @@ pub struct Shared {
     floor: AtomicU64,
     /// By how many milliseconds the clock is too far ahead; 0 if it is not.
     clock_ahead: AtomicU64,
-    /// How many bytes all channels may take up, if there is a bound, and how many they do.
-    quota: RwLock<(Option<u64>, u64)>,
+    /// How many bytes all channels together may take up; 0 if there is no bound.
+    quota: AtomicU64,
 }
 
 impl Shared {
@@ -162,20 +162,14 @@ impl Shared {
         Some(self.clock_ahead.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
     }
 
-    /// How many bytes the envelopes of all channels may take up, if there is a bound, and how many
-    /// they do.
-    pub fn quota(&self) -> (Option<u64>, u64) {
-        *self
-            .quota
-            .read()
-            .expect("the engine does not panic while it holds the lock")
+    /// How many bytes the envelopes of all channels together may take up; nothing if there is no
+    /// bound.
+    pub fn quota(&self) -> Option<u64> {
+        Some(self.quota.load(Ordering::Relaxed)).filter(|quota| *quota > 0)
     }
 
-    pub(super) fn put_quota(&self, quota: Option<u64>, used: u64) {
-        *self
-            .quota
-            .write()
-            .expect("no reader panics while it holds the lock") = (quota, used);
+    pub(super) fn put_quota(&self, quota: Option<u64>) {
+        self.quota.store(quota.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(super) fn put_clock_ahead(&self, ms: Option<u64>) {

@@ -191,7 +191,7 @@ impl Reading<'_> {
                 Standing::Left => self.gone(channel),
             },
             quota: quota_of(channel),
-            full: channel.full,
+            full: channel.full && channel.standing != Standing::Left,
         }
     }
 }

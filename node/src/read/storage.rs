@@ -84,7 +84,8 @@ impl Reading<'_> {
 
     /// The quota of all channels together.
     pub(crate) fn home_quota(&self) -> QuotaInfo {
-        let (quota, used) = self.shared.quota();
+        let used = self.shared.channels().iter().map(|view| view.bytes).sum();
+        let quota = self.shared.quota();
         QuotaInfo {
             channel: None,
             name: None,
