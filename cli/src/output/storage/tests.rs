@@ -76,11 +76,11 @@ fn what_takes_up_space_in_a_home() {
 22.4 MB on this disk  22 MB in records, 390 KB in keys
 
 CHANNEL   TOTAL   CONTENT  INDEX   RECEIPTS  MEMBERS  MESSAGES  OLDEST       QUOTA
-#garden   9.6 MB   8.4 MB  1.1 MB    100 KB    12 KB     12000  3 Nov 12:30  84 %  of 10 MB
-#kitchen  3.2 MB     2 MB  1.1 MB    100 KB    12 KB      2857  3 Nov 12:30  133 %  of 1.5 MB, full
+#garden   9.6 MB   8.4 MB  1.1 MB    100 KB    12 KB     12000  3 Nov 12:30  84 % of 10 MB
+#kitchen  3.2 MB     2 MB  1.1 MB    100 KB    12 KB      2857  3 Nov 12:30  133 % of 1.5 MB, full
 #new␛     1.2 MB      0 B  1.1 MB    100 KB    12 KB         0  -            -
 
-quota      10.4 MB of 50 MB, 20 % of all channels
+quota      10.4 MB of 50 MB, 20 % over all channels
 besides    56 KB of events, peers and settings
 to go      123.5 KB left of 300 messages whose time is over, destroyed when the hour or day they were written in has run out
 destroyed  7.3 KB of records that nothing opens any more; they go by themselves
@@ -178,8 +178,8 @@ all channels  no quota, 8 MB of messages
 full: nothing more is written or taken from others until there is room; nothing is lost by it
 all channels  8 MB of 64 MB, 12 %
 
-#garden: 8 MB of 10 MB, 80 %: `kith storage garden` shows what makes room
-#kitchen: 8 MB of 1 MB, 800 %: nothing more is written or taken from others until there is room; nothing is lost by it. `kith storage kitchen` shows what makes room, `kith storage quota kitchen SIZE` gives more
+#garden: the quota is running out, 8 MB of 10 MB, 80 %: `kith storage garden` shows what makes room
+#kitchen: the quota is used up, 8 MB of 1 MB, 800 %: nothing more is written or taken from others until there is room; nothing is lost by it. `kith storage kitchen` shows what makes room, `kith storage quota kitchen SIZE` gives more
 "#]]
     );
 }
