@@ -83,12 +83,12 @@ fn a_quota_warns_refuses_and_lets_go_on_with_everything() {
     let set = ben.json(&["storage", "quota", "garden", "9000TB"]);
     assert_eq!(set["quota"]["level"], "enough");
     assert!(
-        ben.json(&["send", "garden", "plenty"])
+        ben.json(&["send", "garden", &"plenty ".repeat(1_000)])
             .get("quotas")
             .is_none()
     );
     let used = number(&ben.json(&["storage", "quota", "garden"]), "used");
-    let close = format!("{}B", used + 900);
+    let close = format!("{}B", used + 1_500);
     assert_eq!(
         ben.json(&["storage", "quota", "garden", &close])["quota"]["level"],
         "low"
