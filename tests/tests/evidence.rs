@@ -31,8 +31,12 @@ fn delete(world: &mut World, number: usize, target: MessageId) {
 /// On which devices a deleted message is erased, as a node knows.
 fn erased(world: &World, number: usize, message: MessageId) -> ErasedOn {
     world.reading(number, |reading| {
-        let (_, channel, place) = reading.find_message(&message.to_string()).unwrap();
-        let detail = reading.message_detail(&channel, place).unwrap();
+        let (_, channel, place) = reading
+            .find_message(&message.to_string())
+            .expect("it is here");
+        let detail = reading
+            .message_detail(&channel, place)
+            .expect("it is shown");
         detail.erased.expect("it is deleted")
     })
 }
@@ -40,7 +44,11 @@ fn erased(world: &World, number: usize, message: MessageId) -> ErasedOn {
 /// Of how many messages each device says that it has erased them, as a node knows.
 fn status(world: &World, number: usize, channel: &ChannelId) -> Vec<(u64, u64)> {
     world.reading(number, |reading| {
-        let view = world.engine(number).shared().channel(channel).unwrap();
+        let view = world
+            .engine(number)
+            .shared()
+            .channel(channel)
+            .expect("it is here");
         let status = reading.retention_status(&view);
         let devices = status.devices.iter();
         devices.map(|there| (there.erased, there.of)).collect()

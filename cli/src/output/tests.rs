@@ -347,7 +347,9 @@ fn who_has_erased_what_is_over() {
         next_destroyed: None,
         ..status.clone()
     };
-    assert_data_eq!(shown(&status) + &shown(&nothing), str![[r#"
+    assert_data_eq!(
+        shown(&status) + &shown(&nothing),
+        str![[r#"
 #kitchen  messages are kept for 7days
 the next keys are destroyed on 2026-11-20 09:00:00
 12 messages are over or deleted:
@@ -359,7 +361,8 @@ Cleo    ambqgayd  0 of 7    never
 #kitchen  messages are kept for 7days
 no message is over or deleted that is not destroyed
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

@@ -14,7 +14,6 @@ use kith_crdt::time::Millis;
 use super::Reading;
 use super::messages::name_in;
 use super::policy::shown_retention;
-use super::why::LOG_MAX;
 use crate::claims;
 use crate::engine::ChannelView;
 use crate::fate::gone;
@@ -126,12 +125,6 @@ impl Reading<'_> {
             envelope.is_some_and(|envelope| reaches(envelope.header.hlc.millis()))
         };
         messages.iter().filter(is_for_them).collect()
-    }
-
-    fn logs_of(&self, channel: &ChannelView) -> Vec<Log> {
-        let logs = self.view.logs(&channel.id).into_iter();
-        logs.filter_map(|(_, bytes)| encoding::decode::<Log>(&bytes, LOG_MAX).ok())
-            .collect()
     }
 
     fn holder(&self, channel: &ChannelView, device: DeviceId, account: AccountId) -> Holder {

@@ -121,7 +121,7 @@ impl Reading<'_> {
             .collect()
     }
 
-    fn logs_of(&self, channel: &ChannelView) -> Vec<Log> {
+    pub(super) fn logs_of(&self, channel: &ChannelView) -> Vec<Log> {
         let logs = self.view.logs(&channel.id).into_iter();
         logs.filter_map(|(_, bytes)| encoding::decode::<Log>(&bytes, LOG_MAX).ok())
             .collect()
