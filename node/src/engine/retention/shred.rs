@@ -62,10 +62,17 @@ impl Channel {
     }
 
     /// The first window of an epoch of which something is there still; nothing if that is none,
-    /// and nothing more is written in it.
+    /// and nothing more is written in it. A key stays as long as anything of its segment: what
+    /// another epoch keeps for longer lies beside what this one keeps, in the same logs.
     pub(in crate::engine) fn first_open(&self, id: &EpochId, now: Millis) -> Option<Window> {
         let epoch = self.roster.epochs.get(id)?;
-        let open = epoch.term.first_open(epoch.kept, now);
+        let beside = self.roster.epochs.values();
+        let beside = beside.filter(|other| other.term == epoch.term);
+        let opens = beside.map(|other| {
+            let open = other.term.first_open(other.kept, now);
+            open.max(other.first_window)
+        });
+        let open = opens.min()?;
         let last = epoch.first_window.0 + EPOCH_WRITTEN_HOURS;
         (epoch.usable || open.0 <= last).then(|| open.max(epoch.first_window))
     }
