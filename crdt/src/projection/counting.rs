@@ -3,8 +3,8 @@
 //! 1. **Everybody has the rights of the time at which they wrote.** A message is shown if its
 //!    author then had the right to write; a claim counts if its author then had the right that it
 //!    takes. Whoever is given another role later, or muted, said before what they said.
-//! 2. What is one's own one may always take back, whatever one's role, and also while muted: it
-//!    takes away and adds nothing.
+//! 2. What is one's own, a message or a reaction, one may always take back, whatever one's role,
+//!    and also while muted: it takes away and adds nothing.
 //! 3. What a removal hides (`control/roster/sanctions.rs`) is neither shown nor counted. A deletion
 //!    of one's own is no exception: whether nodes have the entries that a removal hides depends on
 //!    when they heard of it, so nothing shown may.
@@ -67,6 +67,7 @@ pub fn against_claim(
     let right = match claim.kind {
         ClaimKind::Edit if account != original.author => return Some(Against::NotTheirs),
         ClaimKind::Edit => Some(Right::Write),
+        ClaimKind::Reaction { on: false, .. } => None,
         ClaimKind::Reaction { .. } => Some(Right::React),
         ClaimKind::Pin { .. } => Some(Right::Pin),
         ClaimKind::Deletion if account == original.author => None,
@@ -251,6 +252,11 @@ mod tests {
         assert!(against(&log, reaction()).is_some(), "it adds something");
         assert!(against(&log, ClaimKind::Edit).is_some(), "so does it");
         assert_eq!(against(&log, ClaimKind::Deletion), None);
+        let taken_back = || ClaimKind::Reaction {
+            emoji: "👍".into(),
+            on: false,
+        };
+        assert_eq!(against(&log, taken_back()), None);
         let last_seen = LastSeen::new([(place(&bob, 1).log, 4)]);
         let remove = Body::Remove { account, last_seen };
         let by = log
@@ -259,6 +265,7 @@ mod tests {
             .id();
         let hidden = Some(Against::Removed { by });
         assert_eq!(against(&log, ClaimKind::Deletion), hidden);
+        assert_eq!(against(&log, taken_back()), hidden);
     }
 
     #[test]

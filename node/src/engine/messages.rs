@@ -130,7 +130,13 @@ impl Engine {
             emoji: emoji.to_owned(),
             on,
         };
-        let written = self.write(now, found.channel, Right::React, &entry, None)?;
+        // What is one's own may be taken back by whoever belongs, muted or not.
+        if on {
+            self.check_right(found.channel, Right::React)?;
+        } else {
+            self.check_belongs(found.channel)?;
+        }
+        let written = self.write_entry(now, found.channel, &entry, None)?;
         Ok(Outcome::Written {
             message: target,
             at: written.hlc.millis(),
