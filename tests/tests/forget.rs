@@ -3,6 +3,7 @@
 
 use kith_crdt::control::Policy;
 use kith_crdt::encoding::decode;
+use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::ChannelId;
 use kith_crdt::log::Log;
 use kith_crdt::retention::Retention;
@@ -44,26 +45,9 @@ fn hours(world: &mut World, hours: u64) {
 
 /// Envelopes of a channel that a node has on its disk, and those of them that have a body.
 fn on_disk(world: &World, number: usize, channel: &ChannelId) -> (usize, usize) {
-    let reader = world.engine(number).reader();
-    let view = reader.view();
-    let logs = view
-        .logs(channel)
-        .into_iter()
-        .filter_map(|(_, bytes)| decode::<Log>(&bytes, bytes.len()).ok());
-    let mut count = (0, 0);
-    for log in logs {
-        for seq in 1..=log.head {
-            let place = log.id.place(seq);
-            let stored = view.envelope(channel, &place);
-            let envelope = stored.and_then(|stored| {
-                kith_crdt::envelope::Envelope::from_stored(&stored, channel, place).ok()
-            });
-            let Some(envelope) = envelope else { continue };
-            count.0 += 1;
-            count.1 += usize::from(envelope.header.body_hash.is_some() && !envelope.body_erased());
-        }
-    }
-    count
+    let entries = world.entries_on_disk(number, channel);
+    let has_body = |entry: &&Envelope| entry.header.body_hash.is_some() && !entry.body_erased();
+    (entries.len(), entries.iter().filter(has_body).count())
 }
 
 /// What a node was told of a channel's messages that are over, and of those that failed.
@@ -540,4 +524,27 @@ fn what_is_left_is_what_the_entries_make_at_any_hour_and_after_a_restart() {
             assert_eq!(world.verify(number, &channel).messages, 0, "{retention:?}");
         }
     }
+}
+
+#[test]
+fn what_is_over_and_was_lost_has_no_text_when_it_comes_back() {
+    let (mut world, channel) = short(2, 14, 1);
+    world.say(0, channel, "for an hour");
+    world.until_agreed(&[0, 1], &channel);
+    // To one it is over, the other still has it.
+    world.skew(1, 30 * 60_000);
+    world.sleep(31 * 60_000);
+    world.pass(1_000);
+    assert_eq!([0, 1].map(|node| on_disk(&world, node, &channel).1), [1, 0]);
+    let entries = world.entries_on_disk(1, &channel);
+    let said = entries
+        .iter()
+        .find(|entry| entry.header.body_hash.is_some());
+    let place = said.expect("its envelope is left").place();
+    world.crash(1);
+    world.tamper(1, |_, batch| batch.delete_envelope(&channel, &place));
+    world.start(1);
+    let _token = world.begin(1, Command::Mend { channel: None });
+    world.pass(10_000);
+    assert_eq!(on_disk(&world, 1, &channel), (entries.len(), 0));
 }

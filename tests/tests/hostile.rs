@@ -226,6 +226,53 @@ fn a_change_that_does_anything_but_its_entry_is_kept_and_not_shown() {
 }
 
 #[test]
+fn a_deletion_of_what_is_not_its_authors_erases_nothing() {
+    let mut attack = Attack::new();
+    let channel = attack.channel;
+    let target = attack.world.say(0, channel, "not yours");
+    let writer = attack.world.secrets(1).writer();
+    let actor = Writer {
+        incarnation: 0,
+        ..writer
+    }
+    .actor(&channel);
+    let change = Branch::new(actor).write(&Entry::Deletion { target });
+    let forged = attack.envelope(attack.world.now(), 1, [0; 32], Some(change));
+    let verdict = attack.gossip(&Content::Envelopes(vec![forged.to_bytes()]));
+    assert_eq!(verdict, Verdict::Accept, "the log goes on");
+    attack.world.pass(60_000);
+    assert_eq!(attack.world.shown(0, &channel), ["not yours"]);
+    assert_eq!(attack.world.texts_on_disk(0, &channel, 0), 1);
+}
+
+#[test]
+fn a_new_text_of_what_is_deleted_is_erased_as_it_comes() {
+    let mut attack = Attack::new();
+    let channel = attack.channel;
+    let message = attack.envelope(attack.world.now(), 1, [0; 32], None);
+    let target = message.place().message_id(&channel);
+    let writer = attack.world.secrets(1).writer();
+    let say = |attack: &mut Attack, entry: Option<Entry>| {
+        let writer = Writer {
+            incarnation: attack.incarnation,
+            ..writer
+        };
+        let change = entry.map(|entry| Branch::new(writer.actor(&channel)).write(&entry));
+        let envelope = attack.envelope(attack.world.now(), 1, [0; 32], change);
+        attack.gossip(&Content::Envelopes(vec![envelope.to_bytes()]));
+        attack.world.pass(60_000);
+        attack.incarnation += 1;
+        attack.world.texts_on_disk(0, &channel, 1)
+    };
+    let kept = Entry::Message(Message::default());
+    assert_eq!(say(&mut attack, Some(kept)), 1);
+    let reason = Entry::Deletion { target };
+    assert_eq!(say(&mut attack, Some(reason)), 1, "the reason stays");
+    let late = Entry::Edit { target };
+    assert_eq!(say(&mut attack, Some(late)), 1);
+}
+
+#[test]
 fn an_entry_from_the_future_waits_until_its_time() {
     let mut attack = Attack::new();
     let future = attack.world.now().plus(20 * 60_000);

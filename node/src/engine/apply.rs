@@ -174,6 +174,7 @@ impl Engine {
             Entry::Message(message) => self.project_message(id, spot, message),
             Entry::Edit { target } => {
                 self.project_claim(id, entry, spot);
+                self.note_edit(id, target);
                 self.happened(id, hlc.millis(), What::Edited(*target));
             }
             Entry::Deletion { target } => {

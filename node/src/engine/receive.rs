@@ -225,17 +225,22 @@ impl Engine {
     }
 
     /// Appends an envelope that was found to be the next of its log, and applies it.
-    fn accept(&mut self, now: Millis, id: ChannelId, envelope: Envelope) {
-        let log_id = envelope.log_id();
-        let was_here = self.was_here(id, envelope.place());
+    fn accept(&mut self, now: Millis, id: ChannelId, mut envelope: Envelope) {
+        let (log_id, place) = (envelope.log_id(), envelope.place());
+        let was_here = self.was_here(id, place);
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
         let log = channel.log_mut(log_id);
         log.append(&envelope);
-        if envelope.body_erased() {
-            log.bodiless.insert(envelope.place().seq);
+        // What the disk lost comes back with its text, from whoever has not erased it yet.
+        if log.over.contains(place.seq) {
+            envelope.erase_body();
+        } else if envelope.body_erased() {
+            log.bodiless.insert(place.seq);
             self.timers.set_by(Timer::Bodies(id), now.plus(1_000));
+        } else {
+            log.erased.remove(place.seq);
         }
         channel.grew(log_id, 1);
         if self.is_own(&log_id.writer) {

@@ -222,9 +222,7 @@ impl Engine {
         };
         let deletions = self.stage.deletions.entry((id, *target)).or_default();
         deletions.push((claim, spot.epoch));
-        let staged = self.stage.placed.get(target).copied();
-        let found = staged.or_else(|| self.store.reader().view().message(target));
-        if let Some((_, place)) = found.filter(|(channel, _)| *channel == id) {
+        if let Some(place) = self.place_of(id, target) {
             self.mark_deletion(id, target, place);
         }
     }
@@ -237,18 +235,34 @@ impl Engine {
         if let Some(channel) = self.channels.get_mut(&id) {
             channel.note_shown(spot, &self.me);
         }
-        if self.may_be_unread(id, place) && !self.deletions(id, &message, place).is_empty() {
+        // Nobody has deleted what is being written.
+        let is_new = place.log.writer == self.writer && !self.stage.quiet;
+        if !is_new && !self.deletions(id, &message, place).is_empty() {
             self.mark_deletion(id, &message, place);
         }
     }
 
-    fn may_be_unread(&self, id: ChannelId, place: Place) -> bool {
-        let Some(channel) = self.channels.get(&id) else {
-            return false;
+    /// Notes a new text of a message: where the message is deleted, it is to be erased like the
+    /// others.
+    pub(super) fn note_edit(&mut self, id: ChannelId, target: &MessageId) {
+        let Some(place) = self.place_of(id, target) else {
+            return;
         };
-        let seen = channel.own_seen.get(&place.log);
-        place.log.writer.device != self.writer.device
-            && !seen.is_some_and(|seen| seen.contains(place.seq))
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        if channel.is_deleted(place) {
+            channel.to_erase.insert(place);
+            self.lives.set_by(Timer::Forget(id), self.now);
+        }
+    }
+
+    /// Where a message of a channel is, if it is here.
+    fn place_of(&self, id: ChannelId, message: &MessageId) -> Option<Place> {
+        let staged = self.stage.placed.get(message).copied();
+        let found = staged.or_else(|| self.store.reader().view().message(message));
+        let (_, place) = found.filter(|(channel, _)| *channel == id)?;
+        Some(place)
     }
 
     fn mark_deletion(&mut self, id: ChannelId, message: &MessageId, place: Place) {

@@ -2,7 +2,10 @@
 
 use kith_api::message::{Message, PageQuery};
 use kith_api::verify::VerifyReport;
+use kith_crdt::encoding::decode;
+use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{ChannelId, DeviceId, MessageId};
+use kith_crdt::log::Log;
 use kith_node::read::Reading;
 use kith_node::read::verify::verify;
 
@@ -35,6 +38,31 @@ impl World {
         };
         let page = self.reading(number, |reading| reading.page(&view, &query));
         page.expect("a page can be asked for")
+    }
+
+    /// How many texts of an author's a node has on its disk of a channel, in whatever log: of
+    /// messages, edits, and reasons.
+    pub fn texts_on_disk(&self, number: usize, channel: &ChannelId, author: usize) -> usize {
+        let author = self.secrets(author).device();
+        let entries = self.entries_on_disk(number, channel);
+        let own = entries
+            .iter()
+            .filter(|envelope| envelope.place().log.writer.device == author);
+        own.filter(|envelope| envelope.header.body_hash.is_some() && !envelope.body_erased())
+            .count()
+    }
+
+    /// The envelopes that a node has on its disk of a channel.
+    pub fn entries_on_disk(&self, number: usize, channel: &ChannelId) -> Vec<Envelope> {
+        let reader = self.engine(number).reader();
+        let view = reader.view();
+        let logs = view.logs(channel).into_iter();
+        let logs = logs.filter_map(|(_, bytes)| decode::<Log>(&bytes, bytes.len()).ok());
+        let places = logs.flat_map(|log| (1..=log.head).map(move |seq| log.id.place(seq)));
+        let stored = places.filter_map(|place| Some((place, view.envelope(channel, &place)?)));
+        stored
+            .filter_map(|(place, stored)| Envelope::from_stored(&stored, channel, place).ok())
+            .collect()
     }
 
     /// The texts that a node shows of a channel's newest messages, as its API does, at most 500.
