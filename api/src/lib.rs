@@ -6,6 +6,7 @@
 
 pub mod channel;
 pub mod client;
+pub mod erase;
 pub mod erasure;
 pub mod error;
 pub mod event;

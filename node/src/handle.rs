@@ -4,6 +4,7 @@
 //! engine and come back when they are durable.
 
 mod channels;
+mod erase;
 mod members;
 mod mend;
 mod messages;

@@ -14,6 +14,7 @@ mod fate;
 pub mod handle;
 mod handover;
 pub mod network;
+mod own_words;
 pub mod read;
 pub mod record;
 mod shell;

@@ -23,6 +23,7 @@ use crate::channel::{
     UpdateChannel,
 };
 use crate::erasure::RetentionStatus;
+use crate::erase::{EraseRequest, Erased};
 use crate::event::EventsQuery;
 use crate::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
 use crate::member::{MemberOutcome, MemberRequest};
@@ -40,7 +41,7 @@ use crate::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
 /// How long an answer may take unless the request itself says how long to wait.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a verification may take: millions of signatures.
+/// How long a verification may take, or what writes as much: millions of signatures.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// A client of one home's daemon. Clones share their connections.
@@ -246,6 +247,15 @@ impl Client {
             None => "/v1/quotas".into(),
         };
         self.ask(Call::new(Method::PUT, path).json(request)).await
+    }
+
+    /// Takes back everything that this account said in a channel, or says how much that would be.
+    /// Waits an hour.
+    pub async fn erase_mine(&self, channel: &str, request: &EraseRequest) -> Answer<Erased> {
+        let path = route!("/v1/channels/{}/erase", channel);
+        let call = Call::new(Method::POST, path).json(request);
+        let patience = self.timeout.max(VERIFY_TIMEOUT);
+        self.connections.ask(call, patience).await
     }
 
     /// Makes an invite.

@@ -6,7 +6,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::routes::{channels, events, invites, members, messages, node, policy, storage, why};
+use super::routes::{
+    channels, erase, events, invites, members, messages, node, policy, storage, why,
+};
 
 /// What `docs/openapi.json` holds.
 #[derive(OpenApi)]
@@ -29,6 +31,7 @@ use super::routes::{channels, events, invites, members, messages, node, policy, 
         channels::show,
         channels::update,
         channels::leave,
+        erase::mine,
         channels::mark,
         channels::typing,
         invites::invite,

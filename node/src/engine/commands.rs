@@ -87,6 +87,10 @@ impl Engine {
             Command::Sweep { confirm_clock } => {
                 return self.sweep(now, token, confirm_clock).map(|()| None);
             }
+            Command::TakeBack { channel, dry_run } => {
+                let what = (channel, dry_run);
+                return self.begin_erasing(now, token, what).map(|()| None);
+            }
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
             Command::SetQuota { channel, quota } => self.set_quota(channel, quota),
             Command::Send {

@@ -120,6 +120,8 @@ impl Engine {
         let sweeping = std::mem::take(&mut self.sweeping).into_iter();
         let waiting = std::mem::take(&mut self.mending_home).into_iter();
         let waiting = waiting.chain(sweeping.map(|sweeping| sweeping.token));
+        let erasing = std::mem::take(&mut self.erasing).into_values();
+        let waiting = waiting.chain(erasing.flat_map(|erasing| erasing.waiting));
         answers.extend(waiting.map(|token| (token, Err(refusal.clone()))));
         self.timers = Timers::default();
         self.lives = Timers::default();

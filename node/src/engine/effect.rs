@@ -91,6 +91,16 @@ pub enum Outcome {
         #[n(2)]
         expires_at: Option<Millis>,
     },
+    /// How much of what this account said was taken back, or would be.
+    #[n(8)]
+    TakenBack {
+        /// Messages that were deleted.
+        #[n(0)]
+        messages: u64,
+        /// Reactions.
+        #[n(1)]
+        reactions: u64,
+    },
     /// How many messages were newly marked as read.
     #[n(4)]
     Marked(#[n(0)] u64),

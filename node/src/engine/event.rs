@@ -114,6 +114,14 @@ pub enum Command {
         /// How many bytes; no bound if nothing is named.
         quota: Option<u64>,
     },
+    /// Takes back everything that this account said in a channel, its messages and reactions, and
+    /// answers when that is written.
+    TakeBack {
+        /// Which channel.
+        channel: ChannelId,
+        /// Whether only to count it.
+        dry_run: bool,
+    },
     /// Joins by a link: at once, or as soon as somebody can be reached.
     Join {
         /// The parsed link.

@@ -20,6 +20,7 @@ mod control;
 mod delivery;
 mod denial;
 mod effect;
+mod erasing;
 mod event;
 mod expiry;
 mod farewell;
@@ -65,6 +66,7 @@ use rand_chacha::ChaCha20Rng;
 use crate::network::{Command as NetworkCommand, NetworkEvent};
 use branches::Branches;
 use channel::Channel;
+use erasing::Erasing;
 use outstanding::Outstanding;
 use peers::Peers;
 use retention::{Forgotten, Sweeping, Witness};
@@ -119,6 +121,8 @@ pub struct Engine {
     forgotten: Forgotten,
     /// Who waits for everything that is over to be gone.
     sweeping: Vec<Sweeping>,
+    /// Where what this account said is being taken back, or counted if that is true.
+    erasing: BTreeMap<(ChannelId, bool), Erasing>,
     outstanding: Outstanding,
     branches: Branches,
     /// Who waits for the whole home to be mended.
@@ -166,6 +170,7 @@ impl Engine {
             witness: Witness::default(),
             forgotten: Forgotten::default(),
             sweeping: Vec::new(),
+            erasing: BTreeMap::new(),
             outstanding: Outstanding::default(),
             branches: Branches::default(),
             mending_home: Vec::new(),
@@ -287,6 +292,7 @@ impl Engine {
                 }
                 Timer::Keys(id) => self.pursue_keys(now, id),
                 Timer::Mend(id) => self.mend_step(now, id),
+                Timer::TakeBack(id) => self.erasing_step(now, id),
                 Timer::Dial => {}
                 Timer::Tidy => self.tidy(now),
                 Timer::Forget(_) => {}

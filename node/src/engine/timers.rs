@@ -16,6 +16,8 @@ pub(super) enum Timer {
     Keys(ChannelId),
     /// Go on with the mending of a channel.
     Mend(ChannelId),
+    /// Go on taking back what this account said in a channel.
+    TakeBack(ChannelId),
     /// Dial whoever is wanted and not connected.
     Dial,
     /// Say on every channel that this node is here.

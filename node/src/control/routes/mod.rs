@@ -1,6 +1,7 @@
 //! The paths of the local API. Each handler reads a request, makes one call and answers.
 
 pub(super) mod channels;
+pub(super) mod erase;
 pub(super) mod events;
 pub(super) mod invites;
 pub(super) mod members;
@@ -29,6 +30,7 @@ pub(super) fn router(node: Node) -> Router {
             get(channels::show).patch(channels::update),
         )
         .route("/v1/channels/{channel}/leave", post(channels::leave))
+        .route("/v1/channels/{channel}/erase", post(erase::mine))
         .route("/v1/channels/{channel}/mark", post(channels::mark))
         .route("/v1/channels/{channel}/typing", post(channels::typing))
         .route(
