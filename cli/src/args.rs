@@ -6,8 +6,8 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    channel, completions, daemon, init, invite, man, member, message, pin, policy, read, retention,
-    send, storage, tail, why,
+    channel, completions, daemon, erase, init, invite, man, member, message, pin, policy, read,
+    retention, send, storage, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -143,6 +143,8 @@ pub(crate) enum Verb {
     History(message::ShowArgs),
     /// Delete a message for everyone
     Delete(message::DeleteArgs),
+    /// Erase everything that you said in a channel, for everyone
+    Erase(erase::EraseArgs),
     /// Tell a channel's members that you are typing
     Typing(message::TypingArgs),
     /// Print events as they happen

@@ -2,6 +2,7 @@
 
 mod channel;
 pub(crate) mod clean;
+pub(crate) mod erase;
 pub(crate) mod event;
 mod invite;
 mod json;

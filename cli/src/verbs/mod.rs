@@ -4,6 +4,7 @@ pub(crate) mod channel;
 pub(crate) mod completions;
 pub(crate) mod daemon;
 mod damage;
+pub(crate) mod erase;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod man;
@@ -94,6 +95,7 @@ impl Session {
             Verb::Edit(args) => self.edit(args).await,
             Verb::History(args) => self.history(args).await,
             Verb::Delete(args) => self.delete(args).await,
+            Verb::Erase(args) => self.erase(args).await,
             Verb::Typing(args) => self.typing(args).await,
             Verb::Tail(args) => self.tail(args).await,
             Verb::Init(_) | Verb::Daemon(_) | Verb::Demo | Verb::Completions(_) | Verb::Man(_) => {

@@ -1,0 +1,39 @@
+//! What was erased, for people.
+
+use std::fmt::Write;
+
+use kith_api::erase::Erased;
+
+use super::Show;
+use super::clean::clean;
+use super::look::{Look, Paint};
+
+impl Show for Erased {
+    fn show(&self, look: &Look, out: &mut String) {
+        let name = look.paint(Paint::Strong, format_args!("#{}", clean(&self.name)));
+        let _written = match (self.is_nothing(), self.dry_run) {
+            (true, _) => writeln!(out, "nothing of yours is left in {name}"),
+            (_, true) => writeln!(out, "{} of yours in {name} would be erased", words(self)),
+            (_, false) => writeln!(
+                out,
+                "{} of yours in {name} erased; the others' nodes follow as they hear of it",
+                words(self)
+            ),
+        };
+    }
+}
+
+/// How much it is: `3 messages and 1 reaction`.
+pub(crate) fn words(erased: &Erased) -> String {
+    let count = |count: u64, one: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        many => Some(format!("{many} {one}s")),
+    };
+    let counted = [
+        count(erased.messages, "message"),
+        count(erased.reactions, "reaction"),
+    ];
+    let counted: Vec<String> = counted.into_iter().flatten().collect();
+    counted.join(" and ")
+}
