@@ -22,8 +22,8 @@ use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, MemberInfo,
     UpdateChannel,
 };
-use crate::erasure::RetentionStatus;
 use crate::erase::{EraseRequest, Erased};
+use crate::erasure::RetentionStatus;
 use crate::event::EventsQuery;
 use crate::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
 use crate::member::{MemberOutcome, MemberRequest};
