@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 
 use crate::crypto::sign::{BadSignature, SecretKey, Signed};
 use crate::encoding::{DecodeError, check_text, decode, encode};
-use crate::ids::{ChannelId, DeviceId, SegmentId, Window, Writer};
+use crate::ids::{ChannelId, DeviceId, LogId, SegmentId, Window, Writer};
 use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, BEACON_ERASED, BEACON_POSITIONS, FRAME_MAX};
 use crate::ranges::Ranges;
 use crate::time::Hlc;
@@ -33,31 +33,50 @@ pub struct Beacon {
     pub hlc: Hlc,
     /// Multiaddresses at which it listens, at most [`ADDRESSES_MAX`].
     pub addresses: Vec<String>,
-    /// How far it holds the logs of recent segments, newest segments first.
-    pub holds: Vec<Holding>,
+    /// How far it holds the logs of recent segments, newest segments first: the last number of
+    /// each writer's log.
+    pub holds: Vec<InSegment<u32>>,
     /// Its digest of the whole channel.
     pub digest: [u8; 32],
     /// Of which messages of recent segments it has no text any more in any file, newest segments
-    /// first.
-    pub erased: Vec<Erasure>,
+    /// first: the messages among these numbers of each writer's log.
+    pub erased: Vec<InSegment<Ranges>>,
 }
 
-/// Of which messages of a segment a device has no text any more.
+/// What a device says of the logs of one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Erasure {
+pub struct InSegment<T> {
     /// The segment.
     pub segment: SegmentId,
-    /// The messages among these numbers of each writer's log.
-    pub logs: Vec<(Writer, Ranges)>,
+    /// What it says of each writer's log.
+    pub logs: Vec<(Writer, T)>,
 }
 
-/// How far a device holds the logs of a segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
-    /// The segment.
-    pub segment: SegmentId,
-    /// The last number held of each writer's log.
-    pub logs: Vec<(Writer, u32)>,
+impl<T> InSegment<T> {
+    /// Puts together what is said of logs, those of one segment one after the other.
+    pub fn group(logs: impl IntoIterator<Item = (LogId, T)>) -> Vec<Self> {
+        let mut grouped: Vec<Self> = Vec::new();
+        for (LogId { segment, writer }, said) in logs {
+            match grouped.last_mut() {
+                Some(last) if last.segment == segment => last.logs.push((writer, said)),
+                _ => grouped.push(Self {
+                    segment,
+                    logs: vec![(writer, said)],
+                }),
+            }
+        }
+        grouped
+    }
+
+    /// What is said of each log.
+    pub fn logs(&self) -> impl Iterator<Item = (LogId, &T)> {
+        let segment = self.segment;
+        let logs = self.logs.iter();
+        logs.map(move |(writer, said)| {
+            let writer = *writer;
+            (LogId { segment, writer }, said)
+        })
+    }
 }
 
 #[derive(Encode, Decode)]
@@ -72,60 +91,73 @@ struct Wire {
     #[n(3)]
     addresses: Vec<String>,
     #[n(4)]
-    holds: Vec<WireHolding>,
+    holds: Vec<WireSegment<u32>>,
     #[n(5)]
     digest: ByteArray<32>,
     #[cbor(n(6), default)]
-    erased: Vec<WireErasure>,
+    erased: Vec<WireSegment<Ranges>>,
 }
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
-struct WireHolding {
+struct WireSegment<T> {
     #[n(0)]
     window: Window,
     #[n(1)]
     index: u32,
     #[n(2)]
-    logs: Vec<WireLog>,
+    logs: Vec<WireLog<T>>,
 }
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
-struct WireLog {
+struct WireLog<T> {
     #[n(0)]
     device: DeviceId,
     #[n(1)]
     incarnation: u32,
     #[n(2)]
-    seq: u32,
+    said: T,
 }
 
-#[derive(Encode, Decode)]
-#[cbor(array)]
-struct WireErasure {
-    #[n(0)]
-    window: Window,
-    #[n(1)]
-    index: u32,
-    #[n(2)]
-    logs: Vec<WireErased>,
+impl<T> From<InSegment<T>> for WireSegment<T> {
+    fn from(InSegment { segment, logs }: InSegment<T>) -> Self {
+        let log = |(writer, said): (Writer, T)| WireLog {
+            device: writer.device,
+            incarnation: writer.incarnation,
+            said,
+        };
+        Self {
+            window: segment.window,
+            index: segment.index,
+            logs: logs.into_iter().map(log).collect(),
+        }
+    }
 }
 
-#[derive(Encode, Decode)]
-#[cbor(array)]
-struct WireErased {
-    #[n(0)]
-    device: DeviceId,
-    #[n(1)]
-    incarnation: u32,
-    #[n(2)]
-    numbers: Ranges,
+impl<T> From<WireSegment<T>> for InSegment<T> {
+    fn from(wire: WireSegment<T>) -> Self {
+        let log = |log: WireLog<T>| {
+            let (device, incarnation) = (log.device, log.incarnation);
+            let writer = Writer {
+                device,
+                incarnation,
+            };
+            (writer, log.said)
+        };
+        Self {
+            segment: SegmentId {
+                window: wire.window,
+                index: wire.index,
+            },
+            logs: wire.logs.into_iter().map(log).collect(),
+        }
+    }
 }
 
 impl Beacon {
     /// Signs the beacon. What is over the bounds is left out: addresses from the end, positions
-    /// from the oldest segments, and logs of which too much was erased in pieces.
+    /// from the oldest segments, and ranges from there and from the beginnings of logs.
     pub fn sign(mut self, channel: &ChannelId, signing: &SecretKey) -> Signed {
         self.addresses
             .retain(|address| check_address(address).is_ok());
@@ -137,13 +169,12 @@ impl Beacon {
         }
         self.holds.retain(|holding| !holding.logs.is_empty());
         let mut room = BEACON_ERASED;
+        for (_, numbers) in self.erased.iter_mut().flat_map(|erasure| &mut erasure.logs) {
+            numbers.keep_last(room);
+            room -= numbers.ranges().len();
+        }
         for erasure in &mut self.erased {
-            erasure.logs.retain(|(_, numbers)| {
-                let ranges = numbers.ranges().len();
-                let fits = ranges > 0 && ranges <= room;
-                room -= if fits { ranges } else { 0 };
-                fits
-            });
+            erasure.logs.retain(|(_, numbers)| !numbers.is_empty());
         }
         self.erased.retain(|erasure| !erasure.logs.is_empty());
         Signed::new(signing, "beacon", &channel.0, encode(&self.into_wire()))
@@ -160,34 +191,14 @@ impl Beacon {
     }
 
     fn into_wire(self) -> Wire {
-        let log = |(writer, seq): (Writer, u32)| WireLog {
-            device: writer.device,
-            incarnation: writer.incarnation,
-            seq,
-        };
-        let holding = |Holding { segment, logs }| WireHolding {
-            window: segment.window,
-            index: segment.index,
-            logs: logs.into_iter().map(log).collect(),
-        };
-        let erased = |(writer, numbers): (Writer, Ranges)| WireErased {
-            device: writer.device,
-            incarnation: writer.incarnation,
-            numbers,
-        };
-        let erasure = |Erasure { segment, logs }| WireErasure {
-            window: segment.window,
-            index: segment.index,
-            logs: logs.into_iter().map(erased).collect(),
-        };
         Wire {
             device: self.writer.device,
             incarnation: self.writer.incarnation,
             hlc: self.hlc,
             addresses: self.addresses,
-            holds: self.holds.into_iter().map(holding).collect(),
+            holds: self.holds.into_iter().map(Into::into).collect(),
             digest: self.digest.into(),
-            erased: self.erased.into_iter().map(erasure).collect(),
+            erased: self.erased.into_iter().map(Into::into).collect(),
         }
     }
 
@@ -207,41 +218,10 @@ impl Beacon {
             return Err(DecodeError::OutOfRange("log positions"));
         }
         let erased = wire.erased.iter().flat_map(|erasure| &erasure.logs);
-        let ranges = erased.map(|log| log.numbers.ranges().len().max(1));
+        let ranges = erased.map(|log| log.said.ranges().len().max(1));
         if wire.erased.len() > BEACON_ERASED || ranges.sum::<usize>() > BEACON_ERASED {
             return Err(DecodeError::OutOfRange("erased ranges"));
         }
-        let log = |log: WireLog| {
-            (
-                Writer {
-                    device: log.device,
-                    incarnation: log.incarnation,
-                },
-                log.seq,
-            )
-        };
-        let holding = |holding: WireHolding| Holding {
-            segment: SegmentId {
-                window: holding.window,
-                index: holding.index,
-            },
-            logs: holding.logs.into_iter().map(log).collect(),
-        };
-        let erased = |log: WireErased| {
-            let (device, incarnation) = (log.device, log.incarnation);
-            let writer = Writer {
-                device,
-                incarnation,
-            };
-            (writer, log.numbers)
-        };
-        let erasure = |erasure: WireErasure| Erasure {
-            segment: SegmentId {
-                window: erasure.window,
-                index: erasure.index,
-            },
-            logs: erasure.logs.into_iter().map(erased).collect(),
-        };
         Ok(Self {
             writer: Writer {
                 device: wire.device,
@@ -249,9 +229,9 @@ impl Beacon {
             },
             hlc: wire.hlc,
             addresses: wire.addresses,
-            holds: wire.holds.into_iter().map(holding).collect(),
+            holds: wire.holds.into_iter().map(Into::into).collect(),
             digest: wire.digest.into(),
-            erased: wire.erased.into_iter().map(erasure).collect(),
+            erased: wire.erased.into_iter().map(Into::into).collect(),
         })
     }
 }
@@ -276,7 +256,7 @@ mod tests {
             device: DeviceId(key().public()),
             incarnation,
         };
-        let holding = |index| Holding {
+        let holding = |index| InSegment {
             segment: SegmentId {
                 window: Window(24),
                 index,
@@ -294,12 +274,12 @@ mod tests {
     }
 
     /// One log of each of so many segments, of which so many single numbers are erased.
-    fn erased(segments: u32, numbers: u32) -> Vec<Erasure> {
+    fn erased(segments: u32, numbers: u32) -> Vec<InSegment<Ranges>> {
         let erasure = |index| {
             let mut ranges = Ranges::new();
             (0..numbers).for_each(|n| _ = ranges.insert(2 * n + 1));
             let holding = beacon(1, 1).holds.remove(0);
-            Erasure {
+            InSegment {
                 segment: SegmentId {
                     index,
                     ..holding.segment
@@ -336,7 +316,16 @@ mod tests {
             .map(|holding| holding.logs.len())
             .collect();
         assert_eq!(counts, [100, 100, 100, 100, 100, 12]);
-        assert_eq!(read.erased, erased(3, 50)[..2]);
+        let ranges = |said: &[InSegment<Ranges>]| -> Vec<_> {
+            let logs = said.iter().flat_map(|in_segment| &in_segment.logs);
+            logs.map(|(_, numbers)| numbers.ranges().to_vec()).collect()
+        };
+        let all = ranges(&erased(3, 50));
+        assert_eq!(
+            ranges(&read.erased),
+            [&all[0][..], &all[1], &all[2][22..]],
+            "the newest are kept"
+        );
     }
 
     #[test]

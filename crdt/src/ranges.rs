@@ -63,6 +63,12 @@ impl Ranges {
         }
     }
 
+    /// Takes out the smallest numbers, so that at most so many ranges are left.
+    pub fn keep_last(&mut self, ranges: usize) {
+        let over = self.0.len().saturating_sub(ranges);
+        self.0.drain(..over);
+    }
+
     /// Tells whether a number is in the set.
     pub fn contains(&self, number: u32) -> bool {
         let at = self.0.partition_point(|&(_, end)| end < number);

@@ -1,7 +1,7 @@
 //! Evidence that something was erased, with engines under virtual time: who erased it says so once
 //! no file holds it, everybody hears it, and nobody says it for another.
 
-use kith_api::erasure::ErasedOn;
+use kith_api::evidence::ErasedOn;
 use kith_crdt::control::{History, Policy};
 use kith_crdt::ids::{ChannelId, MessageId};
 use kith_crdt::retention::Retention;
@@ -94,7 +94,7 @@ fn what_is_over_is_told_of_until_its_window_is_destroyed() {
     world.until_agreed(&[0, 1, 2], &channel);
     assert_eq!(status(&world, 0, &channel), [(0, 0); 3]);
     world.crash(2);
-    world.sleep(48 * HOUR_MS);
+    world.jump(48 * HOUR_MS);
     world.until("two have erased everything", |world| {
         let mut told = status(world, 0, &channel);
         told.sort_unstable();
@@ -110,7 +110,7 @@ fn what_is_over_is_told_of_until_its_window_is_destroyed() {
     world.until("all have", |world| {
         status(world, 1, &channel) == [(4, 4); 3]
     });
-    world.sleep(13 * HOUR_MS);
+    world.jump(13 * HOUR_MS);
     world.pass(5_000);
     assert_eq!(status(&world, 0, &channel), [(0, 0); 3]);
     assert!(
@@ -145,4 +145,28 @@ fn a_newcomer_who_never_had_the_key_is_not_waited_for() {
     let mut told = status(&world, 0, &channel);
     told.sort_unstable();
     assert_eq!(told, [(0, 0), (1, 1), (1, 1), (1, 1)]);
+}
+
+#[test]
+fn the_end_of_one_rewriting_says_nothing_about_another() {
+    let (mut world, channel) = three(4, Retention::Forever);
+    world.slow_files(0);
+    let [first, second] = ["regret", "more regret"].map(|text| world.say(0, channel, text));
+    world.until_agreed(&[0, 1, 2], &channel);
+    delete(&mut world, 0, first);
+    world.until("the files to be rewritten", |world| {
+        world.rewritings(0) == 1
+    });
+    delete(&mut world, 0, second);
+    let told = |world: &World| [first, second].map(|message| erased(world, 0, message).devices);
+    world.until("the others to have erased both", |world| {
+        told(world) == [2, 2]
+    });
+    world.pass(10 * 60_000);
+    assert_eq!(world.rewritings(0), 1, "one at a time");
+    world.end_rewriting(0);
+    assert_eq!(told(&world), [3, 2]);
+    world.until("the rest to be rewritten", |world| world.rewritings(0) == 1);
+    world.end_rewriting(0);
+    assert_eq!(told(&world), [3, 3]);
 }

@@ -38,7 +38,7 @@ fn short(people: usize, seed: u64, hours: u32) -> (World, ChannelId) {
 /// Lets hours go by, one after the other, as they do for a node that is up.
 fn hours(world: &mut World, hours: u64) {
     for _ in 0..hours {
-        world.sleep(HOUR_MS);
+        world.jump(HOUR_MS);
         world.pass(1_000);
     }
 }
@@ -317,7 +317,7 @@ fn a_clock_that_leaps_destroys_nothing_on_its_own_word() {
     world.until_agreed(&[0, 1], &channel);
     assert_eq!(world.shown(0, &channel), ["still there"]);
     // When it is really so late, another member's clock says the same.
-    world.sleep(40 * DAY_MS);
+    world.jump(40 * DAY_MS);
     world.say(1, channel, "long ago");
     world.until("both have it", |world| {
         world.shown(0, &channel) == ["long ago"]
@@ -533,7 +533,7 @@ fn what_is_over_and_was_lost_has_no_text_when_it_comes_back() {
     world.until_agreed(&[0, 1], &channel);
     // To one it is over, the other still has it.
     world.skew(1, 30 * 60_000);
-    world.sleep(31 * 60_000);
+    world.jump(31 * 60_000);
     world.pass(1_000);
     assert_eq!([0, 1].map(|node| on_disk(&world, node, &channel).1), [1, 0]);
     let entries = world.entries_on_disk(1, &channel);

@@ -36,7 +36,7 @@ fn sealed_in(world: &World, number: usize, channel: &ChannelId, newest: usize) -
 fn requests_for_keys(world: &mut World, number: usize, seconds: u64) -> usize {
     let mut requests = 0;
     for _ in 0..seconds {
-        world.sleep(1_000);
+        world.jump(1_000);
         let asked = world.observe(number, Event::Tick);
         requests += asked
             .iter()
@@ -56,7 +56,7 @@ fn old_channel(world: &mut World, days: u32) -> ChannelId {
     let channel = world.make(0, "general");
     for day in 0..days {
         if day > 0 {
-            world.sleep(DAY_MS);
+            world.jump(DAY_MS);
         }
         world.say(0, channel, &format!("day {day}"));
     }
@@ -219,10 +219,10 @@ fn whoever_writes_first_after_a_week_makes_a_new_key() {
     let mut world = World::new(2, 65);
     let channel = world.channel("general");
     world.say(0, channel, "the first week");
-    world.sleep(6 * DAY_MS);
+    world.jump(6 * DAY_MS);
     world.say(1, channel, "still the first week");
     world.until_agreed(&[0, 1], &channel);
-    world.sleep(2 * DAY_MS);
+    world.jump(2 * DAY_MS);
     world.say(1, channel, "the second week");
     world.until("the other has it", |world| world.messages(0, &channel) == 3);
     world.say(0, channel, "so it is");
@@ -240,7 +240,7 @@ fn keys_that_are_replaced_on_both_sides_of_a_cut_become_one() {
     world.until_agreed(&[0, 1, 2], &channel);
     world.link(0, 1, false);
     world.link(0, 2, false);
-    world.sleep(8 * DAY_MS);
+    world.jump(8 * DAY_MS);
     world.say(0, channel, "here");
     world.say(1, channel, "there");
     world.until_agreed(&[1, 2], &channel);
@@ -273,7 +273,7 @@ fn who_may_make_no_key_goes_on_under_an_old_one() {
         .act(0, 1, channel, MemberAct::SetRole(Role::Reader))
         .unwrap();
     world.until_agreed(&[0, 1], &channel);
-    world.sleep(30 * DAY_MS);
+    world.jump(30 * DAY_MS);
     let messages = None;
     let marked = world.ask(1, Command::Mark { channel, messages });
     assert_eq!(marked, Ok(kith_node::engine::Outcome::Marked(1)));

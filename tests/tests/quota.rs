@@ -149,7 +149,7 @@ fn what_is_deleted_and_over_in_one_turn_is_taken_off_once() {
     let target = message;
     let reason = None;
     world.ask(0, Command::Delete { target, reason }).unwrap();
-    world.sleep(200);
+    world.jump(200);
     world.pass(MINUTE_MS);
     let (counted, there) = world.sizes(0, &garden);
     assert_eq!(counted, there);

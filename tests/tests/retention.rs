@@ -196,7 +196,7 @@ fn what_is_over_is_shown_by_nothing_neither_after_a_restart_nor_by_a_clock_set_b
     let unread = |message: kith_api::message::Message| message.unread_replies;
     assert_eq!(shown(&world, 0, &channel, root, unread), 1);
 
-    world.sleep(HOUR_MS);
+    world.jump(HOUR_MS);
     let nowhere = |world: &World, when: &str| {
         for (number, message) in [(0, brief), (1, brief), (0, reply), (1, reply)] {
             let traces = traces(world, number, &channel, message);
@@ -220,7 +220,7 @@ fn what_is_over_is_shown_by_nothing_neither_after_a_restart_nor_by_a_clock_set_b
 fn nothing_can_be_done_to_what_is_over() {
     let mut world = World::new(2, 142);
     let (channel, _, [brief, _]) = done_to(&mut world);
-    world.sleep(HOUR_MS);
+    world.jump(HOUR_MS);
     world.set_back(30 * MINUTE_MS);
     let (target, about) = (brief, Some(brief));
     let to = |about| sending(channel, about, None);
@@ -263,7 +263,7 @@ fn a_thread_outlives_the_message_that_it_began_with() {
     let answer = sending(channel, (None, Some(root)), None);
     world.ask(0, answer).unwrap();
     world.until_agreed(&[0, 1], &channel);
-    world.sleep(HOUR_MS);
+    world.jump(HOUR_MS);
     assert!(traces(&world, 1, &channel, root).is_empty());
     let view = world.engine(1).shared().channel(&channel).unwrap();
     let query = PageQuery {
@@ -290,7 +290,7 @@ fn a_policy_is_for_what_is_written_after_it() {
     let at = shown(&world, 2, &channel, new, |message| message.at.0);
     assert_eq!(shown(&world, 2, &channel, new, ends), Some(at + HOUR_MS));
     assert_eq!(shown(&world, 2, &channel, old, ends), None);
-    world.sleep(HOUR_MS);
+    world.jump(HOUR_MS);
     for number in 0..3 {
         assert!(is_there(&world, number, &channel, old), "at {number}");
         assert!(!is_there(&world, number, &channel, new), "at {number}");
@@ -304,7 +304,7 @@ fn a_policy_for_what_is_there_ends_it_everywhere_and_says_before_how_much() {
     let old = [0, 1, 1].map(|number| world.say(number, channel, "old"));
     let brief = say_for_an_hour(&mut world, 1, channel, None);
     world.until_agreed(&[0, 1, 2], &channel);
-    world.sleep(2 * DAY_MS);
+    world.jump(2 * DAY_MS);
     let young = world.say(2, channel, "young");
     world.until_agreed(&[0, 1, 2], &channel);
     let view = world.engine(0).shared().channel(&channel).unwrap();
@@ -319,7 +319,7 @@ fn a_policy_for_what_is_there_ends_it_everywhere_and_says_before_how_much() {
         }
         assert!(is_there(&world, number, &channel, young), "at {number}");
     }
-    world.sleep(DAY_MS);
+    world.jump(DAY_MS);
     for number in 0..3 {
         assert!(!is_there(&world, number, &channel, young), "at {number}");
     }
@@ -345,7 +345,7 @@ fn what_is_said_about_an_old_message_lasts_as_long_as_the_message() {
     world.ask(0, Command::Delete { target, reason }).unwrap();
     world.until_agreed(&[0, 1, 2], &channel);
     for _ in 0..3 {
-        world.sleep(HOUR_MS);
+        world.jump(HOUR_MS);
         world.pass(MINUTE_MS);
     }
     for number in 0..3 {
@@ -398,7 +398,7 @@ fn what_ends_by_being_read_waits_for_everybody_it_was_written_for_and_for_nobody
     for number in [0, 1, 3] {
         assert!(is_there(&world, number, &channel, message), "at {number}");
     }
-    world.sleep(3 * DAY_MS);
+    world.jump(3 * DAY_MS);
     world.pass(MINUTE_MS);
     assert!(is_there(&world, 1, &channel, message));
 
@@ -427,9 +427,9 @@ fn what_ends_by_being_read_ends_after_thirty_days_without_its_last_reader() {
     world.until_agreed(&[0, 1], &channel);
     mark(&mut world, 1, channel, message);
     world.until_agreed(&[0, 1], &channel);
-    world.sleep(29 * DAY_MS);
+    world.jump(29 * DAY_MS);
     assert!(is_there(&world, 0, &channel, message) && is_there(&world, 1, &channel, message));
-    world.sleep(DAY_MS);
+    world.jump(DAY_MS);
     assert!(!is_there(&world, 0, &channel, message) && !is_there(&world, 1, &channel, message));
     cut(&mut world, 2, true);
     world.pass(2 * MINUTE_MS);
@@ -616,7 +616,7 @@ fn what_is_over_takes_no_place_among_what_is_pinned() {
     let pin = Command::Pin { target, on: true };
     let full = world.ask(0, pin.clone());
     assert!(matches!(full, Err(Refusal::Limit(_))), "{full:?}");
-    world.sleep(HOUR_MS);
+    world.jump(HOUR_MS);
     world.ask(0, pin).unwrap();
     assert!(traces(&world, 0, &channel, target).contains(&"pins"));
 }

@@ -136,7 +136,7 @@ fn what_somebody_removed_takes_back_meanwhile_is_so_at_nobody() {
     world.link(0, 1, false);
     world.link(0, 2, false);
     // A new day, and so a log of which the one who removes knows nothing.
-    world.sleep(24 * HOUR_MS);
+    world.jump(24 * HOUR_MS);
     delete(&mut world, 2, said).expect("it knows of nothing");
     world.until("the other has it", |world| {
         world.shown(1, &channel).is_empty()

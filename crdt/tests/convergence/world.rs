@@ -3,7 +3,7 @@
 //! Everything that is ever written is recorded, so that tests can hand it to others in any order.
 //! A copied home is part of it: somebody who is two writes two histories under one name.
 
-use kith_crdt::beacon::{Beacon, Holding};
+use kith_crdt::beacon::{Beacon, InSegment};
 use kith_crdt::control::{Body, ControlLog, Policy, Role, VerifiedOp};
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
@@ -345,7 +345,7 @@ impl World {
         let person = &mut self.people[who];
         person.clock = person.clock.tick(self.now);
         let listed = person.replica.digests().newest_first();
-        let holds = listed.map(|listed| Holding {
+        let holds = listed.map(|listed| InSegment {
             segment: listed.segment,
             logs: person
                 .replica

@@ -1,6 +1,6 @@
 //! Frames, beacons and moments.
 
-use kith_crdt::beacon::{Beacon, Erasure, Holding};
+use kith_crdt::beacon::{Beacon, InSegment};
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding::{decode, encode};
@@ -26,12 +26,12 @@ fn beacon() -> Beacon {
         writer: writer(),
         hlc: NOON,
         addresses: vec!["/ip4/192.0.2.1/tcp/4001".into()],
-        holds: vec![Holding {
+        holds: vec![InSegment {
             segment: log_id().segment,
             logs: vec![(writer(), 40)],
         }],
         digest: [6; 32],
-        erased: vec![Erasure {
+        erased: vec![InSegment {
             segment: log_id().segment,
             logs: vec![(writer(), erased)],
         }],

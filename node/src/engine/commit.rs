@@ -91,6 +91,7 @@ impl Engine {
     fn undo(&mut self, effects: Effects, error: &StoreError) -> Effects {
         tracing::error!("the store did not take a turn: {error}");
         let refusal = storage(error);
+        let begins_rewriting = !effects.erase.is_empty();
         let mut answers: Vec<(u64, Result<Outcome, Refusal>)> = effects
             .answers
             .into_iter()
@@ -123,6 +124,10 @@ impl Engine {
         let erasing = std::mem::take(&mut self.erasing).into_values();
         let waiting = waiting.chain(erasing.flat_map(|erasing| erasing.waiting));
         answers.extend(waiting.map(|token| (token, Err(refusal.clone()))));
+        if begins_rewriting {
+            // It does not begin, so it does not end either.
+            self.forgotten.rewriting = None;
+        }
         self.timers = Timers::default();
         self.lives = Timers::default();
         self.branches.clear();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kith_crdt::beacon::{Beacon, Holding};
+use kith_crdt::beacon::{Beacon, InSegment};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::encoding;
 use kith_crdt::frame::Content;
@@ -66,7 +66,7 @@ impl Engine {
             writer: self.writer,
             hlc,
             addresses,
-            holds: holdings(holds),
+            holds: InSegment::group(holds.into_iter().rev()),
             digest: channel.digest(),
             erased: channel.erasures(&self.writer.device),
         };
@@ -94,7 +94,8 @@ impl Engine {
         from: Option<TransportKey>,
     ) {
         let device = beacon.writer.device;
-        let positions = positions(beacon);
+        let held = beacon.holds.iter().flat_map(InSegment::logs);
+        let positions: Vec<(LogId, u32)> = held.map(|(log_id, seq)| (log_id, *seq)).collect();
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
@@ -319,42 +320,4 @@ impl Engine {
             self.timers.set_by(Timer::Beacon(id), due);
         }
     }
-}
-
-/// What a beacon says, log by log.
-fn positions(beacon: &Beacon) -> Vec<(LogId, u32)> {
-    beacon
-        .holds
-        .iter()
-        .flat_map(|holding| {
-            let segment = holding.segment;
-            holding.logs.iter().map(move |(writer, seq)| {
-                (
-                    LogId {
-                        segment,
-                        writer: *writer,
-                    },
-                    *seq,
-                )
-            })
-        })
-        .collect()
-}
-
-/// Positions as a beacon says them, newest segments first.
-fn holdings(positions: BTreeMap<LogId, u32>) -> Vec<Holding> {
-    let mut holdings: Vec<Holding> = Vec::new();
-    for (log, seq) in positions.into_iter().rev() {
-        match holdings.last_mut() {
-            Some(last) if last.segment == log.segment => last.logs.push((log.writer, seq)),
-            _ => holdings.push(Holding {
-                segment: log.segment,
-                logs: vec![(log.writer, seq)],
-            }),
-        }
-    }
-    for holding in &mut holdings {
-        holding.logs.reverse();
-    }
-    holdings
 }

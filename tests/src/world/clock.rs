@@ -45,7 +45,7 @@ impl World {
     }
 
     /// Lets so many milliseconds pass in which nothing happens, as while all lids are shut.
-    pub fn sleep(&mut self, ms: u64) {
+    pub fn jump(&mut self, ms: u64) {
         self.now = self.now.plus(ms);
         for number in 0..self.nodes.len() {
             self.turn(number, Event::Tick);

@@ -22,6 +22,8 @@ pub(super) struct Node {
     pub(super) run: Option<Run>,
     /// How far its clock is ahead of the world's.
     pub(super) skew_ms: i64,
+    /// Rewritings of its files that have begun and not ended, if they take their time.
+    pub(super) rewritings: Option<usize>,
 }
 
 impl Node {
@@ -50,6 +52,7 @@ impl World {
             engine: None,
             run: None,
             skew_ms: 0,
+            rewritings: None,
         });
     }
 
@@ -149,5 +152,26 @@ impl World {
             .channel(channel)?
             .mending
             .clone()
+    }
+
+    /// Has a node's files take their time to be rewritten, until [`Self::end_rewriting`].
+    pub fn slow_files(&mut self, number: usize) {
+        self.nodes[number].rewritings = Some(0);
+    }
+
+    /// How many rewritings of a node's files have begun and not ended.
+    pub fn rewritings(&self, number: usize) -> usize {
+        self.nodes[number].rewritings.unwrap_or(0)
+    }
+
+    /// Ends one of them.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn end_rewriting(&mut self, number: usize) {
+        let begun = self.nodes[number].rewritings.as_mut();
+        let begun = begun.filter(|begun| **begun > 0).expect("one has begun");
+        *begun -= 1;
+        self.turn(number, Event::Erased(Vec::new()));
     }
 }

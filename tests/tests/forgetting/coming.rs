@@ -12,10 +12,10 @@ impl Life {
             && let Some((who, at)) = self.some_end()
         {
             let now = self.world.clock(who);
-            self.world.sleep(at.since(now).saturating_sub(1 + TURN_MS));
+            self.world.jump(at.since(now).saturating_sub(1 + TURN_MS));
             self.note(format!("up to an end at {who}"));
             self.look_everywhere();
-            self.world.sleep(1);
+            self.world.jump(1);
             self.look_everywhere();
             return;
         }
@@ -25,7 +25,7 @@ impl Life {
             _ => 24 + self.below(72),
         };
         let ms = hours * HOUR_MS + self.below(HOUR_MS);
-        self.world.sleep(ms);
+        self.world.jump(ms);
         self.world.pass(1_000);
     }
 

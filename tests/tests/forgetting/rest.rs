@@ -67,7 +67,7 @@ impl Life {
         self.look_everywhere();
         self.agree(&members);
         // What is kept for a month at most is gone after another, and the rest is not.
-        self.world.sleep(40 * DAY_MS);
+        self.world.jump(40 * DAY_MS);
         self.look_everywhere();
         self.world.pass(2 * MINUTE_MS);
         self.look_everywhere();

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kith_crdt::beacon::{Beacon, Erasure};
+use kith_crdt::beacon::{Beacon, InSegment};
 use kith_crdt::ids::{ChannelId, DeviceId, LogId};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::term::Span;
@@ -31,19 +31,9 @@ impl Channel {
     }
 
     /// What a beacon of `this` device says that it has erased, newest segments first.
-    pub(in crate::engine) fn erasures(&self, this: &DeviceId) -> Vec<Erasure> {
-        let mut erasures: Vec<Erasure> = Vec::new();
-        for (log, numbers) in self.holds.all_erased(this).rev().take(TOLD_LOGS) {
-            let numbers = (log.writer, numbers.clone());
-            match erasures.last_mut() {
-                Some(last) if last.segment == log.segment => last.logs.push(numbers),
-                _ => erasures.push(Erasure {
-                    segment: log.segment,
-                    logs: vec![numbers],
-                }),
-            }
-        }
-        erasures
+    pub(in crate::engine) fn erasures(&self, this: &DeviceId) -> Vec<InSegment<Ranges>> {
+        let newest = self.holds.all_erased(this).rev().take(TOLD_LOGS);
+        InSegment::group(newest.map(|(log_id, numbers)| (*log_id, numbers.clone())))
     }
 }
 
@@ -53,12 +43,12 @@ impl Engine {
         let ids: BTreeSet<ChannelId> = spans.iter().map(|(id, _)| *id).collect();
         let channels = ids.iter().filter_map(|id| self.channels.get(id));
         let rewriting = channels.map(|channel| (channel.id, channel.textless()));
-        self.forgotten.rewriting = rewriting.collect();
+        self.forgotten.rewriting = Some(rewriting.collect());
     }
 
     /// Notes that the files have been rewritten, but for those of some places, and tells the others.
     pub(super) fn note_rewritten(&mut self, now: Millis, failed: &[(ChannelId, Span)]) {
-        for (id, textless) in std::mem::take(&mut self.forgotten.rewriting) {
+        for (id, textless) in self.forgotten.rewriting.take().unwrap_or_default() {
             if failed.iter().any(|(channel, _)| *channel == id) {
                 continue;
             }
@@ -101,21 +91,15 @@ impl Engine {
             return;
         };
         let mut changed = BTreeSet::new();
-        for Erasure { segment, logs } in &beacon.erased {
-            for (writer, numbers) in logs {
-                let log_id = LogId {
-                    segment: *segment,
-                    writer: *writer,
-                };
-                // Of what is not here nobody asks whether it was erased.
-                let Some(log) = channel.logs.get(&log_id) else {
-                    continue;
-                };
-                let mut numbers = numbers.clone();
-                numbers.truncate(log.head + 1);
-                if channel.holds.note_erased(device, log_id, &numbers) {
-                    changed.insert(*segment);
-                }
+        for (log_id, numbers) in beacon.erased.iter().flat_map(InSegment::logs) {
+            // Of what is not here nobody asks whether it was erased.
+            let Some(log) = channel.logs.get(&log_id) else {
+                continue;
+            };
+            let mut numbers = numbers.clone();
+            numbers.truncate(log.head + 1);
+            if channel.holds.note_erased(device, log_id, &numbers) {
+                changed.insert(log_id.segment);
             }
         }
         for segment in changed {

@@ -125,8 +125,12 @@ impl Engine {
     }
 
     /// Has the files rewritten that hold what was purged or shredded, all of it at once and not too
-    /// often: that costs reading and writing whole tables.
+    /// often: that costs reading and writing whole tables. While that is under way the rest waits:
+    /// the end of one says nothing about another.
     pub(super) fn erase(&mut self, now: Millis) {
+        if self.forgotten.rewriting.is_some() {
+            return;
+        }
         let spans = std::mem::take(&mut self.forgotten.spans);
         self.note_rewriting(&spans);
         self.stage.effects.erase.extend(spans);

@@ -32,7 +32,7 @@ pub(in crate::engine) struct Forgotten {
     /// Where something was taken off the disk that its files still hold.
     pub(in crate::engine) spans: BTreeSet<(ChannelId, Span)>,
     /// What the files hold no text of any more once they are rewritten, while that is under way.
-    pub(in crate::engine) rewriting: BTreeMap<ChannelId, Textless>,
+    pub(in crate::engine) rewriting: Option<BTreeMap<ChannelId, Textless>>,
     /// Whether it is noted on the disk that they have to be.
     pub(in crate::engine) is_noted: bool,
     /// When they were last rewritten.
