@@ -7,9 +7,9 @@
 pub mod channel;
 pub mod client;
 pub mod erase;
-pub mod erasure;
 pub mod error;
 pub mod event;
+pub mod evidence;
 pub mod id;
 pub mod invite;
 pub mod member;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Timestamp;
-use crate::erasure::ErasedOn;
+use crate::evidence::ErasedOn;
 use crate::id::OpId;
 use crate::reaction::Reactions;
 use crate::storage::QuotaInfo;

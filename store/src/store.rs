@@ -76,8 +76,9 @@ impl Store {
     /// Opens the store of a home, making it if it is new, and finishes what a crash left.
     ///
     /// # Errors
-    /// [`StoreError::Newer`] or [`StoreError::Older`] before anything is touched; [`StoreError::Locked`] if it is open
-    /// already; otherwise what keeps it from being read or written.
+    /// [`StoreError::Newer`] or [`StoreError::Older`] before anything is touched;
+    /// [`StoreError::Locked`] if it is open already; otherwise what keeps it from being read or
+    /// written.
     pub fn open(home: &Path, master: &Secret, medium: Medium) -> Result<Self, StoreError> {
         let marker = home.join(SALVAGE_MARKER);
         let is_on_disk = matches!(medium, Medium::Disk);
@@ -372,8 +373,8 @@ impl Store {
     }
 }
 
-/// Refuses a home of a newer or an earlier program before anything is touched. A home without a vault is one
-/// in the making.
+/// Refuses a home of a newer or an earlier program before anything is touched. A home without a
+/// vault is one in the making.
 fn check_format(home: &Path) -> Result<(), StoreError> {
     let known = FORMAT;
     match Vault::format(home) {

@@ -23,8 +23,8 @@ use crate::channel::{
     UpdateChannel,
 };
 use crate::erase::{EraseRequest, Erased};
-use crate::erasure::RetentionStatus;
 use crate::event::EventsQuery;
+use crate::evidence::RetentionStatus;
 use crate::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
 use crate::member::{MemberOutcome, MemberRequest};
 use crate::message::{

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use kith_api::erasure::RetentionStatus;
+use kith_api::evidence::RetentionStatus;
 use kith_api::policy::SetBy;
 use kith_api::retention::{Retention, RetentionInfo, Swept};
 

@@ -4,8 +4,8 @@ use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo,
     MemberStatus, SyncState,
 };
-use kith_api::erasure::{ErasingDevice, Holder, RetentionStatus};
 use kith_api::event::{Event, Happened};
+use kith_api::evidence::{ErasingDevice, Holder, RetentionStatus};
 use kith_api::id::{AccountId, ChannelId, DeviceId, MessageId};
 use kith_api::invite::{InviteInfo, InviteStanding};
 use kith_api::message::{

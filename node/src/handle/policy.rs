@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kith_api::ApiError;
-use kith_api::erasure::RetentionStatus;
+use kith_api::evidence::RetentionStatus;
 use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
 use kith_api::retention::{RetentionInfo, SweepRequest, Swept};
 use kith_crdt::control::Policy;

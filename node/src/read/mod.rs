@@ -6,8 +6,8 @@ mod audit;
 mod channels;
 mod control_log;
 mod delivery;
-mod erasure;
 mod events;
+mod evidence;
 mod found;
 pub(crate) mod mend;
 mod messages;
@@ -22,12 +22,17 @@ mod threads;
 pub mod verify;
 mod why;
 
+use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, DeviceId};
+use kith_crdt::log::Log;
 use kith_crdt::time::Millis;
 use kith_store::{Reader, View};
 
 use crate::engine::{ChannelView, Shared};
 use crate::fate::Fates;
+
+/// Bytes of a log's stored state.
+const LOG_MAX: usize = 4 * 1024 * 1024;
 
 /// A consistent view of the node for one call.
 pub struct Reading<'a> {
@@ -57,6 +62,12 @@ impl<'a> Reading<'a> {
             now: clock.max(shared.floor()),
             damaged: reader.damage_known(),
         }
+    }
+
+    /// The logs of a channel whose states can be read, in order.
+    fn logs_of(&self, channel: &ChannelView) -> impl DoubleEndedIterator<Item = Log> + use<> {
+        let logs = self.view.logs(&channel.id).into_iter();
+        logs.filter_map(|(_, bytes)| encoding::decode(&bytes, LOG_MAX).ok())
     }
 
     /// Says what has become of the messages of a channel.

@@ -3,10 +3,8 @@
 use kith_api::policy::SetBy;
 use kith_api::retention::{Retention as ShownRetention, RetentionInfo};
 use kith_crdt::control::PolicyField;
-use kith_crdt::encoding;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::Place;
-use kith_crdt::log::Log;
 use kith_crdt::projection::Written;
 use kith_crdt::retention::Retention;
 
@@ -15,7 +13,6 @@ use super::against::against_message;
 use super::found::{Opener, open};
 use super::messages::name_in;
 use super::policy::shown_retention;
-use super::why::LOG_MAX;
 use crate::engine::ChannelView;
 use crate::fate::Fates;
 
@@ -52,8 +49,7 @@ impl Reading<'_> {
         let roster = channel.roster.shortened_to(retention);
         let then = Fates::new(&self.view, (&channel.id, &roster), self.now);
         let mut opener = self.opener(channel);
-        let logs = self.view.logs(&channel.id).into_iter();
-        let logs = logs.filter_map(|(_, bytes)| encoding::decode::<Log>(&bytes, LOG_MAX).ok());
+        let logs = self.logs_of(channel);
         logs.map(|log| {
             let messages: Vec<Place> = log.living().iter().map(|seq| log.id.place(seq)).collect();
             let batches = messages.chunks(BATCH);

@@ -9,7 +9,6 @@ use kith_api::retention::Retention as ShownRetention;
 use kith_api::storage::{
     ChannelStorage, ChannelStorageDetail, Extent, Freed, Quota, QuotaInfo, QuotaLevel, StorageInfo,
 };
-use kith_crdt::encoding;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{ChannelId, Place};
 use kith_crdt::log::Log;
@@ -20,14 +19,11 @@ use kith_store::{ChannelFootprint, Files};
 
 use super::Reading;
 use super::policy::shown_retention;
-use super::why::LOG_MAX;
 use crate::engine::ChannelView;
 use crate::fate::Fates;
 
 /// What keeping messages for so many hours would free is told, where that is shorter than now.
 const TRIED_HOURS: [u32; 4] = [24, 3 * 24, 7 * 24, 30 * 24];
-/// Hours after which what lives until it is read is over in any case.
-const INSTANT_HOURS: u32 = 30 * 24;
 /// Messages that are looked up at a time.
 const BATCH: usize = 256;
 
@@ -44,7 +40,7 @@ impl Reading<'_> {
                 self.channel_storage(
                     view,
                     takes.copied().unwrap_or_default(),
-                    &self.logs_of(view),
+                    &self.logs_of(view).collect::<Vec<_>>(),
                 )
             })
             .collect();
@@ -65,7 +61,7 @@ impl Reading<'_> {
     pub fn storage_of(&self, channel: &ChannelView) -> ChannelStorageDetail {
         let footprint = self.view.footprint(&[channel.id]);
         let takes = footprint.channels.get(&channel.id);
-        let logs = self.logs_of(channel);
+        let logs: Vec<Log> = self.logs_of(channel).collect();
         let storage = self.channel_storage(channel, takes.copied().unwrap_or_default(), &logs);
         let tried = TRIED_HOURS
             .into_iter()
@@ -118,12 +114,6 @@ impl Reading<'_> {
         let quotas = self.quotas().into_iter();
         quotas
             .filter(|info| concerns(info) && is_short(info))
-            .collect()
-    }
-
-    pub(super) fn logs_of(&self, channel: &ChannelView) -> Vec<Log> {
-        let logs = self.view.logs(&channel.id).into_iter();
-        logs.filter_map(|(_, bytes)| encoding::decode::<Log>(&bytes, LOG_MAX).ok())
             .collect()
     }
 
@@ -202,7 +192,7 @@ impl Reading<'_> {
                 continue;
             }
             // Nothing in a window is older than its beginning.
-            let begins = Millis(u64::from(segment.window.0) * HOUR_MS);
+            let begins = segment.window.starts_at();
             if begins.plus(u64::from(hours) * HOUR_MS) > self.now {
                 continue;
             }
@@ -264,11 +254,6 @@ pub(crate) fn quota_of(channel: &ChannelView) -> Option<Quota> {
 
 /// Whether keeping messages for so many hours may be set, and would be shorter than what holds.
 fn may_be(channel: &ChannelView, hours: u32) -> bool {
-    let is_shorter = match channel.roster.retention() {
-        Retention::Forever => true,
-        Retention::Hours(now) => hours < now,
-        Retention::Instant => hours < INSTANT_HOURS,
-    };
-    let limits = channel.roster.retention_limits;
-    is_shorter && limits.hold(Retention::Hours(hours)) == Retention::Hours(hours)
+    let (roster, tried) = (&channel.roster, Retention::Hours(hours));
+    tried.term() < roster.retention().term() && roster.retention_limits.allow(tried)
 }

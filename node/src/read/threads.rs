@@ -4,16 +4,13 @@
 use std::collections::BTreeSet;
 
 use kith_api::{ApiError, ErrorCode};
-use kith_crdt::encoding;
 use kith_crdt::ids::{MessageId, Place};
-use kith_crdt::log::Log;
 use kith_store::Line;
 
 use super::Reading;
 use super::found::open;
 use super::messages::in_this;
 use super::references::{CANDIDATES_MAX, Meant};
-use super::why::LOG_MAX;
 use crate::engine::ChannelView;
 
 /// Replies that are looked at to find a thread by the beginning of its id, the newest first.
@@ -71,9 +68,8 @@ impl Reading<'_> {
         if let Some(thread) = exact.filter(|thread| self.view.lengths(&[line(thread)]) != [0]) {
             return Ok(thread);
         }
-        let stored = self.view.logs(&channel.id).into_iter().rev();
-        let logs = stored.filter_map(|(_, bytes)| encoding::decode::<Log>(&bytes, LOG_MAX).ok());
-        let replies = logs.flat_map(|log| {
+        let logs = self.logs_of(channel);
+        let replies = logs.rev().flat_map(|log| {
             let numbers: Vec<u32> = log.threaded.iter().collect();
             let places = numbers.into_iter().rev().map(move |seq| log.id.place(seq));
             places.collect::<Vec<Place>>()

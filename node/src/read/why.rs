@@ -3,12 +3,10 @@
 use kith_api::ApiError;
 use kith_api::message::DeliveryState;
 use kith_api::why::{ChangeKind, EpochInfo, MessageChange, Showing, WhyMember, WhyMessage, WhyOp};
-use kith_crdt::encoding;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{AccountId, EpochId, MessageId, OpId, Place};
 use kith_crdt::law::Law;
 use kith_crdt::limits::LOG_ENVELOPES;
-use kith_crdt::log::Log;
 use kith_crdt::projection::{Claim, ClaimKind};
 use kith_crdt::time::Millis;
 
@@ -23,9 +21,7 @@ use crate::engine::{ChannelView, Stands};
 
 /// Characters of an id by which a message is looked for among those that are in no timeline: of
 /// fewer too many would be meant.
-const ASIDE_PREFIX: usize = 8;
-/// Bytes of a log's stored state.
-pub(super) const LOG_MAX: usize = 4 * 1024 * 1024;
+pub(super) const ASIDE_PREFIX: usize = 8;
 
 impl Reading<'_> {
     /// Why an account is what it is to a channel.
@@ -138,10 +134,7 @@ impl Reading<'_> {
             return None;
         }
         for channel in self.shared.channels() {
-            for (_, bytes) in self.view.logs(&channel.id) {
-                let Ok(log) = encoding::decode::<Log>(&bytes, LOG_MAX) else {
-                    continue;
-                };
+            for log in self.logs_of(&channel) {
                 if log.id.segment.is_over(self.now) {
                     continue;
                 }

@@ -1,8 +1,8 @@
 //! The settings of a channel.
 
 use axum::extract::State;
-use kith_api::erasure::RetentionStatus;
 use kith_api::error::ErrorBody;
+use kith_api::evidence::RetentionStatus;
 use kith_api::policy::{PolicyOutcome, PolicyRequest, PolicySetting};
 use kith_api::retention::{RetentionInfo, SweepRequest, Swept};
 

@@ -34,9 +34,8 @@ use kith_crdt::time::Millis;
 use kith_store::{Inspection, Reader};
 
 use self::expected::Expected;
-use super::Reading;
 use super::control_log::CheckedLog;
-use super::why::LOG_MAX;
+use super::{LOG_MAX, Reading};
 use crate::engine::{ChannelView, Shared};
 
 /// Times that a moment is looked for in which disk and memory are the same.

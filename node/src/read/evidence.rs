@@ -3,8 +3,10 @@
 //! An envelope stays without its text until its window is destroyed, so until then it can be asked
 //! of each message. Devices of accounts that were never given the key of a message are not asked.
 
-use kith_api::ApiError;
-use kith_api::erasure::{ErasedOn, ErasingDevice, Holder, RetentionStatus};
+use std::collections::BTreeMap;
+
+use kith_api::evidence::{ErasedOn, ErasingDevice, Holder, RetentionStatus};
+use kith_api::{ApiError, Timestamp};
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, DeviceId, Place};
 use kith_crdt::log::Log;
@@ -14,6 +16,7 @@ use kith_crdt::time::Millis;
 use super::Reading;
 use super::messages::name_in;
 use super::policy::shown_retention;
+use super::why::ASIDE_PREFIX;
 use crate::claims;
 use crate::engine::ChannelView;
 use crate::fate::gone;
@@ -31,56 +34,53 @@ impl Reading<'_> {
         channel: &ChannelView,
         (place, at): (Place, Millis),
     ) -> ErasedOn {
-        let (mut devices, mut not_heard_from) = (0, Vec::new());
+        let heard = self.heard(channel);
+        let mut told = ErasedOn::default();
         for (device, account) in readers(channel, at) {
             let erased = channel.holds.erased(&device, &place.log);
+            told.of += 1;
             if erased.is_some_and(|numbers| numbers.contains(place.seq)) {
-                devices += 1;
-            } else {
-                not_heard_from.push(self.holder(channel, device, account));
+                told.devices += 1;
+            } else if device != self.device {
+                told.not_heard_from
+                    .push(holder(channel, &heard, (device, account)));
             }
         }
-        ErasedOn {
-            devices,
-            of: devices + not_heard_from.len() as u64,
-            not_heard_from,
-        }
+        told
     }
 
     /// What is to be said of a message that is meant by a reference and not there any more, if its
     /// envelope is: that it is gone, and where.
     pub fn erasure_of(&self, reference: &str) -> Option<ApiError> {
         let prefix = reference.to_ascii_lowercase();
-        let channels = self.shared.channels();
-        channels.iter().find_map(|channel| {
-            let logs = self.logs_of(channel);
-            let mut over = logs
-                .iter()
-                .flat_map(|log| log.over.iter().map(|seq| log.id.place(seq)));
-            let place = over.find(|place| {
-                let id = place.message_id(&channel.id).to_string();
-                !prefix.is_empty() && id.starts_with(&prefix)
-            })?;
+        if prefix.len() < ASIDE_PREFIX {
+            return None;
+        }
+        self.shared.channels().iter().find_map(|channel| {
+            let mut over = self.logs_of(channel).flat_map(|log| {
+                let places = log.over.iter().map(|seq| log.id.place(seq));
+                places.collect::<Vec<Place>>()
+            });
+            let id = |place: &Place| place.message_id(&channel.id);
+            let place = over.find(|place| id(place).to_string().starts_with(&prefix))?;
             let written = claims::envelope(&self.view, &channel.id, place)?.header.hlc;
             let erased = self.erased_on(channel, (place, written.millis()));
-            let message = gone(&place.message_id(&channel.id));
-            Some(ApiError::not_found(format_args!(
-                "{message}: {}",
-                told(&erased)
-            )))
+            let (gone, told) = (gone(&id(&place)), told(&erased));
+            Some(ApiError::not_found(format_args!("{gone}: {told}")))
         })
     }
 
     /// What is over in a channel, and which devices have erased it.
     pub fn retention_status(&self, channel: &ChannelView) -> RetentionStatus {
-        let logs = self.logs_of(channel);
+        let logs: Vec<Log> = self.logs_of(channel).collect();
         let gone: Vec<(&Log, Ranges)> = logs.iter().map(|log| (log, textless(log))).collect();
+        let heard = self.heard(channel);
         let all = channel.roster.devices.iter();
         let devices = all
             .filter(|(_, known)| known.active)
             .map(|(device, known)| {
                 let mut erasing = ErasingDevice {
-                    device: self.holder(channel, *device, known.account),
+                    device: holder(channel, &heard, (*device, known.account)),
                     this: *device == self.device,
                     erased: 0,
                     of: 0,
@@ -127,23 +127,27 @@ impl Reading<'_> {
         messages.iter().filter(is_for_them).collect()
     }
 
-    fn holder(&self, channel: &ChannelView, device: DeviceId, account: AccountId) -> Holder {
-        let beacons = self.view.beacons(&channel.id);
-        let beacon = beacons.into_iter().find(|(of, _)| *of == device);
-        let beacon = beacon.and_then(|(_, bytes)| {
+    /// When each device was last heard.
+    fn heard(&self, channel: &ChannelView) -> BTreeMap<DeviceId, Timestamp> {
+        let beacons = self.view.beacons(&channel.id).into_iter();
+        let others = beacons.filter_map(|(device, bytes)| {
             let record: BeaconRecord = encoding::decode(&bytes, BEACON_MAX).ok()?;
-            Some(record.hlc)
+            Some((device, record.hlc.into()))
         });
-        let heard = match device == self.device {
-            true => Some(self.now.into()),
-            false => beacon.map(Into::into),
-        };
-        Holder {
-            account: account.into(),
-            name: name_in(channel, &account),
-            device: device.into(),
-            heard,
-        }
+        others.chain([(self.device, self.now.into())]).collect()
+    }
+}
+
+fn holder(
+    channel: &ChannelView,
+    heard: &BTreeMap<DeviceId, Timestamp>,
+    (device, account): (DeviceId, AccountId),
+) -> Holder {
+    Holder {
+        account: account.into(),
+        name: name_in(channel, &account),
+        device: device.into(),
+        heard: heard.get(&device).copied(),
     }
 }
 
@@ -163,24 +167,26 @@ fn readers(channel: &ChannelView, at: Millis) -> impl Iterator<Item = (DeviceId,
         .map(|(device, known)| (*device, known.account))
 }
 
-/// On how many devices something is erased, and which of them have not said so.
+/// On how many devices something is erased, and which of the others have not said so.
 fn told(erased: &ErasedOn) -> String {
-    let (devices, of) = (erased.devices, erased.of);
-    let missing = &erased.not_heard_from;
-    let mut names: Vec<String> = missing
-        .iter()
-        .take(NAMED_MAX)
-        .map(|holder| holder.name.clone())
-        .collect();
+    let ErasedOn {
+        devices,
+        of,
+        not_heard_from: missing,
+    } = erased;
+    let mut names: Vec<&str> = missing.iter().map(|holder| &*holder.name).collect();
+    names.truncate(NAMED_MAX);
     names.dedup();
-    match (missing.len(), missing.len() > NAMED_MAX) {
-        (0, _) => format!("erased on all {of} devices"),
-        (_, false) => format!(
-            "erased on {devices} of {of} devices, not heard from: {}",
-            names.join(", ")
-        ),
-        (many, true) => format!(
-            "erased on {devices} of {of} devices, not heard from: {} and others, {many} in all",
+    let more = if missing.len() > NAMED_MAX {
+        " and others"
+    } else {
+        ""
+    };
+    match names.as_slice() {
+        [] if devices == of => format!("erased on all {of} devices"),
+        [] => format!("erased on {devices} of {of} devices"),
+        names => format!(
+            "erased on {devices} of {of} devices, not heard from: {}{more}",
             names.join(", ")
         ),
     }

@@ -8,13 +8,13 @@ use crate::retention::Retention;
 use crate::timestamp::Timestamp;
 
 /// On which devices the text of a message is erased.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErasedOn {
     /// On how many devices, as they say.
     pub devices: u64,
     /// Of how many that could read it, this one among them.
     pub of: u64,
-    /// The devices that have not said so yet.
+    /// The other devices that have not said so yet.
     pub not_heard_from: Vec<Holder>,
 }
 
