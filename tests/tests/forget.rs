@@ -35,6 +35,19 @@ fn short(people: usize, seed: u64, hours: u32) -> (World, ChannelId) {
     (world, channel)
 }
 
+/// Has the founder say something that asks to live for so long.
+fn say_for(world: &mut World, channel: ChannelId, ms: u64) {
+    let short = Command::Send {
+        channel,
+        text: "for a while".into(),
+        reply_to: None,
+        thread: None,
+        announce: false,
+        expire_ms: Some(ms),
+    };
+    world.ask(0, short).expect("anybody may");
+}
+
 /// Lets hours go by, one after the other, as they do for a node that is up.
 fn hours(world: &mut World, hours: u64) {
     for _ in 0..hours {
@@ -364,15 +377,7 @@ fn a_message_that_asks_for_less_is_destroyed_where_everything_else_is_kept() {
         let channel = world.make_keeping(0, "general", keeps);
         world.join(0, 1, channel).expect("a link lets in");
         world.say(0, channel, "to be kept");
-        let short = Command::Send {
-            channel,
-            text: "for two hours".into(),
-            reply_to: None,
-            thread: None,
-            announce: false,
-            expire_ms: Some(2 * HOUR_MS),
-        };
-        world.ask(0, short).expect("anybody may");
+        say_for(&mut world, channel, 2 * HOUR_MS);
         world.until_agreed(&[0, 1], &channel);
         assert_eq!([0, 1].map(|node| world.messages(node, &channel)), [2, 2]);
         // Three hours is the term that is long enough, it was written within an hour, and a minute
@@ -426,6 +431,31 @@ fn what_was_over_is_so_again_after_the_record_of_its_log_was_lost() {
         (world.messages(0, &channel), world.read(0, &channel, 50)),
         (0, 0)
     );
+    world.until_agreed(&[0, 1], &channel);
+}
+
+#[test]
+fn a_key_stays_as_long_as_anything_of_its_segment() {
+    let mut world = World::new(2, 14);
+    let channel = world.make(0, "general");
+    world.join(0, 1, channel).expect("a link lets in");
+    world.say(0, channel, "for a day, as it turns out");
+    world.say(1, channel, "the same");
+    world.until_agreed(&[0, 1], &channel);
+    keep(&mut world, channel, Retention::Hours(24), true);
+    keep(&mut world, channel, Retention::Forever, false);
+    world.say(0, channel, "for ever, and on the same day");
+    // What ends in between has keys moved on.
+    say_for(&mut world, channel, 60 * HOUR_MS);
+    world.until_agreed(&[0, 1], &channel);
+    hours(&mut world, 24 * 7);
+    for node in [0, 1] {
+        assert_eq!(
+            world.shown(node, &channel),
+            ["for ever, and on the same day"]
+        );
+        assert_eq!(on_disk(&world, node, &channel), (3, 1));
+    }
     world.until_agreed(&[0, 1], &channel);
 }
 
