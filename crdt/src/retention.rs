@@ -12,6 +12,9 @@
 //!    a member, but its author, has said to have read it. Who left or was taken out is not waited
 //!    for, and who came later is not asked: their admission ends what may be written in before it.
 //!    Where the author was alone nobody can read it, and it lives until the end of its term.
+//!    Where a policy for existing messages makes them so, those are waited for who belonged as far
+//!    as its author knew; of two that were set at once, those whom both knew, since whoever heard
+//!    of one of them first waited for no more.
 //! 5. **Who may set it within which limits** is the channel's policy as well. Of a retention and
 //!    limits that were set without knowing of each other the retention holds as far as the limits
 //!    allow.

@@ -64,7 +64,8 @@ pub(super) struct Grounds {
     pub(super) inviter: Option<(AccountId, Role)>,
     /// The joins that the maker of an epoch knew to be expelled.
     pub(super) expelled: Arc<BTreeSet<OpId>>,
-    /// What the maker of an epoch promised to those who write in it.
+    /// What the maker of an epoch promised to those who write in it; of a retention for existing
+    /// messages, whom these are waited for by.
     pub(super) promise: Option<Promise>,
 }
 
@@ -241,6 +242,9 @@ fn acting(
                     if !roster.retention_limits.allow(*retention) =>
                 {
                     return Err(Rule::BeyondLimits);
+                }
+                Policy::Retention { existing: true, .. } => {
+                    grounds.promise = Some(roster.promise());
                 }
                 _ => {}
             }

@@ -66,6 +66,7 @@ use super::body::Body;
 use super::graph::{Graph, Index};
 use super::judge::{Grounds, Judgment};
 use super::line::{Field, Lines};
+use super::op::VerifiedOp;
 use super::role::{Role, Standing};
 use super::roster::Roster;
 use super::verdict::{Rule, Verdict};
@@ -98,7 +99,10 @@ pub(super) fn resolve(
         for (index, verdict) in stage.iter().zip(&outcome.verdicts) {
             let op = graph.op(*index);
             if verdict.stands() {
-                roster.apply(op);
+                match stage {
+                    [alone] => apply_alone(roster, op, &judgments[*alone as usize]),
+                    _ => roster.apply(op),
+                }
             } else if let Some(grounds) = judgments[*index as usize].grounds() {
                 roster.note_void(op, grounds.grants.unwrap_or(Role::Reader));
             }
@@ -117,9 +121,22 @@ pub(super) fn resolve(
                 .filter(|(_, verdict)| matches!(verdict, Verdict::Void(Rule::Outranked { .. })))
                 .map(|(index, _)| *index);
             retention::settle(graph, judgments, roster, (stage, &standing));
-            retention::shorten(graph, roster, standing.iter().copied().chain(outranked));
+            retention::shorten(
+                graph,
+                judgments,
+                roster,
+                standing.iter().copied().chain(outranked),
+            );
         }
     }
+}
+
+/// Applies an op that is concurrent with none, to the roster of its ancestors.
+pub(super) fn apply_alone(roster: &mut Roster, op: &VerifiedOp, judgment: &Judgment) {
+    roster.apply(op);
+    let grounds = judgment.grounds();
+    let promise = grounds.and_then(|grounds| grounds.promise.as_ref());
+    roster.shorten_all(&op.op().body, promise);
 }
 
 /// What became of the ops of a stage.

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::graph::{Graph, Index};
 use super::judge::{Judgment, judge};
 use super::op::VerifiedOp;
-use super::resolve::{resolve, stages};
+use super::resolve::{apply_alone, resolve, stages};
 use super::role::Role;
 use super::roster::Roster;
 use crate::ids::ChannelId;
@@ -134,7 +134,7 @@ impl Settled {
         self.author_roles.push(role_of_author(op, &self.roster));
         let verdict = judgment.verdict();
         if verdict.stands() {
-            self.roster.apply(op);
+            apply_alone(&mut self.roster, op, &judgment);
         }
         self.roster.verdicts.insert(op.id(), verdict);
         self.judgments.push(judgment);
@@ -151,7 +151,7 @@ impl Settled {
         let judgment = judge(op, &roster);
         self.author_roles.push(role_of_author(op, &roster));
         if judgment.verdict().stands() {
-            roster.apply(op);
+            apply_alone(&mut roster, op, &judgment);
         }
         self.judgments.push(judgment);
         for parent in parents {

@@ -43,8 +43,17 @@ pub(super) fn settle(
 /// Has retentions for existing messages that were set in a stage shorten every epoch whose maker did
 /// not know of them. What is written from then on was not there when they were set, so it takes an
 /// epoch whose maker knew.
-pub(super) fn shorten(graph: &Graph, roster: &mut Roster, set: impl Iterator<Item = Index>) {
+pub(super) fn shorten(
+    graph: &Graph,
+    judgments: &[Judgment],
+    roster: &mut Roster,
+    set: impl Iterator<Item = Index>,
+) {
     for index in set {
+        let grounds = judgments[index as usize].grounds();
+        let Some(promise) = grounds.and_then(|grounds| grounds.promise.as_ref()) else {
+            continue;
+        };
         let Body::Policy(Policy::Retention {
             retention,
             existing: true,
@@ -59,7 +68,7 @@ pub(super) fn shorten(graph: &Graph, roster: &mut Roster, set: impl Iterator<Ite
         });
         let unknowing: Vec<EpochId> = unknowing.map(|(id, _)| *id).collect();
         for epoch in &unknowing {
-            roster.shorten(epoch, *retention);
+            roster.shorten(epoch, (*retention, &promise.audience));
             roster.take_no_more_messages(epoch);
         }
     }

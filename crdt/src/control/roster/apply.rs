@@ -192,10 +192,7 @@ impl Roster {
                 let at = op.op().at;
                 self.rights.entry(*right).or_default().set(at, *least);
             }
-            Policy::Retention {
-                retention,
-                existing,
-            } => self.set_retention(*retention, *existing),
+            Policy::Retention { retention, .. } => self.set_retention(*retention),
             Policy::RetentionLimits(limits) => {
                 self.retention_limits = *limits;
                 self.begin_new_epochs();

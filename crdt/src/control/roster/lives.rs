@@ -7,12 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{EpochState, Roster};
+use crate::control::body::Body;
+use crate::control::policy::Policy;
 use crate::ids::{AccountId, EpochId, SegmentId};
 use crate::retention::{Life, Retention};
 use crate::term::Term;
 use crate::time::{Hlc, Millis};
 
-/// What the maker of an epoch promises to those who write in it.
+/// What the maker of an epoch promises to those who write in it, or who sets a retention for
+/// existing messages to those who have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::control) struct Promise {
     /// How long what they write lives.
@@ -68,7 +71,12 @@ impl Roster {
     #[must_use]
     pub fn shortened_to(&self, retention: Retention) -> Self {
         let mut shortened = self.clone();
-        shortened.set_retention(retention, true);
+        shortened.set_retention(retention);
+        let existing = Policy::Retention {
+            retention,
+            existing: true,
+        };
+        shortened.shorten_all(&Body::Policy(existing), Some(&self.promise()));
         shortened
     }
 
@@ -124,23 +132,45 @@ impl Roster {
         }
     }
 
-    /// Sets what new messages live for, and with `existing` also what is there at most.
-    pub(super) fn set_retention(&mut self, retention: Retention, existing: bool) {
-        self.retention_set = retention;
-        self.begin_new_epochs();
-        if existing {
+    /// Has a retention for existing messages that builds on everything here shorten them.
+    pub(in crate::control) fn shorten_all(&mut self, body: &Body, promise: Option<&Promise>) {
+        if let Body::Policy(Policy::Retention {
+            retention,
+            existing: true,
+        }) = body
+            && let Some(promise) = promise
+        {
             let all: Vec<EpochId> = self.epochs.keys().copied().collect();
-            all.iter().for_each(|epoch| self.shorten(epoch, retention));
+            all.iter()
+                .for_each(|epoch| self.shorten(epoch, (*retention, &promise.audience)));
         }
     }
 
-    /// Shortens the life of what is sealed in an epoch. Limits set meanwhile do not lengthen it
-    /// again: messages have been erased by it.
-    pub(in crate::control) fn shorten(&mut self, epoch: &EpochId, retention: Retention) {
-        if let Some(state) = self.epochs.get_mut(epoch) {
-            state.life = state.life.shortened_by(retention);
-            state.kept = state.kept.min(retention.term());
+    /// Sets what new messages live for.
+    pub(super) fn set_retention(&mut self, retention: Retention) {
+        self.retention_set = retention;
+        self.begin_new_epochs();
+    }
+
+    /// Shortens the life of what is sealed in an epoch, by a retention that was set when so many
+    /// belonged. Limits set meanwhile do not lengthen it again: messages have been erased by it.
+    pub(in crate::control) fn shorten(
+        &mut self,
+        epoch: &EpochId,
+        (retention, belonged): (Retention, &Arc<BTreeSet<AccountId>>),
+    ) {
+        let Some(state) = self.epochs.get_mut(epoch) else {
+            return;
+        };
+        if retention == Retention::Instant {
+            state.audience = match state.life.instant {
+                // Of several that were set at once nobody takes back what another has ended.
+                true => Arc::new(&*state.audience & &**belonged),
+                false => Arc::clone(belonged),
+            };
         }
+        state.life = state.life.shortened_by(retention);
+        state.kept = state.kept.min(retention.term());
     }
 
     /// Has messages be sealed in other epochs than this one.

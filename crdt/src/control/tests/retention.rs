@@ -297,6 +297,52 @@ fn an_instant_message_is_gone_when_everybody_but_its_author_has_read_it() {
 }
 
 #[test]
+fn what_is_there_and_becomes_instant_waits_for_those_who_belonged_then() {
+    let mut log = founded();
+    renewed(&mut log, alice(), 1);
+    admit(&mut log, 1, Role::Member, bob());
+    admit(&mut log, 2, Role::Member, carol());
+    log.author(&alice().phone, shorten(Retention::Instant), NOW)
+        .unwrap();
+    admit(&mut log, 9, Role::Member, dave());
+    let over = Fate::Over(End::ReadByAll);
+    for (author, others) in [(alice(), [bob(), carol()]), (bob(), [alice(), carol()])] {
+        let message = by(author, 1);
+        assert!(!seen_by(&log, &message, &others[..1]).is_over());
+        assert!(!seen_by(&log, &message, &others[1..]).is_over());
+        assert_eq!(seen_by(&log, &message, &others), over);
+    }
+    assert_eq!(
+        log.roster().shortened_to(Retention::Instant).epochs[&EpochId([1; 16])].audience,
+        log.roster().epochs[&EpochId([1; 16])].audience,
+        "who came later is not asked by what was promised before",
+    );
+}
+
+#[test]
+fn of_two_who_make_it_instant_at_once_neither_takes_back_what_the_other_ended() {
+    let mut log = with_bob();
+    renewed(&mut log, alice(), 1);
+    let mut bobs = log.clone();
+    admit(&mut log, 2, Role::Member, carol());
+    log.author(&alice().phone, shorten(Retention::Instant), NOW)
+        .unwrap();
+    bobs.author(&bob().phone, shorten(Retention::Instant), NOW)
+        .unwrap();
+    let message = by(alice(), 1);
+    assert!(
+        !seen_by(&log, &message, &[bob()]).is_over(),
+        "Carol belongs"
+    );
+    assert!(seen_by(&bobs, &message, &[bob()]).is_over());
+    meet(&mut log, &mut bobs);
+    for log in [&log, &bobs] {
+        assert!(seen_by(log, &message, &[bob()]).is_over());
+    }
+    assert_eq!(log.roster(), bobs.roster());
+}
+
+#[test]
 fn who_leaves_is_not_waited_for_and_who_came_later_is_not_asked() {
     let mut log = instant(&[bob(), carol()]);
     renewed(&mut log, alice(), 1);
