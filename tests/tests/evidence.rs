@@ -170,3 +170,23 @@ fn the_end_of_one_rewriting_says_nothing_about_another() {
     world.end_rewriting(0);
     assert_eq!(told(&world), [3, 3]);
 }
+
+#[test]
+fn what_was_erased_is_known_after_a_restart_whatever_else_is_still_to_be() {
+    let (mut world, channel) = three(6, Retention::Forever);
+    let [first, second] = ["regret", "more regret"].map(|text| world.say(0, channel, text));
+    delete(&mut world, 0, first);
+    world.until("all to have erased it", |world| {
+        erased(world, 0, first).devices == 3
+    });
+    world.slow_files(0);
+    delete(&mut world, 0, second);
+    world.until("the files to be rewritten", |world| {
+        world.rewritings(0) == 1
+    });
+    world.crash(0);
+    world.start(0);
+    let told = [first, second].map(|message| erased(&world, 0, message));
+    assert_eq!(told[0].devices, 3);
+    assert!(told[1].devices < told[1].of, "its files hold it still");
+}

@@ -31,7 +31,8 @@ const ERASING: &str = "\
 Every message of yours that is there still is deleted for everyone, as `kith delete` does, and
 your reactions are taken back; pins stay. The other members' nodes erase the texts from their
 disks as soon as they hear of it. It cannot be undone. What is cut off goes on where it stopped
-when it is typed again.";
+when it is typed again. A deletion takes up some 400 bytes itself. Whoever has left a channel
+can erase nothing there any more: erase before you leave.";
 
 impl Session {
     /// Erases everything that this account said in a channel.
@@ -49,7 +50,8 @@ impl Session {
             let would = client.erase_mine(channel, &EraseRequest { dry_run: true });
             let would = with_progress("counting what you said", would).await?;
             if args.dry_run || would.is_nothing() {
-                return output.put(&would);
+                let dry_run = args.dry_run;
+                return output.put(&Erased { dry_run, ..would });
             }
             confirm(&would)?;
         }

@@ -19,7 +19,6 @@ use super::policy::shown_retention;
 use super::why::ASIDE_PREFIX;
 use crate::claims;
 use crate::engine::ChannelView;
-use crate::fate::gone;
 use crate::record::BeaconRecord;
 
 /// Bytes of a beacon as stored.
@@ -50,7 +49,7 @@ impl Reading<'_> {
     }
 
     /// What is to be said of a message that is meant by a reference and not there any more, if its
-    /// envelope is: that it is gone, and where.
+    /// envelope is: that its time is over, and where it is erased.
     pub fn erasure_of(&self, reference: &str) -> Option<ApiError> {
         let prefix = reference.to_ascii_lowercase();
         if prefix.len() < ASIDE_PREFIX {
@@ -65,8 +64,11 @@ impl Reading<'_> {
             let place = over.find(|place| id(place).to_string().starts_with(&prefix))?;
             let written = claims::envelope(&self.view, &channel.id, place)?.header.hlc;
             let erased = self.erased_on(channel, (place, written.millis()));
-            let (gone, told) = (gone(&id(&place)), told(&erased));
-            Some(ApiError::not_found(format_args!("{gone}: {told}")))
+            Some(ApiError::not_found(format_args!(
+                "the time of message {} is over; its text is {}",
+                id(&place),
+                told(&erased)
+            )))
         })
     }
 

@@ -102,6 +102,10 @@ impl World {
         for (at, event) in self.wire.down(number) {
             self.turn(at, event);
         }
+        // What had begun ends with the process.
+        if let Some(begun) = &mut self.nodes[number].rewritings {
+            *begun = 0;
+        }
     }
 
     /// Changes what is on the disk of a node that does not run, as damage does.

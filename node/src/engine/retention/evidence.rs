@@ -73,15 +73,20 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(&id) else {
             return false;
         };
-        let mut is_news = false;
+        let mut changed = BTreeSet::new();
         for (log_id, numbers) in textless {
             // The window may have been shredded meanwhile.
-            if channel.logs.contains_key(&log_id) {
-                is_news |= channel.holds.note_erased(this, log_id, &numbers);
+            if channel.logs.contains_key(&log_id)
+                && channel.holds.note_erased(this, log_id, &numbers)
+            {
+                changed.insert(log_id.segment);
             }
         }
+        for segment in &changed {
+            self.keep_holds(id, this, *segment);
+        }
         self.stage.touched.insert(id);
-        is_news
+        !changed.is_empty()
     }
 
     /// Hears what another device says that it has erased.
