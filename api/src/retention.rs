@@ -66,6 +66,9 @@ pub struct Swept {
     pub purged: u64,
     /// Windows of channels whose records and keys were destroyed.
     pub shredded: u64,
+    /// Whether files were rewritten, so that none of them holds any of it, nor what was erased or
+    /// destroyed shortly before.
+    pub rewritten: bool,
 }
 
 /// Says why a text is no retention.

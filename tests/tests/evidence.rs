@@ -6,7 +6,7 @@ use kith_crdt::control::{History, Policy};
 use kith_crdt::ids::{ChannelId, MessageId};
 use kith_crdt::retention::Retention;
 use kith_crdt::time::HOUR_MS;
-use kith_node::engine::Command;
+use kith_node::engine::{Command, Outcome};
 use kith_tests::world::World;
 
 /// Three people in a channel that keeps its messages for so long.
@@ -169,6 +169,30 @@ fn the_end_of_one_rewriting_says_nothing_about_another() {
     world.until("the rest to be rewritten", |world| world.rewritings(0) == 1);
     world.end_rewriting(0);
     assert_eq!(told(&world), [3, 3]);
+}
+
+#[test]
+fn a_sweep_ends_once_no_file_holds_what_it_is_about() {
+    let (mut world, channel) = three(5, Retention::Forever);
+    let nothing = Command::Sweep {
+        confirm_clock: false,
+    };
+    let swept = |rewritten| Outcome::Swept {
+        purged: 0,
+        shredded: 0,
+        rewritten,
+    };
+    assert_eq!(world.ask(0, nothing.clone()), Ok(swept(false)));
+    world.slow_files(0);
+    let message = world.say(0, channel, "regret");
+    delete(&mut world, 0, message);
+    let token = world.begin(0, nothing);
+    world.pass(1_000);
+    assert_eq!(world.rewritings(0), 1, "it waits for no minute");
+    assert!(world.answer(token).is_none());
+    world.end_rewriting(0);
+    assert_eq!(world.answer(token), Some(Ok(swept(true))));
+    assert_eq!(erased(&world, 0, message).devices, 1);
 }
 
 #[test]

@@ -76,9 +76,10 @@ impl Show for RetentionStatus {
 
 impl Show for Swept {
     fn show(&self, _: &Look, out: &mut String) {
-        let _written = match (self.purged, self.shredded) {
-            (0, 0) => writeln!(out, "nothing is over"),
-            (purged, shredded) => writeln!(
+        let _written = match (self.purged, self.shredded, self.rewritten) {
+            (0, 0, false) => writeln!(out, "nothing is over"),
+            (0, 0, true) => writeln!(out, "what was over or deleted is in no file any more"),
+            (purged, shredded, _) => writeln!(
                 out,
                 "{purged} {} and {shredded} {} destroyed",
                 one_or("message erased", "messages erased", purged),

@@ -77,6 +77,9 @@ pub enum Outcome {
         /// Windows shredded.
         #[n(1)]
         shredded: u64,
+        /// Whether files were rewritten for it.
+        #[n(2)]
+        rewritten: bool,
     },
     /// A message that is durable.
     #[n(6)]

@@ -91,7 +91,15 @@ impl Node {
     pub async fn sweep(&self, request: SweepRequest) -> Result<Swept, ApiError> {
         let SweepRequest { confirm_clock } = request;
         match self.command(Command::Sweep { confirm_clock }, None).await? {
-            Outcome::Swept { purged, shredded } => Ok(Swept { purged, shredded }),
+            Outcome::Swept {
+                purged,
+                shredded,
+                rewritten,
+            } => Ok(Swept {
+                purged,
+                shredded,
+                rewritten,
+            }),
             _ => Err(repeated_elsewhere()),
         }
     }

@@ -132,6 +132,10 @@ impl Engine {
             return;
         }
         let spans = std::mem::take(&mut self.forgotten.spans);
+        if spans.is_empty() {
+            self.erased(now, Vec::new());
+            return;
+        }
         self.note_rewriting(&spans);
         self.stage.effects.erase.extend(spans);
         self.forgotten.erased_at = now;
@@ -140,12 +144,19 @@ impl Engine {
     /// Notes that the files have been rewritten, but for some places.
     pub(super) fn erased(&mut self, now: Millis, failed: Vec<(ChannelId, Span)>) {
         self.note_rewritten(now, &failed);
+        if !failed.is_empty() {
+            self.refuse_sweeping(
+                "the files could not be rewritten, as the daemon's log says: free some space or \
+                 make the home writable; it is tried again every minute",
+            );
+        }
         self.forgotten.spans.extend(failed);
         self.set_erase_timer(now);
         if self.forgotten.spans.is_empty() {
             self.stage.batch.delete_meta(META_UNERASED);
             self.forgotten.is_noted = false;
         }
+        self.answer_sweeping(now);
     }
 
     /// Notes durably that files will have to be rewritten, before anything is taken out: should the

@@ -1,8 +1,10 @@
-//! Sweeping on request: everything that is over goes now, and whoever asked hears how much it was.
+//! Sweeping on request: everything that is over goes now, and out of all files, and whoever asked
+//! hears how much it was.
+
+use std::fmt::Display;
 
 use kith_crdt::ids::ChannelId;
 use kith_crdt::time::Millis;
-use kith_store::StoreError;
 
 use crate::engine::effect::{Outcome, Refusal};
 use crate::engine::{Engine, Timer, storage};
@@ -19,6 +21,8 @@ pub(in crate::engine) struct Sweeping {
     purged: u64,
     /// Windows that had been shredded before.
     shredded: u64,
+    /// Whether files were rewritten for it.
+    rewritten: bool,
 }
 
 impl Engine {
@@ -50,28 +54,38 @@ impl Engine {
             token,
             purged: self.forgotten.purged,
             shredded: self.forgotten.shredded,
+            rewritten: false,
         });
         Ok(())
     }
 
-    /// Answers those who wait for a sweep once nothing is over any more.
+    /// Answers those who wait for a sweep once nothing is over any more that is not out of all files.
     pub(super) fn answer_sweeping(&mut self, now: Millis) {
         if self.sweeping.is_empty() || self.lives.next().is_some_and(|at| at <= now) {
+            return;
+        }
+        if !self.forgotten.spans.is_empty() {
+            self.erase(now);
+        }
+        if self.forgotten.rewriting.is_some() {
+            let waiting = self.sweeping.iter_mut();
+            waiting.for_each(|sweeping| sweeping.rewritten = true);
             return;
         }
         for sweeping in std::mem::take(&mut self.sweeping) {
             let outcome = Outcome::Swept {
                 purged: self.forgotten.purged - sweeping.purged,
                 shredded: self.forgotten.shredded - sweeping.shredded,
+                rewritten: sweeping.rewritten,
             };
             self.stage.answer(sweeping.token, Ok(outcome));
         }
     }
 
     /// Tells those who wait for a sweep what keeps it from being done.
-    pub(super) fn refuse_sweeping(&mut self, error: &StoreError) {
+    pub(super) fn refuse_sweeping(&mut self, error: impl Display) {
         for sweeping in std::mem::take(&mut self.sweeping) {
-            self.stage.answer(sweeping.token, Err(storage(error)));
+            self.stage.answer(sweeping.token, Err(storage(&error)));
         }
     }
 }
