@@ -229,7 +229,7 @@ impl Show for [QuotaInfo] {
 }
 
 /// What a full channel does, in words.
-pub(super) const FULL: &str = "nothing more is written or taken from others until there is room; \
+pub(super) const FULL: &str = "nothing more is written or taken from others, deletions among it, until there is room; \
                                nothing is lost by it";
 
 /// What is said wherever a quota runs low, in words.
@@ -286,7 +286,7 @@ fn to_go(over: &Extent) -> Option<String> {
         messages => format!("{messages} messages whose time is over"),
     };
     Some(format!(
-        "{} left of {messages}, destroyed when the hour or day they were written in has run out",
+        "{} left of {messages}, destroyed with all that was written in their hour or day",
         Size(over.bytes)
     ))
 }

@@ -28,7 +28,7 @@ pub(crate) struct SendArgs {
     /// Announce it: it is shown to everybody as something to take note of
     #[arg(long)]
     announce: bool,
-    /// Have it gone after so long, if that is sooner than the channel says: 1h or more
+    /// Have it gone after so long, no longer than the channel says: 1h or more
     #[arg(long, value_name = "D", value_parser = life, allow_hyphen_values = true)]
     expire: Option<u64>,
     /// Make a retry harmless: the same key writes no second message

@@ -48,7 +48,8 @@ Without SIZE it shows what is set. A quota counts messages and what was said abo
 are kept on this disk; their index comes on top, and files may be larger for a while. From four
 fifths on `kith status`, `kith channel show` and `kith send` warn. A channel that is full takes
 nothing more, neither from here nor from others; it loses nothing by that, and goes on by itself
-as soon as there is room. Deleting, reading and leaving go on. Other members are not concerned.";
+as soon as there is room. Deleting, reading and leaving go on. What others delete reaches this
+node with the rest, when there is room; they are not concerned otherwise.";
 
 /// What `kith storage quota` is to do.
 #[derive(Debug, PartialEq, Eq)]

@@ -82,7 +82,7 @@ CHANNEL   TOTAL   CONTENT  INDEX   RECEIPTS  MEMBERS  MESSAGES  OLDEST       QUO
 
 quota      10.4 MB of 50 MB, 20 % over all channels
 besides    56 KB of events, peers and settings
-to go      123.5 KB left of 300 messages whose time is over, destroyed when the hour or day they were written in has run out
+to go      123.5 KB left of 300 messages whose time is over, destroyed with all that was written in their hour or day
 destroyed  7.3 KB of records that nothing opens any more; they go by themselves
 
 22.4 MB on this disk  22 MB in records, 390 KB in keys
@@ -122,7 +122,7 @@ members    12 KB  who belongs, with which role, and all settings
 kept    forever
 oldest  written 2026-11-03 12:30:00
 quota   8.4 MB of 8.4 MB, 100 %
-full    nothing more is written or taken from others until there is room; nothing is lost by it
+full    nothing more is written or taken from others, deletions among it, until there is room; nothing is lost by it
 
 IF KEPT FOR  MESSAGES THAT GO  FREES ABOUT
 1day                    11200       7.8 MB
@@ -175,11 +175,11 @@ all channels  8 MB  64 MB  12 %
 all channels  no quota, 8 MB of messages
 #garden  8 MB of 10 MB, 80 %
 #kitchen  8 MB of 1 MB, 800 %
-full: nothing more is written or taken from others until there is room; nothing is lost by it
+full: nothing more is written or taken from others, deletions among it, until there is room; nothing is lost by it
 all channels  8 MB of 64 MB, 12 %
 
 #garden: the quota is running out, 8 MB of 10 MB, 80 %: `kith storage garden` shows what makes room
-#kitchen: the quota is used up, 8 MB of 1 MB, 800 %: nothing more is written or taken from others until there is room; nothing is lost by it. `kith storage kitchen` shows what makes room, `kith storage quota kitchen SIZE` gives more
+#kitchen: the quota is used up, 8 MB of 1 MB, 800 %: nothing more is written or taken from others, deletions among it, until there is room; nothing is lost by it. `kith storage kitchen` shows what makes room, `kith storage quota kitchen SIZE` gives more
 "#]]
     );
 }
