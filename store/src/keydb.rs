@@ -88,6 +88,25 @@ impl KeyDb {
         Ok(self.db.write_opt(batch, &options)?)
     }
 
+    /// Seals a record under its place and stages it.
+    fn put(
+        &self,
+        batch: &mut WriteBatch,
+        (table, key): (Table, &[u8]),
+        plain: &[u8],
+        (table_keys, nonces): (&TableKeys, &mut Nonces),
+    ) {
+        let site = Site { table, key };
+        let record = seal::seal(
+            site,
+            TABLE_KEY,
+            table_keys.get(table),
+            &nonces.next(),
+            plain,
+        );
+        batch.put_cf(self.table(table), key, record);
+    }
+
     fn scan(
         &self,
         table: Table,
@@ -177,19 +196,8 @@ impl KeyDb {
     ) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         let mut put = |number: u32, plain: &[u8]| {
-            let key = number.to_be_bytes();
-            let site = Site {
-                table: Table::WindowKeys,
-                key: &key,
-            };
-            let record = seal::seal(
-                site,
-                TABLE_KEY,
-                table_keys.get(site.table),
-                &nonces.next(),
-                plain,
-            );
-            batch.put_cf(self.table(site.table), key, record);
+            let place = (Table::WindowKeys, &number.to_be_bytes()[..]);
+            self.put(&mut batch, place, plain, (table_keys, nonces));
         };
         for (number, channel, key) in fresh {
             let record = WindowRecord {
@@ -214,20 +222,9 @@ impl KeyDb {
         number: u32,
         (table_keys, nonces): (&TableKeys, &mut Nonces),
     ) -> Result<(), StoreError> {
-        let key = number.to_be_bytes();
-        let site = Site {
-            table: Table::WindowKeys,
-            key: &key,
-        };
-        let mark = seal::seal(
-            site,
-            TABLE_KEY,
-            table_keys.get(site.table),
-            &nonces.next(),
-            &DELETED,
-        );
+        let place = (Table::WindowKeys, &number.to_be_bytes()[..]);
         let mut batch = WriteBatch::default();
-        batch.put_cf(self.table(site.table), key, mark);
+        self.put(&mut batch, place, &DELETED, (table_keys, nonces));
         self.write(batch)
     }
 
@@ -283,15 +280,9 @@ impl KeyDb {
         {
             return Ok(());
         }
-        let record = seal::seal(
-            site,
-            TABLE_KEY,
-            table_keys.get(site.table),
-            &nonces.next(),
-            plain,
-        );
         let mut batch = WriteBatch::default();
-        batch.put_cf(self.table(site.table), key, record);
+        let place = (Table::Epochs, key);
+        self.put(&mut batch, place, plain, (table_keys, nonces));
         self.write(batch)?;
         if old.is_some() { self.erase() } else { Ok(()) }
     }
