@@ -5,12 +5,13 @@ use kith_api::retention::{Retention as ShownRetention, RetentionInfo};
 use kith_crdt::control::PolicyField;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::Place;
+use kith_crdt::log::Log;
 use kith_crdt::projection::Written;
 use kith_crdt::retention::Retention;
 
 use super::Reading;
 use super::against::against_message;
-use super::found::{Opener, open};
+use super::found::open;
 use super::messages::name_in;
 use super::policy::shown_retention;
 use crate::engine::ChannelView;
@@ -51,38 +52,54 @@ impl Reading<'_> {
         let mut opener = self.opener(channel);
         let logs = self.logs_of(channel);
         logs.map(|log| {
-            let messages: Vec<Place> = log.living().iter().map(|seq| log.id.place(seq)).collect();
-            let batches = messages.chunks(BATCH);
-            let ending = batches.map(|batch| self.ending(channel, batch, (&mut opener, &then)));
-            ending.sum::<u64>()
+            let ending = self.ending(channel, &log, &then);
+            let shown = ending.filter(|ending| {
+                open(&mut opener, ending.place, &ending.stored)
+                    .is_some_and(|found| against_message(channel, &found).is_none())
+            });
+            shown.count() as u64
         })
         .sum()
     }
 
-    /// How many of the messages at these places are shown now and would not be then.
-    fn ending(
-        &self,
-        channel: &ChannelView,
-        places: &[Place],
-        (opener, then): (&mut Opener<'_>, &Fates<'_>),
-    ) -> u64 {
-        let stored = self.view.multi_envelopes(&channel.id, places);
-        let ends = places.iter().zip(stored).filter_map(|(place, stored)| {
-            let stored = stored?;
-            let envelope = Envelope::from_stored(&stored, &channel.id, *place).ok()?;
-            // What it asks for itself ends it sooner, and is looked at only where it matters.
-            let written = Written {
-                author: channel.roster.account_of(&place.log.writer.device)?,
-                hlc: envelope.header.hlc,
-                epoch: envelope.header.epoch,
-                expires_at: None,
-            };
-            let found = then
-                .of(place, &written)
-                .is_over()
-                .then(|| open(opener, *place, &stored))??;
-            against_message(channel, &found).is_none().then_some(())
-        });
-        ends.count() as u64
+    /// Those of a log's messages, not over yet, that would be by these fates.
+    pub(super) fn ending<'a>(
+        &'a self,
+        channel: &'a ChannelView,
+        log: &Log,
+        then: &'a Fates<'_>,
+    ) -> impl Iterator<Item = Ending> + 'a {
+        let places: Vec<Place> = log.living().iter().map(|seq| log.id.place(seq)).collect();
+        let batches = places.len().div_ceil(BATCH);
+        (0..batches).flat_map(move |batch| {
+            let end = places.len().min((batch + 1) * BATCH);
+            let batch = &places[batch * BATCH..end];
+            let stored = self.view.multi_envelopes(&channel.id, batch);
+            let ending = batch.iter().zip(stored).filter_map(|(place, stored)| {
+                let stored = stored?;
+                let envelope = Envelope::from_stored(&stored, &channel.id, *place).ok()?;
+                // What it asks for itself ends it sooner, and is not looked at.
+                let written = Written {
+                    author: channel.roster.account_of(&place.log.writer.device)?,
+                    hlc: envelope.header.hlc,
+                    epoch: envelope.header.epoch,
+                    expires_at: None,
+                };
+                then.of(place, &written).is_over().then_some(Ending {
+                    place: *place,
+                    stored,
+                    envelope,
+                })
+            });
+            ending.collect::<Vec<_>>()
+        })
     }
+}
+
+/// A message that would be over.
+pub(super) struct Ending {
+    pub place: Place,
+    /// Its envelope as it is stored.
+    pub stored: Vec<u8>,
+    pub envelope: Envelope,
 }

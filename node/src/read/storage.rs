@@ -9,10 +9,8 @@ use kith_api::retention::Retention as ShownRetention;
 use kith_api::storage::{
     ChannelStorage, ChannelStorageDetail, Extent, Freed, Quota, QuotaInfo, QuotaLevel, StorageInfo,
 };
-use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{ChannelId, Place};
 use kith_crdt::log::Log;
-use kith_crdt::projection::Written;
 use kith_crdt::retention::Retention;
 use kith_crdt::time::{HOUR_MS, Millis};
 use kith_store::{ChannelFootprint, Files};
@@ -24,8 +22,6 @@ use crate::fate::Fates;
 
 /// What keeping messages for so many hours would free is told, where that is shorter than now.
 const TRIED_HOURS: [u32; 4] = [24, 3 * 24, 7 * 24, 30 * 24];
-/// Messages that are looked up at a time.
-const BATCH: usize = 256;
 
 impl Reading<'_> {
     /// What takes up space in this home, whose files are as large as this.
@@ -182,12 +178,11 @@ impl Reading<'_> {
         let mut freed = Extent::default();
         for log in logs {
             let segment = &log.id.segment;
-            let living = log.living();
             if channel.roster.is_over(segment, self.now) {
                 continue;
             }
             if roster.is_over(segment, self.now) {
-                freed.messages += living.len();
+                freed.messages += log.living().len();
                 freed.bytes += log.bytes.unwrap_or(0);
                 continue;
             }
@@ -196,44 +191,14 @@ impl Reading<'_> {
             if begins.plus(u64::from(hours) * HOUR_MS) > self.now {
                 continue;
             }
-            let places: Vec<Place> = living.iter().map(|seq| log.id.place(seq)).collect();
-            for batch in places.chunks(BATCH) {
-                self.add_freed(channel, batch, &then, &mut freed);
+            for mut ending in self.ending(channel, log, &then) {
+                ending.envelope.erase_body();
+                let left = ending.envelope.to_stored().len();
+                freed.messages += 1;
+                freed.bytes += ending.stored.len().saturating_sub(left) as u64;
             }
         }
         freed
-    }
-
-    /// Adds those of the messages at these places that would be over, and what their texts take up.
-    fn add_freed(
-        &self,
-        channel: &ChannelView,
-        places: &[Place],
-        then: &Fates<'_>,
-        freed: &mut Extent,
-    ) {
-        let stored = self.view.multi_envelopes(&channel.id, places);
-        for (place, stored) in places.iter().zip(stored) {
-            let Some(stored) = stored else { continue };
-            let envelope = Envelope::from_stored(&stored, &channel.id, *place);
-            let author = channel.roster.account_of(&place.log.writer.device);
-            let (Ok(mut envelope), Some(author)) = (envelope, author) else {
-                continue;
-            };
-            let written = Written {
-                author,
-                hlc: envelope.header.hlc,
-                epoch: envelope.header.epoch,
-                expires_at: None,
-            };
-            if !then.of(place, &written).is_over() {
-                continue;
-            }
-            envelope.erase_body();
-            let left = envelope.to_stored().len();
-            freed.messages += 1;
-            freed.bytes += stored.len().saturating_sub(left) as u64;
-        }
     }
 }
 

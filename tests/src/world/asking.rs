@@ -32,31 +32,24 @@ impl World {
         key: &str,
         command: Command,
     ) -> Result<Outcome, Refusal> {
-        let token = self.next_token;
-        self.next_token += 1;
-        self.turn(
-            number,
-            Event::Command {
-                token,
-                key: Some(key.into()),
-                command,
-            },
-        );
+        let token = self.tell(number, Some(key.into()), command);
         self.wait_for(token)
     }
 
     /// Asks an engine for something and does not wait. The token names the answer.
     pub fn begin(&mut self, number: usize, command: Command) -> u64 {
+        self.tell(number, None, command)
+    }
+
+    fn tell(&mut self, number: usize, key: Option<String>, command: Command) -> u64 {
         let token = self.next_token;
         self.next_token += 1;
-        self.turn(
-            number,
-            Event::Command {
-                token,
-                key: None,
-                command,
-            },
-        );
+        let event = Event::Command {
+            token,
+            key,
+            command,
+        };
+        self.turn(number, event);
         token
     }
 
