@@ -2,7 +2,7 @@
 //! does not; and the audit of a channel, which is all of them.
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::Timestamp;
 use crate::channel::MemberStatus;
@@ -282,38 +282,4 @@ pub enum ChangeKind {
     Edit,
     /// Its end.
     Deletion,
-}
-
-/// Asks for a page of a channel's audit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct AuditQuery {
-    /// How many entries, 500 at most; 50 if absent.
-    #[serde(default)]
-    pub limit: Option<u32>,
-    /// Those before this one: the beginning of an op's id, or of a deleted message's.
-    #[serde(default)]
-    pub before: Option<String>,
-    /// Only what this account did or what was done about it.
-    #[serde(default)]
-    pub account: Option<String>,
-}
-
-impl AuditQuery {
-    /// Entries of a page if nobody says.
-    pub const LIMIT: u32 = 50;
-}
-
-/// A page of a channel's audit: the newest entries before the cursor, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AuditPage {
-    /// Who did what.
-    pub entries: Vec<Step>,
-    /// Whether there are older ones.
-    pub more: bool,
-    /// How many signatures were checked for this answer: of every op of the channel, and of every
-    /// deletion.
-    pub checked: u64,
-    /// How many of them do not hold.
-    pub failed: u64,
 }

@@ -112,7 +112,8 @@ pub(crate) enum Verb {
     /// Explain why a member, a message or an op is as it is, rule by rule
     #[command(subcommand)]
     Why(why::WhyVerb),
-    /// List who did what in a channel, every signature checked
+    /// List who did what in a channel, every signature checked, and what was erased
+    #[command(after_help = why::AUDITING)]
     Audit(why::AuditArgs),
     /// Check what is shown against the signed entries, or mend what the disk damaged
     Verify(why::VerifyArgs),

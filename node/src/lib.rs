@@ -10,6 +10,7 @@ pub mod control;
 pub mod daemon;
 pub mod dialer;
 pub mod engine;
+mod erasures;
 mod fate;
 pub mod handle;
 mod handover;

@@ -332,6 +332,19 @@ impl Batch {
         self.delete(Table::Beacons, self.shared.keys.beacon(channel, device));
     }
 
+    /// Writes what was erased of a channel on a day, counted from 1970.
+    pub fn put_erasures(&mut self, channel: &ChannelId, day: u32, value: impl Into<Vec<u8>>) {
+        let key = self.shared.keys.erasures(channel, day);
+        self.put(Table::Erasures, key, value);
+    }
+
+    /// Removes what is noted of erasures in a channel before a day.
+    pub fn delete_erasures_before(&mut self, channel: &ChannelId, day: u32) {
+        let keys = &self.shared.keys;
+        let (from, to) = (keys.erasures(channel, 0), keys.erasures(channel, day));
+        self.delete_range(Table::Erasures, from, to);
+    }
+
     /// Writes how far a device holds the logs of a segment.
     pub fn put_holds(
         &mut self,

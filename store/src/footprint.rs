@@ -40,7 +40,7 @@ pub struct ChannelFootprint {
     pub index: u64,
     /// Who has read and who holds what.
     pub receipts: u64,
-    /// The control log and the channel's own record.
+    /// The control log, the channel's own record, and what is noted of erasures.
     pub control: u64,
 }
 
@@ -54,7 +54,7 @@ impl ChannelFootprint {
         match table {
             Table::Envelopes => &mut self.envelopes,
             Table::Seen | Table::Holds | Table::Beacons => &mut self.receipts,
-            Table::Control | Table::Channels => &mut self.control,
+            Table::Control | Table::Channels | Table::Erasures => &mut self.control,
             _ => &mut self.index,
         }
     }

@@ -97,6 +97,7 @@ impl Inspection {
         let view = self.view();
         view.look_at(Table::Holds, self.reader.shared.keys.channel(channel));
         view.look_at(Table::Beacons, self.reader.shared.keys.channel(channel));
+        view.look_at(Table::Erasures, self.reader.shared.keys.channel(channel));
         view.look_at(Table::Forks, self.reader.shared.keys.channel(channel));
         view.look_at(Table::Seen, self.reader.shared.keys.channel(channel));
         for table in Table::OF_THE_NODE {

@@ -135,6 +135,10 @@ impl RecordKeys {
         join(&[&self.chan(channel), &self.tag("device", &[&device.0])])
     }
 
+    pub(crate) fn erasures(&self, channel: &ChannelId, day: u32) -> Vec<u8> {
+        join(&[&self.chan(channel), &day.to_be_bytes()])
+    }
+
     pub(crate) fn holds(
         &self,
         channel: &ChannelId,

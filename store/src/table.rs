@@ -15,6 +15,7 @@ pub(crate) enum Table {
     MessageIds,
     Beacons,
     Holds,
+    Erasures,
     Peers,
     Events,
     Idempotency,
@@ -24,7 +25,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// The tables of the database `data/`.
-    pub(crate) const DATA: [Self; 15] = [
+    pub(crate) const DATA: [Self; 16] = [
         Self::Meta,
         Self::Channels,
         Self::Control,
@@ -37,6 +38,7 @@ impl Table {
         Self::MessageIds,
         Self::Beacons,
         Self::Holds,
+        Self::Erasures,
         Self::Peers,
         Self::Events,
         Self::Idempotency,
@@ -69,6 +71,7 @@ impl Table {
             Self::MessageIds => "message_ids",
             Self::Beacons => "beacons",
             Self::Holds => "holds",
+            Self::Erasures => "erasures",
             Self::Peers => "peers",
             Self::Events => "events",
             Self::Idempotency => "idempotency",

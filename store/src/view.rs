@@ -380,6 +380,26 @@ impl View<'_> {
         )
     }
 
+    /// What was erased of a channel, by the day, counted from 1970.
+    pub fn erasures(&self, channel: &ChannelId) -> Vec<(u32, Vec<u8>)> {
+        self.collect(
+            Table::Erasures,
+            self.shared.keys.channel(channel),
+            |key, record| {
+                let day = key.get(8..)?.try_into().ok()?;
+                Some((u32::from_be_bytes(day), record.plain))
+            },
+        )
+    }
+
+    /// What was erased of a channel on a day.
+    pub fn erasures_of(&self, channel: &ChannelId, day: u32) -> Option<Vec<u8>> {
+        let key = self.shared.keys.erasures(channel, day);
+        self.get(Table::Erasures, &key)
+            .readable()
+            .map(|record| record.plain)
+    }
+
     /// What is known of each peer.
     pub fn peers(&self) -> Vec<(TransportKey, Vec<u8>)> {
         self.named(Table::Peers, &[], TransportKey::from_slice)

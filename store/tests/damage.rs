@@ -259,6 +259,7 @@ fn write_everything(store: &mut Store) {
     batch.put_message_id(&CHANNEL, &message, &here);
     batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY, 5), here);
     batch.put_beacon(&CHANNEL, &DeviceId([5; 32]), *b"beacon");
+    batch.put_erasures(&CHANNEL, 7, *b"erasures");
     batch.put_peer(&TransportKey([6; 32]), *b"peer");
     batch.put_idempotency("request", *b"answer");
     batch.append_event(*b"event");
@@ -283,13 +284,14 @@ fn read_everything(store: &Store, view: &View<'_>) -> usize {
         + usize::from(view.message(&message).is_some())
         + view.page(Line::main(&CHANNEL), None, 9).len()
         + view.beacons(&CHANNEL).len()
+        + view.erasures(&CHANNEL).len()
         + view.peers().len()
         + usize::from(view.idempotency("request").is_some())
         + view.events_since(0, 9).len()
         + store.epochs(&CHANNEL).len()
 }
 
-const DATA_TABLES: [&str; 14] = [
+const DATA_TABLES: [&str; 15] = [
     "meta",
     "channels",
     "control",
@@ -301,6 +303,7 @@ const DATA_TABLES: [&str; 14] = [
     "seen",
     "message_ids",
     "beacons",
+    "erasures",
     "peers",
     "events",
     "idempotency",
@@ -325,11 +328,11 @@ fn a_broken_seal_in_any_table_is_named_and_skipped() {
     let home = Home::new();
     write_everything(&mut home.open());
     let store = home.open();
-    assert_eq!(read_everything(&store, &store.reader().view()), 15);
+    assert_eq!(read_everything(&store, &store.reader().view()), 16);
     drop(store);
     let mut flipped = flip_every_value(&home, "data", &DATA_TABLES);
     flipped.extend(flip_every_value(&home, "keys", &["epochs"]));
-    assert_eq!(flipped.len(), 15);
+    assert_eq!(flipped.len(), 16);
 
     let store = home.open();
     assert_eq!(read_everything(&store, &store.reader().view()), 0);
@@ -341,7 +344,7 @@ fn a_broken_seal_in_any_table_is_named_and_skipped() {
         store.reader().view().log(&CHANNEL, &log(DAY, 1)),
         Err(StoreError::Damaged { .. })
     ));
-    assert_eq!(store.damage_count(), 15);
+    assert_eq!(store.damage_count(), 16);
 }
 
 #[test]
@@ -352,7 +355,7 @@ fn a_store_with_broken_seals_can_be_written_again() {
     let mut store = home.open();
     let newest = store.reader().view().newest_cursor().unwrap();
     write_everything(&mut store);
-    assert_eq!(read_everything(&store, &store.reader().view()), 15);
+    assert_eq!(read_everything(&store, &store.reader().view()), 16);
     let events = store.reader().view().events_since(0, 9);
     assert!(events[0].0 > newest, "no cursor is given out twice");
 }

@@ -60,6 +60,7 @@ fn nothing_written_is_found_in_any_file() {
             here,
         );
         batch.put_beacon(&channel, &DeviceId(distinct(6)), *text);
+        batch.put_erasures(&channel, 7, *text);
         batch.put_peer(&TransportKey(distinct(7)), *text);
         batch.put_idempotency("find me on disk! request", *text);
         batch.append_event(*text);

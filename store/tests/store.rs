@@ -32,6 +32,7 @@ fn write_everything(batch: &mut Batch) {
     batch.put_message_id(&CHANNEL, &message, &here);
     batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY, 5), here);
     batch.put_beacon(&CHANNEL, &DeviceId([5; 32]), *b"beacon");
+    batch.put_erasures(&CHANNEL, 7, *b"erasures");
     batch.put_peer(&TransportKey([6; 32]), *b"peer");
     batch.put_idempotency("request", *b"answer");
     batch.append_event(*b"event");
@@ -73,6 +74,8 @@ fn check_everything(view: &View<'_>) {
         view.beacons(&CHANNEL),
         [(DeviceId([5; 32]), b"beacon".to_vec())]
     );
+    assert_eq!(view.erasures(&CHANNEL), [(7, b"erasures".to_vec())]);
+    assert_eq!(view.erasures_of(&CHANNEL, 7).unwrap(), b"erasures");
     assert_eq!(view.peers(), [(TransportKey([6; 32]), b"peer".to_vec())]);
     assert_eq!(view.idempotency("request").unwrap(), b"answer");
     assert_eq!(view.events_since(0, 9), [(1, b"event".to_vec())]);
@@ -92,6 +95,7 @@ fn delete_everything(batch: &mut Batch, view: &View<'_>) {
     batch.delete_message_id(&message);
     batch.remove_timeline(Line::main(&CHANNEL), hlc(DAY, 5), here);
     batch.delete_beacon(&CHANNEL, &DeviceId([5; 32]));
+    batch.delete_erasures_before(&CHANNEL, 8);
     batch.delete_peer(&TransportKey([6; 32]));
     for (handle, _) in view.all_idempotency() {
         batch.delete_idempotency(handle);
@@ -106,7 +110,7 @@ fn check_nothing(view: &View<'_>) {
     assert!(view.forks(&CHANNEL).is_empty() && view.claims(&CHANNEL, &message).is_empty());
     assert!(view.seen(&CHANNEL, &here.log.segment).is_empty() && view.message(&message).is_none());
     assert!(view.page(Line::main(&CHANNEL), None, 9).is_empty());
-    assert!(view.beacons(&CHANNEL).is_empty());
+    assert!(view.beacons(&CHANNEL).is_empty() && view.erasures(&CHANNEL).is_empty());
     assert!(view.peers().is_empty() && view.idempotency("request").is_none());
 }
 

@@ -71,6 +71,7 @@ fn write_everything(batch: &mut Batch) {
     batch.put_seen(&CHANNEL, &segment, &AccountId([4; 32]), *b"seen");
     batch.put_message_id(&CHANNEL, &message, &here);
     batch.put_beacon(&CHANNEL, &DeviceId([5; 32]), *b"beacon");
+    batch.put_erasures(&CHANNEL, 7, *b"erasures");
     batch.put_holds(&CHANNEL, &segment, &DeviceId([5; 32]), *b"holds");
     batch.put_peer(&TransportKey([6; 32]), *b"peer");
     batch.put_idempotency("request", *b"answer");

@@ -1,11 +1,13 @@
 //! Evidence that something was erased, with engines under virtual time: who erased it says so once
 //! no file holds it, everybody hears it, and nobody says it for another.
 
+use kith_api::audit::{AuditEntry, AuditQuery, ErasureCause};
 use kith_api::evidence::ErasedOn;
+use kith_api::retention::Retention as Kept;
 use kith_crdt::control::{History, Policy};
 use kith_crdt::ids::{ChannelId, MessageId};
 use kith_crdt::retention::Retention;
-use kith_crdt::time::HOUR_MS;
+use kith_crdt::time::{DAY_MS, HOUR_MS};
 use kith_node::engine::{Command, Outcome};
 use kith_tests::world::World;
 
@@ -213,4 +215,76 @@ fn what_was_erased_is_known_after_a_restart_whatever_else_is_still_to_be() {
     let told = [first, second].map(|message| erased(&world, 0, message));
     assert_eq!(told[0].devices, 3);
     assert!(told[1].devices < told[1].of, "its files hold it still");
+}
+
+/// What a node noted of what it erased of a channel: why, messages and windows.
+fn noted(world: &World, number: usize, channel: &ChannelId) -> Vec<Noted> {
+    world.reading(number, |reading| {
+        let view = world.engine(number).shared().channel(channel);
+        let query = AuditQuery::default();
+        let page = reading.audit(&view.expect("it is here"), &query);
+        let entries = page.expect("the query is sound").entries.into_iter();
+        let erasures = entries.filter_map(|entry| match entry {
+            AuditEntry::Erasure(erasure) => Some(erasure),
+            AuditEntry::Step(_) => None,
+        });
+        let noted = erasures.map(|erasure| {
+            let amount = (erasure.messages, erasure.windows);
+            (erasure.cause, erasure.retention, amount)
+        });
+        noted.collect()
+    })
+}
+
+type Noted = (ErasureCause, Option<Kept>, (u64, u64));
+
+#[test]
+fn what_a_device_erased_is_in_its_audit_and_why() {
+    let (mut world, channel) = three(7, Retention::Hours(48));
+    let message = world.say(0, channel, "regret");
+    for text in ["one", "two"] {
+        world.say(0, channel, text);
+    }
+    let short = Command::Send {
+        channel,
+        text: "for an hour".into(),
+        reply_to: None,
+        thread: None,
+        announce: false,
+        expire_ms: Some(HOUR_MS),
+    };
+    world.ask(0, short).expect("anybody may");
+    world.until_agreed(&[0, 1, 2], &channel);
+    delete(&mut world, 0, message);
+    world.pass(60_000);
+    let deleted = (ErasureCause::Deletion, None, (1, 0));
+    assert_eq!(noted(&world, 1, &channel), [deleted]);
+    world.crash(1);
+    world.start(1);
+    assert_eq!(noted(&world, 1, &channel), [deleted]);
+    world.jump(HOUR_MS);
+    world.pass(5_000);
+    let asked = (ErasureCause::Expiry, None, (1, 0));
+    let told = noted(&world, 1, &channel);
+    assert!(told.contains(&asked), "{told:?}");
+    world.jump(48 * HOUR_MS);
+    world.pass(5_000);
+    world.jump(13 * HOUR_MS);
+    world.pass(5_000);
+    let kept = |hours, amount| (ErasureCause::Retention, Some(Kept::Hours(hours)), amount);
+    let all = [kept(1, (0, 1)), kept(48, (3, 1)), asked, deleted];
+    for node in 0..3 {
+        let told = noted(&world, node, &channel);
+        assert!(all.iter().all(|one| told.contains(one)), "{told:?}");
+        assert_eq!(told.len(), 4, "{told:?}");
+    }
+
+    // For more than a year, and not for ever.
+    world.jump(401 * DAY_MS);
+    let message = world.say(0, channel, "more regret");
+    world.until_agreed(&[0, 1, 2], &channel);
+    delete(&mut world, 0, message);
+    world.until("it to be erased", |world| {
+        noted(world, 1, &channel) == [deleted]
+    });
 }

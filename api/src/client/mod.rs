@@ -18,6 +18,7 @@ use self::connection::{Call, Connections};
 pub use self::events::EventStream;
 use self::path::{Query, route};
 use crate::ApiError;
+use crate::audit::{AuditPage, AuditQuery};
 use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, MemberInfo,
     UpdateChannel,
@@ -36,7 +37,7 @@ use crate::socket::socket_path;
 use crate::status::{Damage, Status};
 use crate::storage::{ChannelStorageDetail, QuotaInfo, QuotaRequest, StorageInfo};
 use crate::verify::{MendReport, MendRequest, VerifyReport};
-use crate::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
+use crate::why::{WhyMember, WhyMessage, WhyOp};
 
 /// How long an answer may take unless the request itself says how long to wait.
 const TIMEOUT: Duration = Duration::from_secs(30);

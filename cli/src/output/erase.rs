@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use kith_api::erase::Erased;
 
-use super::Show;
 use super::clean::clean;
 use super::look::{Look, Paint};
+use super::{Show, counted};
 
 impl Show for Erased {
     fn show(&self, look: &Look, out: &mut String) {
@@ -25,15 +25,10 @@ impl Show for Erased {
 
 /// How much it is: `3 messages and 1 reaction`.
 pub(crate) fn words(erased: &Erased) -> String {
-    let count = |count: u64, one: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        many => Some(format!("{many} {one}s")),
-    };
-    let counted = [
-        count(erased.messages, "message"),
-        count(erased.reactions, "reaction"),
+    let all = [
+        counted(erased.messages, "message"),
+        counted(erased.reactions, "reaction"),
     ];
-    let counted: Vec<String> = counted.into_iter().flatten().collect();
-    counted.join(" and ")
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    all.join(" and ")
 }

@@ -1,5 +1,6 @@
 //! What the command prints: JSON lines for programs, or text for people.
 
+mod audit;
 mod channel;
 pub(crate) mod clean;
 pub(crate) mod erase;
@@ -34,6 +35,15 @@ use self::look::{Look, Paint};
 pub(crate) trait Show {
     /// Writes the form for people, whole lines of it.
     fn show(&self, look: &Look, out: &mut String);
+}
+
+/// So many of something that has an s when it is many; nothing if there are none.
+fn counted(count: u64, one: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        many => Some(format!("{many} {one}s")),
+    }
 }
 
 /// Where results go, and in which form.

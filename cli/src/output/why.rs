@@ -1,4 +1,4 @@
-//! Explanations and the audit, for people.
+//! Explanations, for people.
 
 use std::fmt::Write;
 
@@ -6,8 +6,7 @@ use kith_api::channel::MemberStatus;
 use kith_api::id::{AccountId, OpId};
 use kith_api::role::Role;
 use kith_api::why::{
-    AuditPage, ChangeKind, Deed, MessageChange, RuleInfo, Showing, Step, Verdict, WhyMember,
-    WhyMessage, WhyOp,
+    ChangeKind, Deed, MessageChange, RuleInfo, Showing, Step, Verdict, WhyMember, WhyMessage, WhyOp,
 };
 
 use super::Show;
@@ -140,52 +139,6 @@ impl Show for WhyMessage {
     }
 }
 
-impl Show for AuditPage {
-    fn show(&self, look: &Look, out: &mut String) {
-        self.entries.show(look, out);
-        let first = self.entries.first().and_then(cursor);
-        if let Some(first) = first.filter(|_| self.more) {
-            let _written = writeln!(out, "there is more before: `--before {first}`");
-        }
-        let checked = match (self.checked, self.failed) {
-            (1, 0) => look.paint(Paint::Good, "one signature checked: it holds"),
-            (checked, 0) => {
-                let all = format_args!("{checked} signatures checked: all hold");
-                look.paint(Paint::Good, all)
-            }
-            (checked, failed) => {
-                let some = format_args!("{checked} signatures checked: {failed} do not hold");
-                look.paint(Paint::Bad, some)
-            }
-        };
-        let _written = writeln!(out, "{checked}");
-    }
-}
-
-impl Show for [Step] {
-    fn show(&self, look: &Look, out: &mut String) {
-        for step in self {
-            write_entry(step, look, out);
-        }
-    }
-}
-
-/// An entry of the audit: one line, and what it comes to at the end of it if it does not count.
-fn write_entry(step: &Step, look: &Look, out: &mut String) {
-    let id = look.paint(Paint::Handle, cursor(step).unwrap_or_default());
-    let at = look.paint(Paint::Faint, look.full_time(step.at));
-    let mut line = format!("{id}  {at}  {}", sentence(step, look));
-    if step.verdict != Verdict::Stands {
-        let rule = step.rule.as_ref().map_or_else(String::new, |rule| {
-            format!(" by {} {}", clean(&rule.number), clean(&rule.name))
-        });
-        let why = step.reason.as_deref().map(clean).unwrap_or_default();
-        let void = format!("{}{rule}: {why}", verdict(step.verdict));
-        line += &format!("  {}", look.paint(Paint::Bad, void));
-    }
-    let _written = writeln!(out, "{line}");
-}
-
 /// A step of an explanation, over several lines.
 fn write_step(step: &Step, decides: bool, look: &Look, out: &mut String) {
     let id = look.paint(Paint::Handle, cursor(step).unwrap_or_default());
@@ -240,7 +193,7 @@ fn write_change(change: &MessageChange, look: &Look, out: &mut String) {
 }
 
 /// What an entry of the audit is named by.
-fn cursor(step: &Step) -> Option<String> {
+pub(super) fn cursor(step: &Step) -> Option<String> {
     let deletion = step.deletion.as_ref().map(short);
     deletion.or_else(|| step.op.as_ref().map(short))
 }
@@ -250,7 +203,7 @@ fn told_rule(rule: &RuleInfo) -> String {
     format!("{number} {name}: {text}")
 }
 
-const fn verdict(verdict: Verdict) -> &'static str {
+pub(super) const fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Stands => "stands",
         Verdict::Void => "void",
@@ -285,7 +238,7 @@ fn who(account: Option<&AccountId>, name: &str, role: Option<Role>) -> String {
 }
 
 /// Who did what: `“Ana” (owner) removed “Ben”`, or tried to.
-fn sentence(step: &Step, look: &Look) -> String {
+pub(super) fn sentence(step: &Step, look: &Look) -> String {
     let by = look.paint(
         Paint::Person,
         who(Some(&step.account), &step.name, step.role),

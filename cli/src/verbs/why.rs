@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use kith_api::ApiError;
+use kith_api::audit::AuditQuery;
 use kith_api::verify::{Difference, MendRequest};
-use kith_api::why::AuditQuery;
 use kith_crdt::limits::PAGE_MAX;
 
 use crate::args::reference;
@@ -57,6 +57,11 @@ impl VerifyArgs {
         self.mend
     }
 }
+
+/// What `kith audit` lists, at the end of its help.
+pub(crate) const AUDITING: &str = "\
+What somebody did is the same on every device. What was erased is what this device noted of its
+own disk: when, how much and why, for 400 days, and nothing of what was in it.";
 
 /// Lists who did what.
 #[derive(Debug, Args)]

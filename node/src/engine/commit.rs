@@ -42,6 +42,7 @@ impl Engine {
             }
         }
         self.keep_damage();
+        self.keep_erasures();
         self.peers.save(&mut self.stage.batch);
         let stage = std::mem::replace(&mut self.stage, Stage::new(self.store.batch()));
         let mut effects = stage.effects;

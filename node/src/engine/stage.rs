@@ -9,6 +9,7 @@ use kith_store::Batch;
 
 use super::effect::{Effects, Moment, Outcome, Refusal};
 use super::repeats::Kept;
+use crate::erasures::Erased;
 use crate::network;
 use crate::record::Happening;
 
@@ -37,6 +38,8 @@ pub(super) struct Stage {
     pub(super) deletions: BTreeMap<(ChannelId, MessageId), Vec<(Claim, EpochId)>>,
     /// Logs of which what is unread has to be counted anew.
     pub(super) recount: BTreeSet<(ChannelId, LogId)>,
+    /// What was erased in this turn.
+    pub(super) erasures: BTreeMap<ChannelId, Vec<Erased>>,
     /// Whether what is projected was told of before.
     pub(super) quiet: bool,
     /// Idempotency keys first used in this turn.
@@ -58,6 +61,7 @@ impl Stage {
             placed: BTreeMap::new(),
             deletions: BTreeMap::new(),
             recount: BTreeSet::new(),
+            erasures: BTreeMap::new(),
             quiet: false,
             keys: BTreeMap::new(),
         }

@@ -2,7 +2,8 @@
 //! so it is done on a thread apart from those that answer.
 
 use kith_api::ApiError;
-use kith_api::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
+use kith_api::audit::{AuditPage, AuditQuery};
+use kith_api::why::{WhyMember, WhyMessage, WhyOp};
 
 use kith_api::verify::VerifyReport;
 

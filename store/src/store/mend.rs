@@ -26,7 +26,7 @@ use crate::window_keys::Lookup;
 const DROP_BYTES: usize = 1 << 20;
 
 /// The tables whose keys begin with the channel.
-const OF_A_CHANNEL: [Table; 7] = [
+const OF_A_CHANNEL: [Table; 8] = [
     Table::Channels,
     Table::Control,
     Table::Envelopes,
@@ -34,6 +34,7 @@ const OF_A_CHANNEL: [Table; 7] = [
     Table::Forks,
     Table::Beacons,
     Table::Holds,
+    Table::Erasures,
 ];
 
 impl Store {

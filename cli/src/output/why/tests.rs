@@ -1,7 +1,9 @@
 //! How explanations look, and that nothing hostile looks like anything else.
 
 use kith_api::Id;
+use kith_api::audit::{AuditEntry, AuditPage, Erasure, ErasureCause, ErasureDeed};
 use kith_api::message::DeliveryState;
+use kith_api::retention::Retention;
 use kith_api::why::{EpochInfo, Person};
 use kith_crdt::ids;
 use kith_crdt::law::Law;
@@ -194,6 +196,31 @@ fn every_deed(name: &str) -> Vec<Step> {
         .collect()
 }
 
+fn entry(step: Step) -> AuditEntry {
+    AuditEntry::Step(Box::new(step))
+}
+
+fn every_erasure() -> [AuditEntry; 4] {
+    let erasure = |cause, retention, (messages, windows), since| {
+        AuditEntry::Erasure(Erasure {
+            deed: ErasureDeed::Erasure,
+            at: at("09:06:00"),
+            since: at(since),
+            cause,
+            retention,
+            messages,
+            windows,
+        })
+    };
+    let kept = ErasureCause::Retention;
+    [
+        erasure(kept, Some(Retention::Hours(168)), (34, 2), "08:00:00"),
+        erasure(kept, Some(Retention::Instant), (0, 1), "09:06:00"),
+        erasure(ErasureCause::Expiry, None, (1, 0), "09:06:00"),
+        erasure(ErasureCause::Deletion, None, (2, 0), "09:06:00"),
+    ]
+}
+
 #[test]
 fn every_deed_is_a_line_of_the_audit_done_or_tried() {
     let mut steps = every_deed("Ben");
@@ -207,8 +234,10 @@ fn every_deed_is_a_line_of_the_audit_done_or_tried() {
         reason: Some("its signature does not hold".into()),
         ..step(42, "Ana", Deed::Unknown)
     });
+    let mut entries: Vec<AuditEntry> = steps.into_iter().map(entry).collect();
+    entries.extend(every_erasure());
     let page = AuditPage {
-        entries: steps,
+        entries,
         more: true,
         checked: 19,
         failed: 1,
@@ -235,6 +264,10 @@ caibaeaq  2026-11-20 09:05:00  “Ben” (owner) did something that this version
 faucqkbi  2026-11-20 09:05:00  “Ana” (owner) ended the mute of “Ben”
 feusskjj  2026-11-20 09:05:00  aeaqcaib (owner) tried to ban “Ben” for good  void by S1 authority: somebody standing higher settled the same thing at the same time
 fivcukrk  2026-11-20 09:05:00  “Ana” (owner) tried to do something that this version of kith does not know  forged by A4 standing: its signature does not hold
+          2026-11-20 09:06:00  this device erased 34 messages and the keys of 2 windows, kept for 7days, since 2026-11-20 08:00:00
+          2026-11-20 09:06:00  this device erased the keys of 1 window, kept until all had read
+          2026-11-20 09:06:00  this device erased 1 message, sent to expire
+          2026-11-20 09:06:00  this device erased 2 messages, deleted
 there is more before: `--before aeaqcaib`
 19 signatures checked: 1 do not hold
 
@@ -373,7 +406,7 @@ fn a_name_cannot_pass_for_a_part_of_the_sentence() {
     let ana = "Ana” (owner) removed “Ben";
     assert_eq!(who(None, ana, None), "“Ana\" (owner) removed \"Ben”");
     let removed = step(1, ana, Deed::Remove);
-    assert!(shown(std::slice::from_ref(&removed)).contains("Ben” (owner) removed “Ben”"));
+    assert!(shown(&[entry(removed)][..]).contains("Ben” (owner) removed “Ben”"));
 }
 
 proptest! {
@@ -381,7 +414,7 @@ proptest! {
     fn no_name_or_text_of_others_reaches_the_terminal_raw(text in "[\u{0}-\u{a0}\u{2020}-\u{2070}a-z]{0,12}") {
         let mut steps = every_deed(&text);
         steps.push(Step { reason: Some(text.clone()), ..void(step(1, &text, Deed::Ban), 2) });
-        let mut out = shown(&steps[..]);
+        let mut out = shown(&steps.iter().cloned().map(entry).collect::<Vec<_>>()[..]);
         out += &shown(&WhyMember {
             channel_name: text.clone(),
             steps,

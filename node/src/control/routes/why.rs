@@ -1,9 +1,10 @@
 //! Why something is as it is, and who did what.
 
 use axum::extract::State;
+use kith_api::audit::{AuditPage, AuditQuery};
 use kith_api::error::ErrorBody;
 use kith_api::verify::{MendReport, MendRequest, VerifyReport};
-use kith_api::why::{AuditPage, AuditQuery, WhyMember, WhyMessage, WhyOp};
+use kith_api::why::{WhyMember, WhyMessage, WhyOp};
 
 use crate::control::answer::{Answer, answer};
 use crate::control::request::{InBody, InPath, InQuery};

@@ -10,12 +10,14 @@
 //!
 //! `evidence.rs` tells the others of it once no file holds it any more, and hears them. `bodies.rs`
 //! asks for texts that others erased too early, `sweep.rs` does it all on request.
+//! `notes.rs` keeps for the audit how much went when and why.
 //! `due.rs` knows which log to look at when, `clock.rs` whether the clock is to be believed.
 
 mod bodies;
 mod clock;
 mod due;
 mod evidence;
+mod notes;
 mod purge;
 mod shred;
 mod sweep;

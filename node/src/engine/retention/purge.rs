@@ -13,6 +13,7 @@ use kith_store::Line;
 use crate::claims;
 use crate::engine::Engine;
 use crate::engine::apply::SEEN_MAX;
+use crate::erasures::Cause;
 use crate::record::{Arrival, What};
 
 /// Milliseconds until a message that is over and cannot be read is looked at again.
@@ -109,6 +110,9 @@ impl Engine {
             self.erase_texts(id, *place);
             self.rewrite_files_of(id, place.log);
         }
+        if !places.is_empty() {
+            self.note_erasure(id, Cause::Deleted, (places.len() as u64, 0));
+        }
         places.len()
     }
 
@@ -167,13 +171,17 @@ impl Engine {
 
     fn purge(&mut self, now: Millis, id: ChannelId, found: Mortal, end: End) {
         let Mortal {
-            place, envelope, ..
+            place,
+            envelope,
+            written,
+            ..
         } = found;
         let message = place.message_id(&id);
         self.purge_claims(id, place);
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
+        let cause = Cause::of_message(&channel.roster, &written, end);
         let line = match channel.entry_of(&envelope) {
             Some(Entry::Message(said)) => said.thread,
             _ => None,
@@ -202,6 +210,7 @@ impl Engine {
             self.happened(id, now, What::Arrived(message, Arrival::Failed));
         }
         self.happened(id, now, What::Expired(message));
+        self.note_erasure(id, cause, (1, 0));
         self.forgotten.purged += 1;
     }
 

@@ -14,6 +14,7 @@ use kith_store::StoreError;
 use super::evidence::Textless;
 use crate::engine::channel::Channel;
 use crate::engine::{Engine, Timer};
+use crate::erasures::Cause;
 use crate::record::{Arrival, What};
 
 /// Milliseconds that a window which is over is kept for: what came in the moment before is on the
@@ -154,10 +155,15 @@ impl Engine {
         self.store.shred(&id, &span)?;
         self.tell_of_the_end(id, &span);
         if let Some(channel) = self.channels.get_mut(&id) {
-            for log_id in channel.drop_span(&span) {
+            let cause = Cause::of_span(&channel.roster, &span);
+            let before = channel.messages;
+            let logs = channel.drop_span(&span);
+            let messages = before - channel.messages;
+            for log_id in logs {
                 self.branches.forget(id, log_id);
                 self.stage.recount.insert((id, log_id));
             }
+            self.note_erasure(id, cause, (messages, 1));
         }
         self.stage.touched.insert(id);
         self.forgotten.shredded += 1;
