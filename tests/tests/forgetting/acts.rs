@@ -110,7 +110,6 @@ impl Life {
             "{at:?} by a clock of {clock:?}"
         );
         let members = self.members_at(who);
-        let (surely_for, perhaps_for) = self.history.awaited(who, promised, (&known, members));
         let said = Said {
             id: message,
             author: who,
@@ -119,8 +118,7 @@ impl Life {
             thread,
             promised,
             knew: known,
-            surely_for,
-            perhaps_for,
+            members,
             texts: vec![text],
             deleted_by: Vec::new(),
             read_by: BTreeMap::new(),

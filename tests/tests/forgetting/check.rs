@@ -148,8 +148,9 @@ impl Check<'_> {
         let end = history.end(said, known);
         let shown_end = message.expires_at.map(|at| Millis(at.0));
         assert_eq!(shown_end, end.at, "{}", named());
-        // Where its keys may be of a time at which its author was alone, nobody is waited for.
-        let is_alone = said.surely_for.is_empty();
+        // Whoever was alone waits for nobody.
+        let awaited = history.awaited(said, known);
+        let is_alone = awaited.is_empty();
         let says_so = message.instant == end.instant || is_alone && !message.instant;
         assert!(says_so, "{}: instant {}", named(), message.instant);
         assert_eq!(message.at.0, said.at.0, "{}", named());
@@ -179,9 +180,8 @@ impl Check<'_> {
         };
         let belongs = |who: &Who| self.world.is_member(self.at, *who, &self.channel);
         let waits = |who: &Who| belongs(who) && !read(who);
-        let is_waited_for = !said.surely_for.is_empty() && end.instant;
         assert!(
-            !is_waited_for || said.perhaps_for.iter().any(waits),
+            is_alone || awaited.iter().any(waits),
             "{} is read by all and shown",
             named()
         );

@@ -8,10 +8,10 @@
 //!    that its author was shown when they sent it, shortened by every retention for existing messages
 //!    that this node has heard of and the author had not. That is exact to the millisecond, whatever
 //!    the clocks and whatever was set meanwhile, so nothing is left open here.
-//! 2. **Readers.** A message that goes by being read may be gone as soon as everybody it surely waits
-//!    for has read it or is out, wherever that is known: until then it is there. Between that and the
-//!    end of its time nothing is asserted of one node, but that all agree once everything has arrived;
-//!    and then it has to be gone if everybody it may wait for has read it.
+//! 2. **Readers.** A message that goes by being read may be gone as soon as everybody it waits for has
+//!    read it or is out, wherever that is known: until then it is there. Between that and the end of
+//!    its time nothing is asserted of one node, but that all agree once everything has arrived; and
+//!    then it has to be gone if everybody it waits for has read it.
 //! 3. **Removal.** What somebody wrote and their remover had not seen may be hidden, on some nodes
 //!    before others. Of such a message nothing is asserted but its end, and agreement.
 
@@ -43,10 +43,8 @@ pub(crate) struct Said {
     pub(crate) promised: Retention,
     /// What its author had heard of.
     pub(crate) knew: Ops,
-    /// Whom it surely waits for, if it goes by being read.
-    pub(crate) surely_for: BTreeSet<Who>,
-    /// Whom it may wait for.
-    pub(crate) perhaps_for: BTreeSet<Who>,
+    /// Who belonged as its author knew.
+    pub(crate) members: BTreeSet<Who>,
     /// All texts that it was given.
     pub(crate) texts: Vec<String>,
     /// Who deleted it, and what they had heard of.
@@ -128,37 +126,34 @@ impl History {
         }
     }
 
-    /// Whom a message surely waits for that was sent by somebody who knew of these ops and members,
-    /// and whom it may wait for. Its keys were made by somebody who knew of every retention that its
-    /// author knew of, and of every departure: so of all who belonged when one of those was set and
-    /// never left. Under a retention that goes by being read they knew of everybody.
-    pub(crate) fn awaited(
-        &self,
-        author: Who,
-        promised: Retention,
-        (known, members): (&Ops, BTreeSet<Who>),
-    ) -> (BTreeSet<Who>, BTreeSet<Who>) {
-        let mut perhaps = members;
-        perhaps.remove(&author);
-        if promised == Retention::Instant {
-            return (perhaps.clone(), perhaps);
-        }
-        let heard = self.set.iter().filter(|set| known.contains(&set.op));
-        let of_setters: BTreeSet<Who> = heard.flat_map(|set| set.members.iter().copied()).collect();
-        let left = |who: &Who| self.departures.iter().any(|gone| gone.who == *who);
-        let surely = perhaps.intersection(&of_setters).copied();
-        (surely.filter(|who| !left(who)).collect(), perhaps)
+    /// The retentions for existing messages that shorten a message at a node that has heard of
+    /// these ops.
+    fn shortening<'a>(&'a self, said: &'a Said, known: &'a Ops) -> impl Iterator<Item = &'a Set> {
+        let existing = self.set.iter().filter(|set| set.existing);
+        existing.filter(|set| known.contains(&set.op) && !said.knew.contains(&set.op))
+    }
+
+    /// Whom a message waits for that goes by being read, at a node that has heard of these ops:
+    /// everybody but its author who belonged as its author knew, if it was sent so, and as everybody
+    /// knew who set that for existing messages.
+    pub(crate) fn awaited(&self, said: &Said, known: &Ops) -> BTreeSet<Who> {
+        let sent = (said.promised == Retention::Instant).then_some(&said.members);
+        let set = self.shortening(said, known);
+        let set = set.filter(|set| set.retention == Retention::Instant);
+        let audiences = sent.into_iter().chain(set.map(|set| &set.members));
+        let everybody = audiences.cloned().reduce(|all, some| &all & &some);
+        let mut awaited = everybody.unwrap_or_default();
+        awaited.remove(&said.author);
+        awaited
     }
 
     /// When a message ends for a node that has heard of these ops.
     pub(crate) fn end(&self, said: &Said, known: &Ops) -> End {
         let mut term = term_ms(said.promised);
         let mut instant = said.promised == Retention::Instant;
-        for set in self.set.iter().filter(|set| set.existing) {
-            if known.contains(&set.op) && !said.knew.contains(&set.op) {
-                term = term.into_iter().chain(term_ms(set.retention)).min();
-                instant |= set.retention == Retention::Instant;
-            }
+        for set in self.shortening(said, known) {
+            term = term.into_iter().chain(term_ms(set.retention)).min();
+            instant |= set.retention == Retention::Instant;
         }
         let own = term.map(|ms| said.at.plus(ms));
         End {
@@ -172,31 +167,32 @@ impl History {
         let End { at, instant } = self.end(said, known);
         match at.is_some_and(|at| at <= clock) {
             true => Fate::Over,
-            false if instant && self.may_be_read(said) => Fate::Open,
+            false if instant && self.may_be_read(said, known) => Fate::Open,
             false => Fate::Lives,
         }
     }
 
-    /// Whether somewhere it may be known that everybody has read a message.
-    fn may_be_read(&self, said: &Said) -> bool {
+    /// Whether somewhere it may be known that everybody has read a message for whom it waits at a
+    /// node that has heard of these ops.
+    fn may_be_read(&self, said: &Said, known: &Ops) -> bool {
         let has_left = |who: &Who| {
             let theirs = self.departures.iter().filter(|gone| gone.who == *who);
             theirs.into_iter().any(|gone| !said.knew.contains(&gone.op))
         };
+        let awaited = self.awaited(said, known);
         let done = |who: &Who| said.read_by.contains_key(who) || has_left(who);
-        match said.surely_for.is_empty() {
-            true => said.perhaps_for.iter().any(done),
-            false => said.surely_for.iter().all(done),
-        }
+        !awaited.is_empty() && awaited.iter().all(done)
     }
 
-    /// Whether everybody has read a message for sure who belongs and whom it may wait for.
-    pub(crate) fn is_read(&self, said: &Said, members: &BTreeSet<Who>) -> bool {
+    /// Whether everybody who belongs has read a message for sure that waits for them at a node that
+    /// has heard of these ops.
+    pub(crate) fn is_read(&self, said: &Said, (known, members): (&Ops, &BTreeSet<Who>)) -> bool {
         let read = |who: &Who| match said.read_by.get(who) {
             Some(Some(knew)) => self.stands(*who, knew),
             _ => !members.contains(who),
         };
-        !said.surely_for.is_empty() && said.perhaps_for.iter().all(read)
+        let awaited = self.awaited(said, known);
+        !awaited.is_empty() && awaited.iter().all(read)
     }
 
     /// Whether nothing can hide what somebody did who had heard of these ops.

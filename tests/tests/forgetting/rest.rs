@@ -88,6 +88,8 @@ impl Life {
                 )
             })
             .collect();
+        // Everything has arrived everywhere.
+        let known = &sights[0].2;
         for said in &self.history.said {
             let fates: Vec<Fate> = sights
                 .iter()
@@ -100,8 +102,9 @@ impl Life {
             let is_hidden = self.history.may_be_hidden(said);
             let holds = said.seen_at.iter().any(|who| members.contains(who));
             let is_due = fates[0] == Fate::Lives && holds && !is_hidden;
-            let is_read =
-                fates[0] == Fate::Open && self.history.is_read(said, members) && !is_hidden;
+            let is_read = fates[0] == Fate::Open
+                && self.history.is_read(said, (known, members))
+                && !is_hidden;
             let shown = sights.iter().map(|(who, sight, _)| {
                 let message = sight.messages.get(&said.id);
                 let message = message.filter(|message| message.hidden.is_none());
