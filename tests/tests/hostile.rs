@@ -588,3 +588,45 @@ fn keys_that_are_not_those_of_their_op_are_not_taken() {
         ..keys
     }));
 }
+
+#[test]
+fn nobody_leaves_for_another_and_a_member_offers_nothing_else() {
+    let mut attack = Attack::new();
+    let channel = attack.channel;
+    let log = control(&attack);
+    let now = attack.world.now();
+    let [owner, own] = [0, 1].map(|number| attack.world.secrets(number).clone());
+    let op = |author, body| {
+        let highest = log.iter().map(|op| op.op().lamport).max().unwrap();
+        let op = ControlOp {
+            channel: Some(channel),
+            author,
+            device: own.device(),
+            parents: log.heads(),
+            lamport: highest + 1,
+            at: now,
+            body,
+        };
+        op.sign(&own.signing).unwrap()
+    };
+    let offer = |op: &VerifiedOp| Request::Offer {
+        tag: channel.tag(),
+        ops: vec![op.to_bytes()],
+    };
+    let topic = Policy::Topic("mine".into());
+    for other in [
+        op(own.account, Body::Policy(topic)),
+        op(owner.account, Body::Leave),
+    ] {
+        let answer = attack.ask(1, &offer(&other));
+        assert_eq!(answer, Answer::Taken { count: 0 });
+        assert!(!control(&attack).contains(&other.id()));
+    }
+    let leave = op(own.account, Body::Leave);
+    assert!(attack.world.is_member(0, 1, &channel));
+    let answer = attack.ask(1, &offer(&leave));
+    assert_eq!(answer, Answer::Taken { count: 1 });
+    assert!(!attack.world.is_member(0, 1, &channel));
+    let answer = attack.ask(1, &offer(&leave));
+    assert_eq!(answer, Answer::Refused(Refusal::NotForYou));
+}

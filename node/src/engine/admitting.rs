@@ -49,7 +49,8 @@ impl Engine {
         Answer::Ops { ops, more }
     }
 
-    /// Takes a Join that its author offers, if it makes the one who offers it a member.
+    /// Takes a Join that its author offers, if it makes the one who offers it a member; from a
+    /// member, its Leave.
     pub(super) fn answer_offer(
         &mut self,
         now: Millis,
@@ -60,8 +61,9 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return Answer::Refused(Refused::NotForYou);
         };
-        if channel.roster.by_transport(&peer).is_some() {
-            return Answer::Taken { count: 0 };
+        if let Some((_, device)) = channel.roster.by_transport(&peer) {
+            let account = device.account;
+            return self.answer_leave(now, id, (account, ops));
         }
         let offered: Option<Vec<VerifiedOp>> = ops
             .iter()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kith_crdt::control::{ControlLog, Roster};
+use kith_crdt::control::{ControlLog, Roster, VerifiedOp};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::ids::{
     AccountId, ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, Window, Writer,
@@ -114,6 +114,8 @@ pub(super) struct Channel {
     pub(super) ahead: BTreeMap<DeviceId, u64>,
     /// Devices that refused to compare when last asked.
     pub(super) refused_by: BTreeSet<DeviceId>,
+    /// The op by which this account has left in this run, until a member is known to have it.
+    pub(super) leaving: Option<VerifiedOp>,
     /// Devices that were found equal, and when.
     pub(super) in_step: BTreeMap<DeviceId, Millis>,
     /// Whether ops of the control log may have been lost to damage, so that anybody's word is
@@ -157,6 +159,7 @@ impl Channel {
             reopen_from: None,
             ahead: BTreeMap::new(),
             refused_by: BTreeSet::new(),
+            leaving: None,
             in_step: BTreeMap::new(),
             lost_ops: false,
             mending: None,

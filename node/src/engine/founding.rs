@@ -11,7 +11,6 @@ use super::Engine;
 use super::channel::Channel;
 use super::effect::{Outcome, Refusal};
 use super::texts::{check_line, check_name};
-use super::write::no_channel;
 use crate::record::ChannelRecord;
 
 impl Engine {
@@ -84,16 +83,5 @@ impl Engine {
         Err(Refusal::Limit(format!(
             "this node has {CHANNELS_PER_NODE} channels, the most there may be"
         )))
-    }
-
-    pub(super) fn leave(&mut self, now: Millis, id: ChannelId) -> Result<Outcome, Refusal> {
-        let channel = self.channels.get(&id).ok_or_else(no_channel)?;
-        let name = channel.name().to_owned();
-        if channel.joining.is_some() {
-            self.fail_join(id, "the join was given up here");
-        } else {
-            self.author_op(now, id, Body::Leave)?;
-        }
-        Ok(Outcome::Channel { channel: id, name })
     }
 }

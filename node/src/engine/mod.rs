@@ -31,6 +31,7 @@ mod incarnation;
 mod invites;
 mod joining;
 mod keys;
+mod leaving;
 mod load;
 mod members;
 mod mend;

@@ -30,6 +30,8 @@ pub(super) enum Purpose {
     Prove { channel: ChannelId },
     /// The own Join op, offered to somebody who does not know it.
     Offer { channel: ChannelId },
+    /// The own Leave op, offered to a member.
+    Leave { channel: ChannelId },
     /// Bodies that came erased before.
     Bodies { channel: ChannelId },
     /// Why a member refuses to speak with this device.

@@ -220,6 +220,7 @@ impl Engine {
             } else if channel.lost_ops {
                 self.seek_ops(now, id, peer);
             } else if channel.roster.by_transport(&peer).is_some() {
+                self.offer_leave(now, id, peer);
                 self.sync_with(now, id, peer);
                 if !self.channels[&id].missing_epochs(&self.me, now).is_empty() {
                     self.timers.set_by(Timer::Keys(id), now);

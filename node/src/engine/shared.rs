@@ -55,6 +55,8 @@ pub struct ChannelView {
     pub in_step: BTreeMap<DeviceId, Millis>,
     /// Devices that refused to compare when last asked.
     pub refused_by: BTreeSet<DeviceId>,
+    /// Whether this account has left in this run and no member is known to have heard of it.
+    pub is_leaving: bool,
     /// The entries that pin a message or unpin one.
     pub pins: Places,
     /// When begins what this account may read; nothing if it may read everything.
@@ -104,6 +106,7 @@ impl ChannelView {
             pending,
             in_step: channel.in_step.clone(),
             refused_by: channel.refused_by.clone(),
+            is_leaving: channel.leaving.is_some(),
             pins: channel.pins(),
             history_begins: channel.roster.history_begins(me),
             missing: channel.ahead.values().copied().max().unwrap_or(0),

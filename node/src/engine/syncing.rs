@@ -129,6 +129,7 @@ impl Engine {
             }
             Purpose::Prove { channel } => self.take_proven(now, channel, peer, answer),
             Purpose::Offer { channel } => self.take_offered(now, channel, peer, &answer),
+            Purpose::Leave { channel } => self.take_left(channel, &answer),
             Purpose::Farewell { channel, pull } => {
                 self.take_farewell(now, channel, peer, pull, answer);
             }
@@ -140,8 +141,11 @@ impl Engine {
     pub(super) fn failed(&mut self, now: Millis, peer: TransportKey, purpose: Purpose) {
         match purpose {
             Purpose::Session { .. } => self.start_waiting(now, peer),
-            // The next refusal, or the next question, leads to another.
-            Purpose::Bodies { .. } | Purpose::Farewell { .. } | Purpose::Hearsay { .. } => {}
+            // The next refusal, question or connection leads to another.
+            Purpose::Bodies { .. }
+            | Purpose::Leave { .. }
+            | Purpose::Farewell { .. }
+            | Purpose::Hearsay { .. } => {}
             Purpose::Keys { channel, .. }
             | Purpose::Prove { channel }
             | Purpose::Offer { channel } => {
