@@ -183,8 +183,8 @@ pub(crate) fn sync(sync: &SyncState, look: &Look) -> String {
             format!("{devices} devices of members refuse to speak with this one")
         }
         (Some(true), 0) => "there is no other device yet".to_owned(),
-        (Some(true), 1) => "the same as on one other device".to_owned(),
-        (Some(true), devices) => format!("the same as on {devices} other devices"),
+        (Some(true), 1) => "up to date with one other device".to_owned(),
+        (Some(true), devices) => format!("up to date with {devices} other devices"),
         (Some(false), _) if sync.missing == 0 => "the channel has yet to arrive".to_owned(),
         (Some(false), _) if sync.missing == 1 => "one entry is missing".to_owned(),
         (Some(false), _) => format!("{} entries are missing", sync.missing),

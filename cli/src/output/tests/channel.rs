@@ -52,7 +52,7 @@ state      active
 retention  forever
 messages   1204, 3 unread
 history    begins at 2026-11-20 08:00:00: what is older was written before you came
-sync       the same as on one other device
+sync       up to date with one other device
 digest     q7x2
 
 MEMBER   ACCOUNT   ROLE   DEVICES  STATUS
