@@ -144,7 +144,7 @@ pub(crate) enum Verb {
     History(message::ShowArgs),
     /// Delete a message for everyone
     Delete(message::DeleteArgs),
-    /// Erase everything that you said in a channel, for everyone
+    /// Erase everything that you said in a channel, for everyone, or your account
     Erase(erase::EraseArgs),
     /// Tell a channel's members that you are typing
     Typing(message::TypingArgs),

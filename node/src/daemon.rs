@@ -210,6 +210,11 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     if !network.task.is_finished() {
         let _ = tokio::time::timeout(STOP_WAIT, network.task).await;
     }
+    if node.destroys() {
+        kith_store::destroy(&config.home, lock)?;
+        tracing::info!("the account is erased, and its home is destroyed");
+        return stopped;
+    }
     if stopped.is_ok()
         && ended.is_ok_and(|engine| engine.is_ok())
         && let Err(error) = handover::leave(&config.home, &runs.this)

@@ -15,7 +15,7 @@ mod teller;
 mod why;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -65,6 +65,7 @@ struct Inner {
     moments: broadcast::Sender<Moment>,
     started: Instant,
     stop: Notify,
+    destroys: AtomicBool,
     verifying: tokio::sync::Mutex<()>,
 }
 
@@ -97,6 +98,7 @@ impl Node {
             moments: broadcast::Sender::new(MOMENTS_QUEUED),
             started: Instant::now(),
             stop: Notify::new(),
+            destroys: AtomicBool::new(false),
             verifying: tokio::sync::Mutex::new(()),
         }))
     }

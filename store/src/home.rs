@@ -1,14 +1,16 @@
 //! The directory that holds everything a node keeps, and the lock that gives it to one process.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::{IoMeaning, StoreError};
 
 /// The name of the lock file in a home.
 const LOCK_FILE: &str = "lock";
+/// What else there may be in a home, beside the vault and the databases.
+const OTHER_FILES: [&str; 4] = ["salvage", "stopped", "daemon.sock", LOCK_FILE];
 /// Only the owner may look into a home.
 const DIR_MODE: u32 = 0o700;
 /// Only the owner may read a file of it.
@@ -64,6 +66,56 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes the entries of a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Overwrites a file with zeros, unless it has another name by which somebody still uses it, and
+/// removes this name.
+pub(crate) fn overwrite(path: &Path) -> io::Result<()> {
+    let meta = fs::metadata(path)?;
+    if meta.nlink() == 1 {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        io::copy(&mut io::repeat(0).take(meta.len()), &mut file)?;
+        file.flush()?;
+        file.sync_all()?;
+    }
+    fs::remove_file(path)
+}
+
+/// Destroys a home: what opens it is overwritten first, the vault and then the keys, so that what
+/// is left by a crash in between cannot be read by anybody. Files that are not a home's stay, and
+/// so does the directory then. The home must not be open.
+///
+/// # Errors
+/// [`StoreError::ReadOnly`] or [`StoreError::Io`]; it can be called again.
+pub fn destroy(home: &Path, lock: HomeLock) -> Result<(), StoreError> {
+    let failed = |error| StoreError::io("destroying the home", error);
+    for file in ["vault", "vault.new"] {
+        gone(overwrite(&home.join(file))).map_err(failed)?;
+    }
+    sync_dir(home).map_err(failed)?;
+    let keys = home.join("keys");
+    for file in fs::read_dir(&keys).into_iter().flatten().flatten() {
+        // Of a file with two names the second is overwritten.
+        gone(overwrite(&file.path())).map_err(failed)?;
+    }
+    for directory in [keys, home.join("data")] {
+        gone(fs::remove_dir_all(directory)).map_err(failed)?;
+    }
+    for file in OTHER_FILES {
+        gone(fs::remove_file(home.join(file))).map_err(failed)?;
+    }
+    drop(lock);
+    // It stays if somebody keeps something else in it.
+    drop(fs::remove_dir(home));
+    Ok(())
+}
+
+/// Takes what is not there any more for removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Why a home is not ours to use.
@@ -177,5 +229,32 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(mode(&path), 0o600);
         assert!(!home.path().join("vault.new").exists());
+    }
+
+    #[test]
+    fn a_home_is_destroyed_and_what_is_not_of_it_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let home = parent.path().join("home");
+        for directory in ["keys", "data"] {
+            fs::create_dir_all(home.join(directory)).unwrap();
+        }
+        for file in ["vault", "keys/1.sst", "data/2.sst", "stopped", "mine.txt"] {
+            fs::write(home.join(file), "secret").unwrap();
+        }
+        let elsewhere = parent.path().join("elsewhere");
+        fs::hard_link(home.join("keys/1.sst"), &elsewhere).unwrap();
+        let open = File::open(home.join("vault")).unwrap();
+
+        destroy(&home, HomeLock::acquire(&home).unwrap()).unwrap();
+
+        let mut left = String::new();
+        (&open).read_to_string(&mut left).unwrap();
+        assert_eq!(left, "\0".repeat(6), "it was overwritten");
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"secret", "a backup is not");
+        let names: Vec<_> = fs::read_dir(&home).unwrap().flatten().collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+        fs::remove_file(home.join("mine.txt")).unwrap();
+        destroy(&home, HomeLock::acquire(&home).unwrap()).unwrap();
+        assert!(!home.exists());
     }
 }

@@ -5,9 +5,8 @@
 //! a use, and these are overwritten before they are removed. What a file system or a flash chip
 //! keeps of overwritten blocks is beyond a program's reach; what was in them is sealed as well.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use kith_crdt::crypto::secret::Secret;
@@ -22,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::damage::{DamageKind, DamageLog};
 use crate::error::StoreError;
+use crate::home;
 use crate::keys::{RecordKeys, after_prefix};
 use crate::rocks::Location;
 use crate::scan::Cursor;
@@ -347,7 +347,7 @@ impl KeyDb {
             return;
         }
         for path in files(&self.location.path, |name| name.starts_with(HELD)).unwrap_or_default() {
-            drop(overwrite(&path));
+            drop(home::overwrite(&path));
         }
     }
 }
@@ -406,16 +406,4 @@ fn hold_files(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Overwrites a held file with zeros, unless RocksDB still has it, and removes its second name.
-fn overwrite(path: &Path) -> io::Result<()> {
-    let meta = fs::metadata(path)?;
-    if meta.nlink() == 1 {
-        let mut file = OpenOptions::new().write(true).open(path)?;
-        io::copy(&mut io::Read::take(io::repeat(0), meta.len()), &mut file)?;
-        file.flush()?;
-        File::sync_all(&file)?;
-    }
-    fs::remove_file(path)
 }

@@ -165,14 +165,27 @@ impl Daemon {
         let pid = self.pid().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(asked.is_ok_and(|status| status.success()), "kill -TERM");
-        let status = self.ended(PATIENCE);
-        assert!(status.success(), "{status}: {}", self.log());
+        self.expect_end();
+    }
+
+    /// Waits until it has stopped by itself.
+    ///
+    /// # Panics
+    ///
+    /// If it does not stop in time or does not call that a success.
+    pub fn wait(mut self) {
+        self.expect_end();
     }
 
     /// Ends it as a power cut would, with nothing written in farewell.
     pub fn kill(mut self) {
         self.child.kill().expect("our own child");
         self.ended(PATIENCE);
+    }
+
+    fn expect_end(&mut self) {
+        let status = self.ended(PATIENCE);
+        assert!(status.success(), "{status}: {}", self.log());
     }
 
     fn ended(&mut self, within: Duration) -> ExitStatus {

@@ -100,3 +100,90 @@ fn what_makes_no_sense_or_may_not_be_erases_nothing() {
     }
     assert_eq!(ana.json(&["show", &id])["text"], "to stay");
 }
+
+#[test]
+fn an_account_is_erased_everywhere_and_then_its_home() {
+    let [ana, ben, cleo] = ["Ana", "Ben", "Cleo"].map(Home::init);
+    let a = Daemon::start(&ana);
+    let b = Daemon::start_towards(&ben, &a.addresses());
+    ana.json(&["channel", "create", "garden"]);
+    befriend(&ana, &ben, "garden");
+    ben.json(&["channel", "create", "kitchen"]);
+    befriend(&ben, &ana, "kitchen");
+    ben.json(&["channel", "create", "diary"]);
+    let mut said = Vec::new();
+    for channel in ["garden", "kitchen", "diary"] {
+        said.push(ben.field(&["send", channel, "his"], "id"));
+    }
+    for id in &said[..2] {
+        until_seen(&ana, id);
+    }
+
+    let state = |told: &serde_json::Value, name: &str| {
+        let channels = told["channels"].as_array().unwrap();
+        let channel = channels.iter().find(|channel| channel["name"] == name);
+        channel.unwrap()["state"].as_str().unwrap().to_owned()
+    };
+    let would = ben.json(&["erase", "--account", "--dry-run"]);
+    assert_eq!(
+        ["garden", "kitchen", "diary"].map(|name| state(&would, name)),
+        ["here", "last_owner", "alone"]
+    );
+    assert_eq!(
+        (&would["dry_run"], &would["destroyed"]),
+        (&json!(true), &json!(false))
+    );
+    let told = ben.plain(&["erase", "--account", "--dry-run"]);
+    assert!(told.contains("make somebody else one first"), "{told}");
+    for typed in [
+        &["erase", "--account"][..],
+        &["erase", "--account", "--mine", "garden", "--yes"],
+        &["erase", "--mine", "garden", "--at-once", "--yes"],
+        &["erase", "--account", "--at-once", "--wait", "1s", "--yes"],
+    ] {
+        ben.fails(typed, 2);
+    }
+    let refused = ben.fails(&["erase", "--account", "--yes"], 5).message;
+    assert!(
+        refused.contains("#kitchen") && refused.contains("nothing was erased"),
+        "{refused}"
+    );
+    assert_eq!(ana.json(&["show", &said[0]])["text"], "his");
+    ben.json(&["role", "kitchen", "Ana", "owner"]);
+
+    // Cleo goes, and nobody else is in what she and Ben share.
+    let c = Daemon::start_towards(&cleo, &a.addresses());
+    ben.json(&["channel", "create", "attic"]);
+    befriend(&ben, &cleo, "attic");
+    ben.json(&["role", "attic", "Cleo", "owner"]);
+    until_agreed(&[&ben, &cleo], "attic");
+    drop(c);
+    ben.json(&["send", "attic", "his"]);
+    let outcome = ben.kith(&["erase", "--account", "--yes", "--wait", "1s"]);
+    let refused = outcome.failure().expect("somebody is not there");
+    assert_eq!(outcome.code, 6);
+    assert!(refused.message.contains("--at-once"), "{}", refused.message);
+    let states = ["garden", "kitchen", "diary", "attic"];
+    assert_eq!(
+        states.map(|name| state(&outcome.lines[0], name)),
+        ["done", "done", "alone", "unheard"]
+    );
+    let attic = ben.json(&["channel", "show", "attic"]);
+    assert_eq!(attic["state"], "active", "whoever has left erases nothing");
+    for id in &said[..2] {
+        until("Ana to hear of it", PATIENCE, || {
+            (ana.json(&["show", id])["deleted"] == true).then_some(())
+        });
+    }
+    for channel in ["garden", "kitchen"] {
+        let members = ana.lines(&["member", "list", channel]);
+        let his = members.iter().find(|member| member["name"] == "Ben");
+        assert_eq!(his.unwrap()["status"], "left", "{channel}");
+    }
+    assert!(ben.path().join("vault").exists(), "it is kept until then");
+
+    let done = ben.json(&["erase", "--account", "--yes", "--at-once"]);
+    assert_eq!(done["destroyed"], true);
+    b.wait();
+    assert!(!ben.path().exists());
+}

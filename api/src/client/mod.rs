@@ -23,7 +23,7 @@ use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, MemberInfo,
     UpdateChannel,
 };
-use crate::erase::{EraseRequest, Erased};
+use crate::erase::{AccountErased, EraseAccountRequest, EraseRequest, Erased};
 use crate::event::EventsQuery;
 use crate::evidence::RetentionStatus;
 use crate::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
@@ -257,6 +257,12 @@ impl Client {
         let call = Call::new(Method::POST, path).json(request);
         let patience = self.timeout.max(VERIFY_TIMEOUT);
         self.connections.ask(call, patience).await
+    }
+
+    /// Takes back everything that this account ever said, and then destroys its own data: as far
+    /// as that can be done now.
+    pub async fn erase_account(&self, request: &EraseAccountRequest) -> Answer<AccountErased> {
+        self.post("/v1/account/erase".into(), request).await
     }
 
     /// Makes an invite.

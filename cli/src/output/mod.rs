@@ -78,6 +78,13 @@ impl Output {
         print(&text)
     }
 
+    /// What a result looks like to people, to be put into a question.
+    pub(crate) fn words(&self, result: &impl Show) -> String {
+        let mut text = String::new();
+        result.show(&self.look, &mut text);
+        text
+    }
+
     /// Says above the oldest page where history begins for this account, if it does not begin with
     /// the channel, and names the threads that began before and have something unread.
     pub(crate) fn put_history_begins(

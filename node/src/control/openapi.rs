@@ -32,6 +32,7 @@ use super::routes::{
         channels::update,
         channels::leave,
         erase::mine,
+        erase::account,
         channels::mark,
         channels::typing,
         invites::invite,

@@ -1,10 +1,20 @@
 //! Erasing on request.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
 use kith_api::ApiError;
-use kith_api::erase::{EraseRequest, Erased};
+use kith_api::erase::{
+    AccountErased, EraseAccountRequest, EraseRequest, Erased, ErasedChannel, ErasedState,
+};
+use kith_crdt::ids::ChannelId;
 
 use super::{Node, repeated_elsewhere};
-use crate::engine::{Command, Outcome};
+use crate::engine::{ChannelView, Command, Outcome, Standing};
+
+/// How often it is looked whether the others have heard.
+const STEP: Duration = Duration::from_millis(100);
 
 impl Node {
     /// Takes back everything that this account said in a channel, or counts it.
@@ -18,7 +28,10 @@ impl Node {
         request: EraseRequest,
     ) -> Result<Erased, ApiError> {
         let view = self.reading().find_channel(reference)?;
-        let EraseRequest { dry_run } = request;
+        self.take_back(&view, request.dry_run).await
+    }
+
+    async fn take_back(&self, view: &ChannelView, dry_run: bool) -> Result<Erased, ApiError> {
         let channel = view.id;
         let command = Command::TakeBack { channel, dry_run };
         match self.command(command, None).await? {
@@ -26,13 +39,134 @@ impl Node {
                 messages,
                 reactions,
             } => Ok(Erased {
-                channel: channel.into(),
-                name: view.name.clone(),
                 messages,
                 reactions,
-                dry_run,
+                ..nothing(view, dry_run)
             }),
             _ => Err(repeated_elsewhere()),
         }
     }
+
+    /// Takes back everything that this account said, leaves its channels, and has the home
+    /// destroyed when nothing is waited for any more; or says what that would be.
+    ///
+    /// # Errors
+    /// [`ApiError`] if it is the last owner of a channel, of which nothing was erased then, or if
+    /// something cannot be written.
+    pub async fn erase_account(
+        &self,
+        request: EraseAccountRequest,
+    ) -> Result<AccountErased, ApiError> {
+        let EraseAccountRequest {
+            dry_run,
+            at_once,
+            wait_ms,
+        } = request;
+        let views = self.0.shared.channels();
+        let is_owned =
+            |view: &&Arc<ChannelView>| self.reading().erasing(view) == ErasedState::LastOwner;
+        let owned: Vec<_> = views.iter().filter(is_owned).collect();
+        if !dry_run && !at_once && !owned.is_empty() {
+            return Err(last_owner(owned.into_iter().map(|view| &*view.name)));
+        }
+        let mut channels = Vec::with_capacity(views.len());
+        for view in &views {
+            let state = self.reading().erasing(view);
+            let has_part = matches!(state, ErasedState::Here | ErasedState::LastOwner)
+                && view.standing == Standing::Active;
+            let erased = match has_part {
+                true => self.take_back(view, dry_run).await?,
+                false => nothing(view, dry_run),
+            };
+            channels.push(ErasedChannel { erased, state });
+        }
+        if !dry_run {
+            let wait = Duration::from_millis(wait_ms.unwrap_or(EraseAccountRequest::WAIT_MS));
+            self.see_off(&mut channels, at_once, Instant::now() + wait)
+                .await?;
+        }
+        let done = channels.iter().all(|channel| channel.state.is_done());
+        let destroyed = !dry_run && (at_once || done);
+        if destroyed {
+            self.0.destroys.store(true, Ordering::Release);
+            self.shutdown().await;
+        }
+        Ok(AccountErased {
+            channels,
+            dry_run,
+            destroyed,
+        })
+    }
+
+    /// Leaves each channel once another member has all that this account wrote, and waits until
+    /// they know that it left, so long at most.
+    async fn see_off(
+        &self,
+        channels: &mut [ErasedChannel],
+        at_once: bool,
+        until: Instant,
+    ) -> Result<(), ApiError> {
+        loop {
+            for channel in channels.iter_mut() {
+                if !channel.state.is_done() {
+                    let id = channel.erased.channel.0;
+                    channel.state = self.go_on_leaving(id, at_once).await?;
+                }
+            }
+            let waits = |channel: &ErasedChannel| !channel.state.is_done();
+            if at_once || !channels.iter().any(waits) || Instant::now() >= until {
+                return Ok(());
+            }
+            tokio::time::sleep(STEP).await;
+        }
+    }
+
+    async fn go_on_leaving(
+        &self,
+        channel: ChannelId,
+        at_once: bool,
+    ) -> Result<ErasedState, ApiError> {
+        let look = || {
+            let view = self.0.shared.channel(&channel)?;
+            let reading = self.reading();
+            let heard = at_once || reading.has_all_of_ours(&view);
+            Some((
+                reading.erasing(&view),
+                heard || view.standing == Standing::Joining,
+            ))
+        };
+        match look() {
+            Some((ErasedState::Here, true)) => {
+                self.command(Command::Leave { channel }, None).await?;
+                Ok(ErasedState::Leaving)
+            }
+            Some((ErasedState::Here, false)) => Ok(ErasedState::Unheard),
+            None | Some((ErasedState::Out, _)) => Ok(ErasedState::Done),
+            Some((state, _)) => Ok(state),
+        }
+    }
+
+    /// Whether the home is to be destroyed once it is closed.
+    pub(crate) fn destroys(&self) -> bool {
+        self.0.destroys.load(Ordering::Acquire)
+    }
+}
+
+fn nothing(view: &ChannelView, dry_run: bool) -> Erased {
+    Erased {
+        channel: view.id.into(),
+        name: view.name.clone(),
+        messages: 0,
+        reactions: 0,
+        dry_run,
+    }
+}
+
+fn last_owner<'a>(channels: impl Iterator<Item = &'a str>) -> ApiError {
+    let names: Vec<String> = channels.map(|name| format!("#{name}")).collect();
+    ApiError::denied(format_args!(
+        "you are the last owner of {}: make somebody else one with `kith role CHANNEL NAME owner` \
+         first, so that there is somebody who answers for it; nothing was erased",
+        names.join(", ")
+    ))
 }

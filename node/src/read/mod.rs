@@ -6,6 +6,7 @@ mod audit;
 mod channels;
 mod control_log;
 mod delivery;
+mod erasing;
 mod events;
 mod evidence;
 mod found;

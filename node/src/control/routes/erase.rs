@@ -1,7 +1,7 @@
 //! Erasing on request.
 
 use axum::extract::State;
-use kith_api::erase::{EraseRequest, Erased};
+use kith_api::erase::{AccountErased, EraseAccountRequest, EraseRequest, Erased};
 use kith_api::error::ErrorBody;
 
 use crate::control::answer::{Answer, answer};
@@ -20,4 +20,18 @@ pub(in crate::control) async fn mine(
     InBody(request): InBody<EraseRequest>,
 ) -> Answer<Erased> {
     answer(node.erase_mine(channel.trim(), request).await)
+}
+
+/// Erases this account: takes back everything that it said in every channel, leaves each of them
+/// once another member has all of that, and destroys its own data once they have heard that it
+/// left. Does what can be done now and says what it waits for; asked again, it goes on. At the end
+/// the daemon stops.
+#[utoipa::path(post, path = "/v1/account/erase", tag = "node", operation_id = "erase_account",
+    request_body = EraseAccountRequest,
+    responses((status = 200, body = AccountErased), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn account(
+    State(node): State<Node>,
+    InBody(request): InBody<EraseAccountRequest>,
+) -> Answer<AccountErased> {
+    answer(node.erase_account(request).await)
 }

@@ -31,6 +31,7 @@ pub(super) fn router(node: Node) -> Router {
         )
         .route("/v1/channels/{channel}/leave", post(channels::leave))
         .route("/v1/channels/{channel}/erase", post(erase::mine))
+        .route("/v1/account/erase", post(erase::account))
         .route("/v1/channels/{channel}/mark", post(channels::mark))
         .route("/v1/channels/{channel}/typing", post(channels::typing))
         .route(
