@@ -459,6 +459,32 @@ fn a_key_stays_as_long_as_anything_of_its_segment() {
     world.until_agreed(&[0, 1], &channel);
 }
 
+#[test]
+fn what_is_said_about_what_was_shortened_is_destroyed_with_it() {
+    let mut world = World::new(3, 15);
+    let channel = world.channel("general");
+    let target = world.say(0, channel, "for an hour, as it turns out");
+    world.until_agreed(&[0, 1], &channel);
+    keep(&mut world, channel, Retention::Hours(1), true);
+    // What is said from now on takes keys that whoever left does not have.
+    world
+        .ask(2, Command::Leave { channel })
+        .expect("anybody may");
+    world.until_agreed(&[0, 1], &channel);
+    let react = Command::React {
+        target,
+        emoji: "🌱".into(),
+        on: true,
+    };
+    world.ask(1, react).expect("anybody may");
+    world.until_agreed(&[0, 1], &channel);
+    assert!(on_disk(&world, 0, &channel).0 > 1);
+    hours(&mut world, 26);
+    for node in [0, 1] {
+        assert_eq!(on_disk(&world, node, &channel), (0, 0), "node {node}");
+    }
+}
+
 /// Talk of a day with everything that can be said: threads, edits, reactions, pins, read marks and
 /// a deletion.
 fn talk(world: &mut World, channel: ChannelId, round: usize) {

@@ -218,8 +218,9 @@ pub struct EpochState {
     pub first_window: Window,
     /// How long what is sealed in it is kept; gives the length of its windows.
     pub term: Term,
-    /// How long it is kept after all: less than its term after a retention for existing messages
-    /// that its maker did not know of.
+    /// How long it is kept after all: less than its term after a retention for existing messages,
+    /// whether its maker did not know of it, or made it for what is said about messages that it
+    /// shortened.
     pub kept: Term,
     /// What its keys are told by.
     pub key_hashes: KeyHashes,

@@ -295,7 +295,7 @@ impl Roster {
             author: op.op().author,
             first_window: epoch.first_window,
             term: epoch.term,
-            kept: epoch.term,
+            kept: promise.kept(epoch.term),
             key_hashes: epoch.key_hashes,
             life: promise.life.within(epoch.term),
             audience: promise.audience,

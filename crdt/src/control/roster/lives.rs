@@ -3,7 +3,7 @@
 //! The rules stand in `retention.rs`; here they are applied op by op. What was done at the same
 //! time is settled in `resolve/retention.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{EpochState, Roster};
@@ -22,6 +22,21 @@ pub(in crate::control) struct Promise {
     pub(in crate::control) life: Life,
     /// Whom it waits for, where it lives until everybody has read it.
     pub(in crate::control) audience: Arc<BTreeSet<AccountId>>,
+    /// How long what was written in epochs of a term before is kept at most, of each term.
+    kept: Arc<BTreeMap<Term, Term>>,
+}
+
+impl Promise {
+    /// How long what is sealed in an epoch of a term is kept: as long as messages live now, or as
+    /// long as the longest lived of those that were written before, about which something may be
+    /// said in it.
+    pub(in crate::control) fn kept(&self, term: Term) -> Term {
+        let before = self.kept.get(&term).copied();
+        self.life
+            .term
+            .min(term)
+            .max(before.unwrap_or(Term::SHORTEST))
+    }
 }
 
 impl Roster {
@@ -111,7 +126,13 @@ impl Roster {
             .last()
             .and_then(|(_, _, id)| self.epochs.get(id));
         let same = newest.filter(|state| *state.audience == audience);
+        let mut kept = BTreeMap::new();
+        for state in self.epochs.values() {
+            let longest = kept.entry(state.term).or_insert(state.kept);
+            *longest = state.kept.max(*longest);
+        }
         Promise {
+            kept: Arc::new(kept),
             life: self.retention().into(),
             audience: same.map_or_else(|| Arc::new(audience), |state| Arc::clone(&state.audience)),
         }
@@ -126,7 +147,7 @@ impl Roster {
     ) {
         if let Some(state) = self.epochs.get_mut(epoch) {
             state.life = promise.life.within(state.term);
-            state.kept = state.term;
+            state.kept = promise.kept(state.term);
             state.audience = Arc::clone(&promise.audience);
             state.takes_messages = takes_messages;
         }

@@ -127,9 +127,37 @@ fn a_segment_ends_with_the_last_that_may_be_in_it() {
     log.author(&alice().phone, body, NOW).unwrap();
     assert_eq!(
         ends(&log, Retention::Forever),
-        None,
-        "something may be said of older ones"
+        days(1),
+        "what is said of older ones goes with them"
     );
+    log.author(&alice().phone, keep(Retention::Forever), NOW)
+        .unwrap();
+    assert_eq!(ends(&log, Retention::Forever), days(1), "for what comes");
+    renewed(&mut log, alice(), 3);
+    assert_eq!(ends(&log, Retention::Forever), None, "and that comes");
+}
+
+#[test]
+fn what_is_said_about_messages_goes_with_the_last_of_them() {
+    let mut log = with_bob();
+    renewed(&mut log, alice(), 1);
+    let kept = |log: &ControlLog, n: u8| log.roster().epochs[&EpochId([n; 16])].kept;
+    log.author(&alice().phone, keep(DAY), NOW).unwrap();
+    let body = epoch_for(&log, 2, Retention::Forever);
+    log.author(&alice().phone, body, NOW).unwrap();
+    assert_eq!(
+        kept(&log, 2),
+        Retention::Forever.term(),
+        "the first is there"
+    );
+    log.author(&alice().phone, shorten(WEEK), NOW).unwrap();
+    let body = epoch_for(&log, 3, Retention::Forever);
+    log.author(&alice().phone, body, NOW).unwrap();
+    log.author(&alice().phone, keep(DAY), NOW).unwrap();
+    let body = epoch_for(&log, 4, Retention::Forever);
+    log.author(&alice().phone, body, NOW).unwrap();
+    let all = [1, 2, 3, 4].map(|n| kept(&log, n));
+    assert_eq!(all, [WEEK.term(); 4], "and they are there for a week");
 }
 
 #[test]
