@@ -69,26 +69,29 @@ fn write_step(step: &Step, look: &Look, out: &mut String) {
 /// What this device erased: `this device erased 34 messages, kept for 7days`.
 fn write_erasure(erasure: &Erasure, look: &Look, out: &mut String) {
     let at = look.paint(Paint::Faint, look.full_time(erasure.at));
-    let windows =
-        counted(erasure.windows, "window").map(|windows| format!("the keys of {windows}"));
-    let what = counted(erasure.messages, "message")
+    let one = match erasure.cause {
+        ErasureCause::Deletion => "deleted message",
+        ErasureCause::Expiry | ErasureCause::Retention => "message",
+    };
+    let windows = counted(erasure.windows, "window");
+    let keys = windows.map(|windows| format!("the keys of {windows}"));
+    let what: Vec<String> = counted(erasure.messages, one)
         .into_iter()
-        .chain(windows);
-    let what: Vec<String> = what.collect();
+        .chain(keys)
+        .collect();
     let why = match (erasure.cause, erasure.retention) {
-        (ErasureCause::Deletion, _) => "deleted".to_owned(),
-        (ErasureCause::Expiry, _) => "sent to expire".to_owned(),
-        (ErasureCause::Retention, Some(Retention::Instant)) => "kept until all had read".to_owned(),
-        (ErasureCause::Retention, Some(kept)) => format!("kept for {kept}"),
-        (ErasureCause::Retention, None) => "kept no longer".to_owned(),
+        (ErasureCause::Deletion, _) => String::new(),
+        (ErasureCause::Expiry, _) => " sent to expire".to_owned(),
+        (ErasureCause::Retention, Some(Retention::Instant)) => {
+            ", kept until all had read".to_owned()
+        }
+        (ErasureCause::Retention, Some(kept)) => format!(", kept for {kept}"),
+        (ErasureCause::Retention, None) => ", kept no longer".to_owned(),
     };
     let since = match erasure.since == erasure.at {
         true => String::new(),
         false => format!(", since {}", look.full_time(erasure.since)),
     };
     let what = what.join(" and ");
-    let _written = writeln!(
-        out,
-        "{NO_ID}  {at}  this device erased {what}, {why}{since}"
-    );
+    let _written = writeln!(out, "{NO_ID}  {at}  this device erased {what}{why}{since}");
 }

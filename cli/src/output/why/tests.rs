@@ -266,8 +266,8 @@ feusskjj  2026-11-20 09:05:00  aeaqcaib (owner) tried to ban “Ben” for good 
 fivcukrk  2026-11-20 09:05:00  “Ana” (owner) tried to do something that this version of kith does not know  forged by A4 standing: its signature does not hold
           2026-11-20 09:06:00  this device erased 34 messages and the keys of 2 windows, kept for 7days, since 2026-11-20 08:00:00
           2026-11-20 09:06:00  this device erased the keys of 1 window, kept until all had read
-          2026-11-20 09:06:00  this device erased 1 message, sent to expire
-          2026-11-20 09:06:00  this device erased 2 messages, deleted
+          2026-11-20 09:06:00  this device erased 1 message sent to expire
+          2026-11-20 09:06:00  this device erased 2 deleted messages
 there is more before: `--before aeaqcaib`
 19 signatures checked: 1 do not hold
 
