@@ -217,7 +217,11 @@ impl Engine {
             self.peers.clock_fell_back(now);
         }
         self.now = now;
-        self.forget_due(now);
+        let mut events = events.into_iter().peekable();
+        let is_waited_for = events
+            .peek()
+            .is_some_and(|event| !matches!(event, Event::Tick));
+        self.forget_due(now, is_waited_for);
         self.floor = self.witness.believed().max(now);
         for event in events {
             self.dispatch(now, event);

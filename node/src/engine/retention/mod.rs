@@ -38,8 +38,9 @@ use super::{Engine, Timer};
 /// Where the store keeps that files have to be rewritten.
 pub(super) const META_UNERASED: &str = "unerased";
 
-/// Messages purged in one turn: each costs a few reads and writes, and senders wait meanwhile.
-const PURGED_PER_TURN: usize = 100;
+/// Messages purged in one turn: each costs a few reads and writes, some 45 µs, and senders wait
+/// meanwhile.
+const PURGED_PER_TURN: usize = 16;
 /// Channels looked at in one turn.
 const CHANNELS_PER_TURN: usize = 4;
 /// Milliseconds from the first thing that was taken out until the files are rewritten: more follows
@@ -53,18 +54,28 @@ const RETRY_MS: u64 = 60_000;
 impl Engine {
     /// Forgets what is over, a batch of it. It comes before everything else in a turn: nothing may
     /// be staged for a window when the window is shredded.
-    pub(super) fn forget_due(&mut self, now: Millis) {
+    /// Where somebody waits for the turn, every second one is theirs alone.
+    pub(super) fn forget_due(&mut self, now: Millis, is_waited_for: bool) {
         self.witness.look(now);
+        if std::mem::take(&mut self.forgotten.has_purged) && is_waited_for {
+            return;
+        }
+        let mut left = PURGED_PER_TURN;
         for _ in 0..CHANNELS_PER_TURN {
+            if left == 0 {
+                break;
+            }
             let Some(Timer::Forget(id)) = self.lives.pop(now) else {
                 break;
             };
-            self.forget(now, id);
+            left = self.forget(now, id, left);
         }
+        self.forgotten.has_purged = left < PURGED_PER_TURN;
         self.answer_sweeping(now);
     }
 
-    fn forget(&mut self, now: Millis, id: ChannelId) {
+    /// Forgets what is over of a channel, at most so many messages. Returns how many may follow.
+    fn forget(&mut self, now: Millis, id: ChannelId, most: usize) -> usize {
         let is_believed = self.witness.is_believed(now);
         if let Some(channel) = self.channels.get_mut(&id) {
             channel.conceal((!is_believed).then_some(now));
@@ -80,18 +91,20 @@ impl Engine {
         }
         if shredded.is_err() || !is_believed {
             self.lives.set_by(Timer::Forget(id), now.plus(RETRY_MS));
-            return;
+            return most;
         }
+        let mut left = most;
         if self.is_anything_due(now, id) {
             if let Err(error) = self.note_unerased() {
                 self.refuse_sweeping(&error);
                 self.lives.set_by(Timer::Forget(id), now.plus(RETRY_MS));
-                return;
+                return most;
             }
-            self.purge_some(now, id, PURGED_PER_TURN);
+            left = self.purge_some(now, id, most);
         }
         self.set_forget_timer(now, id);
         self.set_erase_timer(now);
+        left
     }
 
     /// Hears what another member's signed clock says. Where that makes this node's clock believed

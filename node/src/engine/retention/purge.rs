@@ -1,8 +1,6 @@
 //! Purging messages whose time is over: their texts, what was said about them, and what leads to
 //! them. What stays is an envelope without its body, whose place in its log everybody can check.
 
-use std::collections::BTreeSet;
-
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{AccountId, ChannelId, LogId, Place};
 use kith_crdt::projection::{self, ClaimKind, End, Fate, SeenBy, Written};
@@ -20,8 +18,8 @@ use crate::record::{Arrival, What};
 const UNREADABLE_MS: u64 = 60_000;
 
 impl Engine {
-    /// Purges messages of a channel that are over, at most so many.
-    pub(super) fn purge_some(&mut self, now: Millis, id: ChannelId, most: usize) {
+    /// Purges messages of a channel that are over, at most so many. Returns how many may follow.
+    pub(super) fn purge_some(&mut self, now: Millis, id: ChannelId, most: usize) -> usize {
         let mut left = most.saturating_sub(self.erase_deleted(id, most));
         while left > 0 {
             let next = self
@@ -29,10 +27,11 @@ impl Engine {
                 .get_mut(&id)
                 .and_then(|channel| channel.due.pop(now));
             let Some(log_id) = next else {
-                return;
+                break;
             };
             left -= self.purge_log(now, id, log_id, left).min(left);
         }
+        left
     }
 
     /// Purges what is over of one log, at most so many messages, and sets when it is to be looked
@@ -45,17 +44,27 @@ impl Engine {
         let Some(log) = log else {
             return 0;
         };
+        // Those whose own time is over come before the others, which end in turn. Mostly the first
+        // few are all that come up, so nothing of the rest is looked at.
         let living = log.living();
-        // Those whose own time is over come before the others, which end in turn.
-        let is_due = |(_, at): &(&u32, &Millis)| **at <= now;
-        let early = log.early.iter().filter(is_due).map(|(seq, _)| *seq);
-        let early: BTreeSet<u32> = early.filter(|seq| living.contains(*seq)).collect();
-        let others = living.iter().filter(|seq| !early.contains(seq));
-        let candidates: Vec<u32> = early.iter().copied().chain(others).collect();
+        let mut others = living.iter();
         let mut readers = Readers::default();
+        let mut early_from = Some(0);
         let mut purged = 0;
         let mut next: Option<Millis> = None;
-        for seq in candidates {
+        loop {
+            let log = self.channels.get(&id).and_then(|it| it.logs.get(&log_id));
+            let Some(log) = log else { break };
+            let is_due = |seq: &u32| log.early.get(seq).is_some_and(|at| *at <= now);
+            let early = early_from.and_then(|from| {
+                let mut due = log.early.range(from..).map(|(seq, _)| *seq);
+                due.find(|seq| is_due(seq) && living.contains(*seq))
+            });
+            early_from = early.and_then(|seq: u32| seq.checked_add(1));
+            let is_other = |seq: &u32| !is_due(seq) && !log.over.contains(*seq);
+            let Some(seq) = early.or_else(|| others.find(is_other)) else {
+                break;
+            };
             let place = log_id.place(seq);
             let Some(found) = self.mortal(id, place) else {
                 continue;
@@ -82,7 +91,10 @@ impl Engine {
         if let Some(channel) = self.channels.get_mut(&id) {
             let early = channel.logs.get(&log_id).map(|log| &log.early);
             let early = early.into_iter().flat_map(|early| early.values()).copied();
-            let next = next.into_iter().chain(early).min();
+            let next = match next {
+                Some(at) if at <= now => next,
+                _ => next.into_iter().chain(early).min(),
+            };
             // What is due and cannot be read is tried again later.
             let next = next.map(|at| match at <= now && purged == 0 {
                 true => now.plus(UNREADABLE_MS),

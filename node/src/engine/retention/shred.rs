@@ -30,6 +30,8 @@ pub(in crate::engine) struct Forgotten {
     pub(in crate::engine) purged: u64,
     /// Windows shredded.
     pub(in crate::engine) shredded: u64,
+    /// Whether the last turn purged messages.
+    pub(in crate::engine) has_purged: bool,
     /// Where something was taken off the disk that its files still hold.
     pub(in crate::engine) spans: BTreeSet<(ChannelId, Span)>,
     /// What the files hold no text of any more once they are rewritten, while that is under way.
