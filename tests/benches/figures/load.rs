@@ -59,6 +59,31 @@ pub(crate) async fn acknowledged(client: &Client, count: usize) -> anyhow::Resul
     Ok(samples)
 }
 
+/// Times sends one after the other until something is done.
+pub(crate) async fn acknowledged_while<T>(
+    client: &Client,
+    work: impl Future<Output = T>,
+) -> anyhow::Result<(T, Samples)> {
+    let mut samples = samples();
+    let mut work = std::pin::pin!(work);
+    let mut number = 0;
+    loop {
+        let begun = Instant::now();
+        let message = message(text(number));
+        let mut sending = std::pin::pin!(client.send(CHANNEL, &message));
+        let (done, sent) = tokio::select! {
+            done = &mut work => (Some(done), sending.await),
+            sent = &mut sending => (None, sent),
+        };
+        sent?;
+        record(&mut samples, begun.elapsed());
+        number += 1;
+        if let Some(done) = done {
+            return Ok((done, samples));
+        }
+    }
+}
+
 /// Times sends one after the other, from the call at one node to the event at
 /// another. The event comes after that node has synced the message, too.
 pub(crate) async fn visible(from: &Client, to: &Client, count: usize) -> anyhow::Result<Samples> {

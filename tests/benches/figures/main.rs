@@ -1,14 +1,17 @@
 //! Measures every figure that Kith promises, with real daemons on this machine,
 //! each beside the time that the disk took to sync in the same minute.
 //!
-//! `KITH_BENCH_MESSAGES`, `KITH_BENCH_DEPTH`, `KITH_BENCH_CHANNELS` and
-//! `KITH_BENCH_SENDS` set the sizes; `KITH_BENCH_JSON` names the file that gets
-//! the same figures for programs.
+//! `KITH_BENCH_MESSAGES`, `KITH_BENCH_DEPTH`, `KITH_BENCH_CHANNELS`,
+//! `KITH_BENCH_SENDS`, `KITH_BENCH_ALIVE` and `KITH_BENCH_DIED` set the sizes; `KITH_BENCH_JSON` names the file that gets
+//! the same figures for programs. `KITH_BENCH_ONLY=forgetting` measures that part
+//! alone.
 
 mod core;
 mod figure;
+mod forgetting;
 mod load;
 mod newcomer;
+mod past;
 mod probe;
 mod reconnect;
 mod rekey;
@@ -34,6 +37,10 @@ struct Sizes {
     channels: usize,
     /// Messages of each latency measurement.
     sends: usize,
+    /// Messages that are left of many that lived and died.
+    alive: usize,
+    /// Those that died.
+    died: usize,
 }
 
 /// Pages read for one figure.
@@ -51,6 +58,8 @@ impl Sizes {
             depth: size("KITH_BENCH_DEPTH", 200_000)?,
             channels: size("KITH_BENCH_CHANNELS", 100)?,
             sends: size("KITH_BENCH_SENDS", 1_000)?,
+            alive: size("KITH_BENCH_ALIVE", 10_000)?,
+            died: size("KITH_BENCH_DIED", 1_000_000)?,
         })
     }
 }
@@ -132,6 +141,11 @@ async fn join(host: &Client, guest: &Client, channel: &str) -> anyhow::Result<()
 async fn main() -> anyhow::Result<()> {
     let sizes = Sizes::from_env()?;
     let mut report = Report::new();
+    if std::env::var("KITH_BENCH_ONLY").is_ok_and(|part| part == "forgetting") {
+        forgetting::measure(&mut report, &sizes).await?;
+        report.print();
+        return Ok(());
+    }
     core::measure(&mut report);
     rekey::measure(&mut report);
     let mut stage = Stage::open(report).await?;
@@ -144,7 +158,8 @@ async fn main() -> anyhow::Result<()> {
     flatness(&mut stage.report, &few, &many);
     deep(&mut stage, &sizes, small).await?;
     reconnect::measure(&mut stage).await?;
-    let report = idle(stage, &sizes).await?;
+    let mut report = idle(stage, &sizes).await?;
+    forgetting::measure(&mut report, &sizes).await?;
 
     report.print();
     report.write(&json_path())

@@ -66,6 +66,19 @@ pub(crate) async fn settled_resident_bytes(pid: u32) -> anyhow::Result<u64> {
     }
 }
 
+/// Returns how many bytes a process has had written to the disk.
+///
+/// # Errors
+///
+/// If there is no such process.
+pub(crate) fn written_bytes(pid: u32) -> anyhow::Result<u64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "));
+    Ok(line.context("proc(5) has it")?.trim().parse()?)
+}
+
 fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
