@@ -73,6 +73,9 @@ pub enum DaemonError {
     /// The local API does not start.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The home was being destroyed when that was cut off.
+    #[error("this home was being destroyed when that was cut off: it is destroyed now")]
+    Destroyed,
     /// A part of the daemon ended by itself.
     #[error("the {0} stopped working; what was acknowledged is on disk: start the daemon again")]
     Ended(&'static str),
@@ -87,7 +90,7 @@ impl DaemonError {
         match self {
             Self::Lock(error) => lock_code(error),
             Self::Vault(VaultError::WrongPassphrase) => ErrorCode::Locked,
-            Self::Vault(VaultError::Missing) => ErrorCode::NotFound,
+            Self::Vault(VaultError::Missing) | Self::Destroyed => ErrorCode::NotFound,
             Self::Network(NetworkError::Address { .. } | NetworkError::Bootstrap { .. }) => {
                 ErrorCode::Usage
             }
@@ -119,6 +122,10 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         .iter()
         .try_for_each(|address| network::check_bootstrap(address))?;
     let lock = HomeLock::acquire(&config.home)?;
+    if kith_store::is_being_destroyed(&config.home) {
+        kith_store::destroy(&config.home, lock)?;
+        return Err(DaemonError::Destroyed);
+    }
     let opened = Vault::open(&config.home, &config.passphrase)?;
     let secrets: DeviceSecrets =
         encoding::decode(&opened.identity, IDENTITY_MAX).map_err(|_| DaemonError::Identity)?;

@@ -10,7 +10,9 @@ use crate::error::{IoMeaning, StoreError};
 /// The name of the lock file in a home.
 const LOCK_FILE: &str = "lock";
 /// What else there may be in a home, beside the vault and the databases.
-const OTHER_FILES: [&str; 4] = ["salvage", "stopped", "daemon.sock", LOCK_FILE];
+const OTHER_FILES: [&str; 5] = ["salvage", "stopped", "daemon.sock", DESTROYING, LOCK_FILE];
+/// There while a home is being destroyed, so that what was cut off goes on.
+const DESTROYING: &str = "destroying";
 /// Only the owner may look into a home.
 const DIR_MODE: u32 = 0o700;
 /// Only the owner may read a file of it.
@@ -89,6 +91,8 @@ pub(crate) fn overwrite(path: &Path) -> io::Result<()> {
 /// [`StoreError::ReadOnly`] or [`StoreError::Io`]; it can be called again.
 pub fn destroy(home: &Path, lock: HomeLock) -> Result<(), StoreError> {
     let failed = |error| StoreError::io("destroying the home", error);
+    write_synced(&home.join(DESTROYING), &[]).map_err(failed)?;
+    sync_dir(home).map_err(failed)?;
     for file in ["vault", "vault.new"] {
         gone(overwrite(&home.join(file))).map_err(failed)?;
     }
@@ -108,6 +112,11 @@ pub fn destroy(home: &Path, lock: HomeLock) -> Result<(), StoreError> {
     // It stays if somebody keeps something else in it.
     drop(fs::remove_dir(home));
     Ok(())
+}
+
+/// Whether the destruction of a home was cut off: it is to be called again.
+pub fn is_being_destroyed(home: &Path) -> bool {
+    home.join(DESTROYING).exists()
 }
 
 /// Takes what is not there any more for removed.

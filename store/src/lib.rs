@@ -38,7 +38,7 @@ pub use damage::{Damage, DamageKind};
 pub use error::StoreError;
 pub use events::EVENTS_KEPT;
 pub use footprint::{ChannelFootprint, Files, Footprint, envelope_bytes};
-pub use home::{HomeLock, LockError, destroy, prepare};
+pub use home::{HomeLock, LockError, destroy, is_being_destroyed, prepare};
 pub use inspect::Inspection;
 pub use kdf::KdfCost;
 pub use rocks::{Medium, MemoryEnv};

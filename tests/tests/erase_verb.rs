@@ -159,7 +159,7 @@ fn an_account_is_erased_everywhere_and_then_its_home() {
     until_agreed(&[&ben, &cleo], "attic");
     drop(c);
     ben.json(&["send", "attic", "his"]);
-    let outcome = ben.kith(&["erase", "--account", "--yes", "--wait", "1s"]);
+    let outcome = ben.kith(&["erase", "--account", "--yes", "--wait", "8s"]);
     let refused = outcome.failure().expect("somebody is not there");
     assert_eq!(outcome.code, 6);
     assert!(refused.message.contains("--at-once"), "{}", refused.message);
@@ -186,4 +186,20 @@ fn an_account_is_erased_everywhere_and_then_its_home() {
     assert_eq!(done["destroyed"], true);
     b.wait();
     assert!(!ben.path().exists());
+}
+
+#[test]
+fn a_destruction_that_was_cut_off_goes_on() {
+    let ana = Home::init("Ana");
+    std::fs::remove_file(ana.path().join("vault")).expect("it was the first to go");
+    std::fs::write(ana.path().join("destroying"), "").expect("its home is there still");
+    let refused = Daemon::refused(&ana, &[])
+        .failure()
+        .expect("there is nothing to serve");
+    assert!(
+        refused.message.contains("it is destroyed now"),
+        "{}",
+        refused.message
+    );
+    assert!(!ana.path().exists());
 }

@@ -30,7 +30,8 @@ pub(crate) struct EraseArgs {
     /// How long to wait until others have heard of it, such as 2m [default: 30s]
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["mine", "dry_run"], value_parser = parse_milliseconds)]
     wait: Option<u64>,
-    /// Destroy the account's own data whether or not others have heard of the rest
+    /// Destroy the account's own data whether or not others have heard of the rest, and a channel is
+    /// left without an owner
     #[arg(long, conflicts_with_all = ["mine", "wait", "dry_run"])]
     at_once: bool,
 }
@@ -56,7 +57,8 @@ can erase nothing there any more: erase before you leave.
 
 With --account each channel is left once another member's node has all of that, and when they
 know that you left, this home is destroyed: the vault and the keys are overwritten, everything
-else is removed, and the daemon stops. Your 24 words bring back nothing of it.";
+else of it is removed, and the daemon stops. Files in it that are not Kith's stay. Your 24 words
+bring back nothing of it.";
 
 /// How long the daemon may take to stop and destroy the home before nobody waits for it any more.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
@@ -129,6 +131,12 @@ impl Session {
         };
         let erased = client.erase_account(&request);
         let erased = with_progress("erasing, until others have heard of it", erased).await?;
+        if erased.destroyed {
+            let stopped = async { while client.status().await.is_ok() {} };
+            let stopped = timeout(STOPS_WITHIN, stopped);
+            // What it has begun it does, whoever waits for it.
+            let _ = with_progress("destroying the home", stopped).await;
+        }
         output.put(&erased)?;
         if !erased.destroyed {
             return Err(ApiError::unreachable(
@@ -136,10 +144,6 @@ impl Session {
                  type it again when they are, or add --at-once",
             ));
         }
-        let stopped = async { while client.status().await.is_ok() {} };
-        let stopped = timeout(STOPS_WITHIN, stopped);
-        // What it has begun it does, whoever waits for it.
-        let _ = with_progress("destroying the home", stopped).await;
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use kith_api::id::{AccountId, DeviceId};
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::encoding::encode;
 use kith_crdt::identity::{DeviceSecrets, create_account};
-use kith_store::{HomeLock, KdfCost, Vault, prepare};
+use kith_store::{HomeLock, KdfCost, Vault, destroy, is_being_destroyed, prepare};
 use rand_core::UnwrapErr;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -49,6 +49,10 @@ struct Created<'a> {
 /// Makes the home, and shows the recovery phrase this once.
 pub(crate) fn init(args: &InitArgs, place: &Place, output: &Output) -> Outcome {
     let home = place.home()?;
+    if is_being_destroyed(&home) {
+        let lock = HomeLock::acquire(&home).map_err(ApiError::other)?;
+        destroy(&home, lock).map_err(ApiError::other)?;
+    }
     refuse_existing(&home)?;
     let name = args.name.clone().unwrap_or_else(login_name);
     check_name(&name)?;

@@ -1,5 +1,6 @@
 //! Erasing on request.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -106,11 +107,24 @@ impl Node {
         at_once: bool,
         until: Instant,
     ) -> Result<(), ApiError> {
+        let pause = match at_once {
+            true => Duration::ZERO,
+            false => a_while()?,
+        };
+        let mut heard = BTreeMap::new();
         loop {
             for channel in channels.iter_mut() {
-                if !channel.state.is_done() {
-                    let id = channel.erased.channel.0;
-                    channel.state = self.go_on_leaving(id, at_once).await?;
+                if channel.state.is_done() {
+                    continue;
+                }
+                let id = channel.erased.channel.0;
+                if at_once || self.is_heard(&id) {
+                    let since = *heard.entry(id).or_insert_with(Instant::now);
+                    self.go_on_leaving(channel, since.elapsed() >= pause)
+                        .await?;
+                } else {
+                    heard.remove(&id);
+                    self.go_on_leaving(channel, false).await?;
                 }
             }
             let waits = |channel: &ErasedChannel| !channel.state.is_done();
@@ -121,35 +135,64 @@ impl Node {
         }
     }
 
+    /// Whether another member is known to have all that this account wrote in a channel, or there
+    /// is nothing to be known.
+    fn is_heard(&self, channel: &ChannelId) -> bool {
+        let view = self.0.shared.channel(channel);
+        view.is_none_or(|view| {
+            view.standing == Standing::Joining || self.reading().has_all_of_ours(&view)
+        })
+    }
+
+    /// Leaves a channel if that may be, and says how it stands.
     async fn go_on_leaving(
         &self,
-        channel: ChannelId,
-        at_once: bool,
-    ) -> Result<ErasedState, ApiError> {
-        let look = || {
-            let view = self.0.shared.channel(&channel)?;
-            let reading = self.reading();
-            let heard = at_once || reading.has_all_of_ours(&view);
-            Some((
-                reading.erasing(&view),
-                heard || view.standing == Standing::Joining,
-            ))
+        channel: &mut ErasedChannel,
+        may_leave: bool,
+    ) -> Result<(), ApiError> {
+        let id = channel.erased.channel.0;
+        let Some(view) = self.0.shared.channel(&id) else {
+            channel.state = ErasedState::Done;
+            return Ok(());
         };
-        match look() {
-            Some((ErasedState::Here, true)) => {
-                self.command(Command::Leave { channel }, None).await?;
-                Ok(ErasedState::Leaving)
+        let state = self.reading().erasing(&view);
+        channel.state = match (state, channel.state) {
+            (ErasedState::Here, _) if !may_leave => ErasedState::Unheard,
+            (ErasedState::Here, _) => {
+                // Something may have been said meanwhile.
+                if view.standing == Standing::Active {
+                    let more = self.take_back(&view, false).await?;
+                    channel.erased.messages += more.messages;
+                    channel.erased.reactions += more.reactions;
+                    if !self.is_heard(&id) && !more.is_nothing() {
+                        channel.state = ErasedState::Unheard;
+                        return Ok(());
+                    }
+                }
+                let leave = Command::Leave { channel: id };
+                self.command(leave, None).await?;
+                ErasedState::Leaving
             }
-            Some((ErasedState::Here, false)) => Ok(ErasedState::Unheard),
-            None | Some((ErasedState::Out, _)) => Ok(ErasedState::Done),
-            Some((state, _)) => Ok(state),
-        }
+            // Of a channel that others took it out of meanwhile nothing was erased for certain.
+            (ErasedState::Out, ErasedState::Leaving) => ErasedState::Done,
+            (state, _) => state,
+        };
+        Ok(())
     }
 
     /// Whether the home is to be destroyed once it is closed.
     pub(crate) fn destroys(&self) -> bool {
         self.0.destroys.load(Ordering::Acquire)
     }
+}
+
+/// How long it is waited until a channel is left that may be. Two who erase their accounts at once
+/// must not be the only ones who have heard of each other: the one who leaves later finds the first
+/// gone, and waits for somebody else.
+fn a_while() -> Result<Duration, ApiError> {
+    let mut byte = [0];
+    getrandom::fill(&mut byte).map_err(ApiError::other)?;
+    Ok(Duration::from_millis(200 + 12 * u64::from(byte[0])))
 }
 
 fn nothing(view: &ChannelView, dry_run: bool) -> Erased {
@@ -166,7 +209,8 @@ fn last_owner<'a>(channels: impl Iterator<Item = &'a str>) -> ApiError {
     let names: Vec<String> = channels.map(|name| format!("#{name}")).collect();
     ApiError::denied(format_args!(
         "you are the last owner of {}: make somebody else one with `kith role CHANNEL NAME owner` \
-         first, so that there is somebody who answers for it; nothing was erased",
+         first, so that there is somebody who answers for it, or leave it without by `--at-once`; \
+         nothing was erased",
         names.join(", ")
     ))
 }
