@@ -93,7 +93,9 @@ pub enum ErasedState {
     Unheard,
     /// The account has left, and no other member is known to have heard of that.
     Leaving,
-    /// It was left before: what is there stays there.
+    /// It was left before: what was not erased by then stays there.
+    Left,
+    /// Others have taken the account out: what is there stays there.
     Out,
     /// Somebody has heard of everything, and tells the others.
     Done,
@@ -102,6 +104,6 @@ pub enum ErasedState {
 impl ErasedState {
     /// Whether nothing more is waited for.
     pub const fn is_done(self) -> bool {
-        matches!(self, Self::Alone | Self::Out | Self::Done)
+        matches!(self, Self::Alone | Self::Left | Self::Out | Self::Done)
     }
 }

@@ -613,20 +613,20 @@ fn nobody_leaves_for_another_and_a_member_offers_nothing_else() {
         tag: channel.tag(),
         ops: vec![op.to_bytes()],
     };
-    let topic = Policy::Topic("mine".into());
-    for other in [
-        op(own.account, Body::Policy(topic)),
-        op(owner.account, Body::Leave),
+    let topic = op(own.account, Body::Policy(Policy::Topic("mine".into())));
+    let of_another = op(owner.account, Body::Leave);
+    for (other, answer) in [
+        (topic, Answer::Taken { count: 0 }),
+        (of_another, Answer::Refused(Refusal::NotForYou)),
     ] {
-        let answer = attack.ask(1, &offer(&other));
-        assert_eq!(answer, Answer::Taken { count: 0 });
+        assert_eq!(attack.ask(1, &offer(&other)), answer);
         assert!(!control(&attack).contains(&other.id()));
     }
     let leave = op(own.account, Body::Leave);
     assert!(attack.world.is_member(0, 1, &channel));
-    let answer = attack.ask(1, &offer(&leave));
-    assert_eq!(answer, Answer::Taken { count: 1 });
+    // What else the one who leaves may have is asked for before it is known to be here.
+    for _ in 0..2 {
+        assert_eq!(attack.ask(1, &offer(&leave)), Answer::Taken { count: 0 });
+    }
     assert!(!attack.world.is_member(0, 1, &channel));
-    let answer = attack.ask(1, &offer(&leave));
-    assert_eq!(answer, Answer::Refused(Refusal::NotForYou));
 }

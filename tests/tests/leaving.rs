@@ -1,8 +1,9 @@
 //! Leaving a channel, with engines under virtual time: the members hear of it, also where the word
 //! of it is lost, and nobody leaves for another.
 
+use kith_crdt::control::Status;
 use kith_crdt::ids::ChannelId;
-use kith_node::engine::Command;
+use kith_node::engine::{Command, MemberAct};
 use kith_tests::world::World;
 
 fn leave(world: &mut World, number: usize, channel: ChannelId) {
@@ -54,5 +55,80 @@ fn who_leaves_while_nobody_is_there_is_heard_by_whoever_comes() {
     });
     world.until("the one who left to know that", |world| {
         !is_leaving(world, 2, &channel)
+    });
+}
+
+#[test]
+fn what_was_said_last_is_heard_before_it_is_known_that_somebody_left() {
+    let mut world = World::new(3, 3);
+    let channel = world.channel("general");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.lose_gossip(1_000);
+    world.say(2, channel, "farewell");
+    leave(&mut world, 2, channel);
+    world.until("somebody to have heard of it", |world| {
+        !is_leaving(world, 2, &channel)
+    });
+    world.crash(2);
+    world.until("both to have heard all", |world| {
+        [0, 1].iter().all(|node| {
+            world.shown(*node, &channel) == ["farewell"] && !world.is_member(*node, 2, &channel)
+        })
+    });
+}
+
+#[test]
+fn two_who_leave_at_once_do_not_rely_on_each_other() {
+    let mut world = World::new(3, 4);
+    let channel = world.channel("general");
+    world.until_agreed(&[0, 1, 2], &channel);
+    for leaver in [1, 2] {
+        world.link(0, leaver, false);
+    }
+    for leaver in [1, 2] {
+        world.say(leaver, channel, &format!("farewell of {leaver}"));
+    }
+    let leave = Command::Leave { channel };
+    let tokens = [1, 2].map(|leaver| world.begin(leaver, leave.clone()));
+    world.pass(60_000);
+    for token in tokens {
+        world
+            .answer(token)
+            .expect("it is durable")
+            .expect("anybody may go");
+    }
+    assert!(
+        [1, 2]
+            .iter()
+            .all(|leaver| is_leaving(&world, *leaver, &channel))
+    );
+    for leaver in [1, 2] {
+        world.link(0, leaver, true);
+        world.until("the one who stays to have heard of it", |world| {
+            !is_leaving(world, leaver, &channel)
+        });
+        world.crash(leaver);
+    }
+    assert_eq!(world.shown(0, &channel).len(), 2);
+}
+
+#[test]
+fn who_was_taken_out_before_they_left_hears_of_it() {
+    let mut world = World::new(3, 5);
+    let channel = world.channel("general");
+    world.until_agreed(&[0, 1, 2], &channel);
+    for other in [0, 1] {
+        world.link(2, other, false);
+    }
+    world
+        .act(0, 2, channel, MemberAct::Remove)
+        .expect("the founder may");
+    leave(&mut world, 2, channel);
+    world.link(2, 0, true);
+    world.until("the one who left to know that", |world| {
+        let view = world.engine(2).shared().channel(&channel);
+        let view = view.expect("what was read stays");
+        let account = world.secrets(2).account;
+        view.roster.members[&account].status == Status::Removed
     });
 }

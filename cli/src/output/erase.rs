@@ -73,7 +73,8 @@ const fn waits_for(state: ErasedState, dry_run: bool) -> &'static str {
         ErasedState::LastOwner => "you are its last owner: make somebody else one first",
         ErasedState::Unheard => "no other member's node has heard of it yet",
         ErasedState::Leaving => "no other member's node has heard that you left yet",
-        ErasedState::Out => "you are out of it: what you said stays there",
+        ErasedState::Left => "you left it before: what you had not erased by then stays there",
+        ErasedState::Out => "others took you out of it: what you said stays there",
         ErasedState::Done => "erased, and left",
     }
 }
@@ -139,7 +140,8 @@ Then you leave these channels, and this home is destroyed with your keys.
             channel("garden", (0, 2), ErasedState::Unheard),
             channel("kitchen", (1, 0), ErasedState::Leaving),
             channel("diary", (0, 0), ErasedState::Alone),
-            channel("attic", (0, 0), ErasedState::Out),
+            channel("attic", (0, 0), ErasedState::Left),
+            channel("cellar", (0, 0), ErasedState::Out),
             channel("shed", (12, 0), ErasedState::Done),
         ];
         assert_data_eq!(

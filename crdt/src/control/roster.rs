@@ -285,14 +285,25 @@ impl Roster {
     /// The op by which the account went that the device with this transport key is of; nothing if
     /// it belongs, or never did.
     pub fn dismissal(&self, key: &TransportKey) -> Option<OpId> {
-        let devices = self.by_transport.get(key)?.iter();
-        let mut members = devices.filter_map(|id| {
+        self.with_device(key)
+            .find_map(|member| member.tenure.gone().filter(|_| !member.is_active()))
+    }
+
+    /// Whether the account that the device with this transport key is of has left by itself.
+    pub fn has_left(&self, key: &TransportKey) -> bool {
+        self.with_device(key)
+            .any(|member| member.status == Status::Left)
+    }
+
+    /// The members, past ones among them, of whom a device with this transport key is certified.
+    fn with_device(&self, key: &TransportKey) -> impl Iterator<Item = &Member> {
+        let devices = self.by_transport.get(key).into_iter().flatten();
+        devices.filter_map(move |id| {
             let device = &self.devices[id];
             let member = self.members.get(&device.account)?;
             let is_theirs = member.certified.devices.contains_key(id) && device.transport == *key;
             is_theirs.then_some(member)
-        });
-        members.find_map(|member| member.tenure.gone().filter(|_| !member.is_active()))
+        })
     }
 
     /// The accounts that belong, by id.

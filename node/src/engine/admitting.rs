@@ -11,6 +11,7 @@ use kith_crdt::time::Millis;
 
 use super::Engine;
 use super::channel::Channel;
+use super::leaving::leave_offered;
 
 /// Ops that a newcomer may offer: its Join, and its device list should that have changed.
 const OFFER_OPS: usize = 4;
@@ -49,8 +50,7 @@ impl Engine {
         Answer::Ops { ops, more }
     }
 
-    /// Takes a Join that its author offers, if it makes the one who offers it a member; from a
-    /// member, its Leave.
+    /// Takes a Join that its author offers, if it makes the one who offers it a member; or a Leave.
     pub(super) fn answer_offer(
         &mut self,
         now: Millis,
@@ -61,9 +61,11 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return Answer::Refused(Refused::NotForYou);
         };
-        if let Some((_, device)) = channel.roster.by_transport(&peer) {
-            let account = device.account;
-            return self.answer_leave(now, id, (account, ops));
+        if let Some(op) = leave_offered(&id, ops) {
+            return self.answer_leave(now, (id, peer), op);
+        }
+        if channel.roster.by_transport(&peer).is_some() {
+            return Answer::Taken { count: 0 };
         }
         let offered: Option<Vec<VerifiedOp>> = ops
             .iter()

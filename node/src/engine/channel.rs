@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kith_crdt::control::{ControlLog, Roster, VerifiedOp};
 use kith_crdt::crypto::sign::Signed;
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, Window, Writer,
+    AccountId, ChannelId, DeviceId, EpochId, LogId, Place, SegmentId, TransportKey, Window, Writer,
 };
 use kith_crdt::keyring::Keyring;
 use kith_crdt::limits::{LOG_ENVELOPES, SEGMENT_ENVELOPES, SEGMENT_NUMBER_MAX};
@@ -116,6 +116,8 @@ pub(super) struct Channel {
     pub(super) refused_by: BTreeSet<DeviceId>,
     /// The op by which this account has left in this run, until a member is known to have it.
     pub(super) leaving: Option<VerifiedOp>,
+    /// Devices of accounts that have left of which everything is here.
+    pub(super) heard_out: BTreeSet<TransportKey>,
     /// Devices that were found equal, and when.
     pub(super) in_step: BTreeMap<DeviceId, Millis>,
     /// Whether ops of the control log may have been lost to damage, so that anybody's word is
@@ -160,6 +162,7 @@ impl Channel {
             ahead: BTreeMap::new(),
             refused_by: BTreeSet::new(),
             leaving: None,
+            heard_out: BTreeSet::new(),
             in_step: BTreeMap::new(),
             lost_ops: false,
             mending: None,

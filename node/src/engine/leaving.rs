@@ -1,21 +1,24 @@
-//! Leaving a channel, and seeing to it that the members hear of it.
+//! Leaving a channel, and seeing to it that the members hear of it, and of all that was said before.
 //!
 //! Whoever has left says nothing any more, and gossip may be lost. So the op by which this account
-//! leaves is offered to members one by one until one of them has it; the others hear of it from
-//! that one.
+//! leaves is offered to members until one of them has it; the others hear of it from that one. A
+//! member that hears that somebody left compares the channel with them a last time, for afterwards
+//! it does not ask them for anything; and until it has done so it does not say that it has the op.
 
 use kith_crdt::control::{Body, VerifiedOp};
-use kith_crdt::ids::{AccountId, ChannelId, TransportKey};
-use kith_crdt::sync::{Answer, Refusal as Refused, Request};
+use kith_crdt::ids::{ChannelId, TransportKey};
+use kith_crdt::sync::{Answer, ControlPull, Refusal as Refused, Request};
 use kith_crdt::time::Millis;
 
-use super::Engine;
 use super::effect::{Outcome, Refusal};
 use super::outstanding::Purpose;
 use super::write::no_channel;
+use super::{Engine, Timer};
 
-/// Members to whom it is offered at once.
+/// Members to whom it is offered at a time.
 const OFFERED_TO: usize = 3;
+/// Milliseconds until it is offered again to those who are connected.
+const AGAIN_MS: u64 = 500;
 
 impl Engine {
     /// Leaves a channel, or gives up joining it.
@@ -32,64 +35,114 @@ impl Engine {
             if let Some(channel) = self.channels.get_mut(&id) {
                 channel.leaving = Some(op);
             }
-            for (peer, _) in self.connected_members(id).into_iter().take(OFFERED_TO) {
-                self.offer_leave(now, id, peer);
-            }
+            self.offer_leave(now, id);
         }
         Ok(Outcome::Channel { channel: id, name })
     }
 
-    /// Offers the op by which this account has left to a member's device, as long as none is known
-    /// to have it.
-    pub(super) fn offer_leave(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
+    /// Offers the op by which this account has left to a few members that are connected, as long as
+    /// none is known to have it.
+    pub(super) fn offer_leave(&mut self, now: Millis, id: ChannelId) {
         let leaving = |engine: &Self| engine.channels.get(&id)?.leaving.clone();
-        if let Some(op) = leaving(self) {
-            let request = Request::Offer {
-                tag: id.tag(),
-                ops: vec![op.to_bytes()],
+        let Some(op) = leaving(self) else {
+            return;
+        };
+        let request = Request::Offer {
+            tag: id.tag(),
+            ops: vec![op.to_bytes()],
+        };
+        let mut members = self.connected_members(id);
+        for _ in 0..OFFERED_TO {
+            let Some(pick) = self.pick(members.len()) else {
+                break;
             };
+            let (peer, _) = members.swap_remove(pick);
             self.ask(now, peer, Purpose::Leave { channel: id }, &request);
         }
     }
 
-    /// Takes the answer to that: who has the op, or does not speak with this account any more,
-    /// knows.
-    pub(super) fn take_left(&mut self, id: ChannelId, answer: &Answer) {
-        let knows = match answer {
-            Answer::Taken { count } => *count > 0,
-            Answer::Refused(refused) => *refused == Refused::NotForYou,
-            _ => false,
-        };
-        if let Some(channel) = self.channels.get_mut(&id).filter(|_| knows) {
-            channel.leaving = None;
-            self.stage.touched.insert(id);
+    /// Takes the answer of somebody to whom it was offered.
+    pub(super) fn take_left(
+        &mut self,
+        now: Millis,
+        (id, peer): (ChannelId, TransportKey),
+        answer: &Answer,
+    ) {
+        match answer {
+            Answer::Taken { count: 1.. } => {
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.leaving = None;
+                    self.stage.touched.insert(id);
+                }
+            }
+            // Whoever does not take it does not take this account for a member: it was taken out
+            // before it left, and did not hear of that.
+            Answer::Refused(Refused::NotForYou) => {
+                let pull = Box::new(ControlPull::new(id, Vec::new()));
+                self.pull_control(now, id, peer, pull);
+            }
+            _ => self.timers.set_by(Timer::Leave(id), now.plus(AGAIN_MS)),
         }
     }
 
-    /// Takes the op by which a member leaves who offers it, and passes it on.
+    /// Takes the op by which a member leaves from them, and passes it on. Says that it is here once
+    /// everything else of theirs is, too, and if this node will be there to tell the others.
     pub(super) fn answer_leave(
         &mut self,
         now: Millis,
-        id: ChannelId,
-        (account, ops): (AccountId, &[Vec<u8>]),
+        (id, peer): (ChannelId, TransportKey),
+        op: VerifiedOp,
     ) -> Answer {
-        let op = ops.first().and_then(|op| VerifiedOp::verify(op).ok());
-        let is_own = |op: &VerifiedOp| {
-            let leaves = matches!(op.op().body, Body::Leave);
-            leaves && op.op().author == account && op.channel() == id
+        let Some(channel) = self.channels.get(&id) else {
+            return Answer::Refused(Refused::NotForYou);
         };
-        let Some(op) = op.filter(is_own) else {
-            return Answer::Taken { count: 0 };
-        };
-        let (own, bytes) = (op.id(), op.to_bytes());
-        let topics = self.listened_topics(id);
-        if self.insert_ops(now, id, vec![op]).new > 0 {
-            self.publish_ops(id, &topics, &[bytes]);
+        let later = Answer::Taken { count: 0 };
+        if channel.control.get(&op.id()).is_none() {
+            let device = channel.roster.by_transport(&peer);
+            if device.is_none_or(|(_, device)| device.account != op.op().author) {
+                return Answer::Refused(Refused::NotForYou);
+            }
+            let (topics, bytes) = (self.listened_topics(id), op.to_bytes());
+            if self.insert_ops(now, id, vec![op]).new > 0 {
+                self.publish_ops(id, &topics, &[bytes]);
+            }
+            return later;
         }
-        let channel = self.channels.get(&id);
-        let has_it = channel.is_some_and(|channel| channel.control.get(&own).is_some());
-        Answer::Taken {
-            count: u32::from(has_it),
+        if !channel.roster.is_member(&self.me) {
+            return later;
+        }
+        if channel.roster.has_left(&peer) && !channel.heard_out.contains(&peer) {
+            self.hear_last_words(now, id, peer);
+            return later;
+        }
+        Answer::Taken { count: 1 }
+    }
+
+    /// Compares a channel with somebody who has just left it, by themselves: what they said last may
+    /// be here with nobody, and they are not asked any more.
+    pub(super) fn hear_last_words(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        if channel.roster.is_member(&self.me) && channel.roster.has_left(&peer) {
+            channel.heard_out.remove(&peer);
+            self.compare(now, id, peer);
         }
     }
+
+    /// Notes that everything is here that somebody who has left has of a channel.
+    pub(super) fn note_heard_out(&mut self, id: ChannelId, peer: TransportKey) {
+        if let Some(channel) = self.channels.get_mut(&id)
+            && channel.roster.has_left(&peer)
+        {
+            channel.heard_out.insert(peer);
+        }
+    }
+}
+
+/// The op by which somebody leaves a channel, if that is what is offered.
+pub(super) fn leave_offered(id: &ChannelId, ops: &[Vec<u8>]) -> Option<VerifiedOp> {
+    let op = VerifiedOp::verify(ops.first()?).ok()?;
+    let leaves = matches!(op.op().body, Body::Leave) && op.channel() == *id;
+    leaves.then_some(op)
 }

@@ -298,6 +298,7 @@ impl Engine {
                 Timer::Keys(id) => self.pursue_keys(now, id),
                 Timer::Mend(id) => self.mend_step(now, id),
                 Timer::TakeBack(id) => self.erasing_step(now, id),
+                Timer::Leave(id) => self.offer_leave(now, id),
                 Timer::Dial => {}
                 Timer::Tidy => self.tidy(now),
                 Timer::Forget(_) => {}
@@ -363,6 +364,7 @@ impl Engine {
         self.timers.clear(Timer::Sync(id));
         self.timers.clear(Timer::Beacon(id));
         self.timers.clear(Timer::Mend(id));
+        self.timers.clear(Timer::Leave(id));
     }
 }
 

@@ -172,8 +172,8 @@ impl Engine {
         } else {
             BTreeSet::new()
         };
-        let before = active_transports(before);
-        for peer in after.difference(&before).filter(|peer| **peer != own) {
+        let there = active_transports(before);
+        for peer in after.difference(&there).filter(|peer| **peer != own) {
             self.peers.want(*peer);
             self.stage.send(Command::Protect(*peer));
             if self.peers.is_connected(peer) {
@@ -181,7 +181,8 @@ impl Engine {
                     .set_by(Timer::Sync(id), now.plus(ROSTER_SYNC_MS));
             }
         }
-        for peer in before.difference(&after) {
+        for peer in there.difference(&after) {
+            self.hear_last_words(now, id, *peer);
             if !self.knows(peer) {
                 self.peers.dialer.unwant(peer);
                 self.stage.send(Command::Unprotect(*peer));
@@ -220,7 +221,9 @@ impl Engine {
             } else if channel.lost_ops {
                 self.seek_ops(now, id, peer);
             } else if channel.roster.by_transport(&peer).is_some() {
-                self.offer_leave(now, id, peer);
+                if channel.leaving.is_some() {
+                    self.timers.set_by(Timer::Leave(id), now);
+                }
                 self.sync_with(now, id, peer);
                 if !self.channels[&id].missing_epochs(&self.me, now).is_empty() {
                     self.timers.set_by(Timer::Keys(id), now);

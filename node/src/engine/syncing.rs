@@ -43,14 +43,21 @@ impl Engine {
         self.timers.set_by(Timer::Sync(id), now);
     }
 
-    /// Starts a session with a peer, unless one is under way.
+    /// Starts a session with another member, unless one is under way.
     pub(super) fn sync_with(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
         let shared =
             channel.roster.by_transport(&peer).is_some() && channel.roster.is_member(&self.me);
-        if !shared || !self.peers.is_connected(&peer) || !self.outstanding.may_start(&id, &peer) {
+        if shared {
+            self.compare(now, id, peer);
+        }
+    }
+
+    /// Starts a session with a peer that is connected, unless one is under way.
+    pub(super) fn compare(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
+        if !self.peers.is_connected(&peer) || !self.outstanding.may_start(&id, &peer) {
             return;
         }
         let reader = self.store.reader();
@@ -129,7 +136,7 @@ impl Engine {
             }
             Purpose::Prove { channel } => self.take_proven(now, channel, peer, answer),
             Purpose::Offer { channel } => self.take_offered(now, channel, peer, &answer),
-            Purpose::Leave { channel } => self.take_left(channel, &answer),
+            Purpose::Leave { channel } => self.take_left(now, (channel, peer), &answer),
             Purpose::Farewell { channel, pull } => {
                 self.take_farewell(now, channel, peer, pull, answer);
             }
@@ -246,6 +253,9 @@ impl Engine {
             });
         }
         self.note_refusal(id, peer, outcome.end == End::Refused(Refusal::NotForYou));
+        if matches!(outcome.end, End::Same | End::Complete) {
+            self.note_heard_out(id, peer);
+        }
         match outcome.end {
             End::Same => self.note_equal(now, id, peer),
             // There may be more by now. What brought nothing is not repeated: the period is.
@@ -272,6 +282,7 @@ impl Engine {
     fn start_waiting(&mut self, now: Millis, peer: TransportKey) {
         if let Some(channel) = self.outstanding.next_waiting(&peer) {
             self.sync_with(now, channel, peer);
+            self.hear_last_words(now, channel, peer);
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) enum Timer {
     Mend(ChannelId),
     /// Go on taking back what this account said in a channel.
     TakeBack(ChannelId),
+    /// Offer the op by which this account has left a channel.
+    Leave(ChannelId),
     /// Dial whoever is wanted and not connected.
     Dial,
     /// Say on every channel that this node is here.

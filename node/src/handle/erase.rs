@@ -1,6 +1,5 @@
 //! Erasing on request.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,7 +8,6 @@ use kith_api::ApiError;
 use kith_api::erase::{
     AccountErased, EraseAccountRequest, EraseRequest, Erased, ErasedChannel, ErasedState,
 };
-use kith_crdt::ids::ChannelId;
 
 use super::{Node, repeated_elsewhere};
 use crate::engine::{ChannelView, Command, Outcome, Standing};
@@ -107,24 +105,10 @@ impl Node {
         at_once: bool,
         until: Instant,
     ) -> Result<(), ApiError> {
-        let pause = match at_once {
-            true => Duration::ZERO,
-            false => a_while()?,
-        };
-        let mut heard = BTreeMap::new();
         loop {
             for channel in channels.iter_mut() {
-                if channel.state.is_done() {
-                    continue;
-                }
-                let id = channel.erased.channel.0;
-                if at_once || self.is_heard(&id) {
-                    let since = *heard.entry(id).or_insert_with(Instant::now);
-                    self.go_on_leaving(channel, since.elapsed() >= pause)
-                        .await?;
-                } else {
-                    heard.remove(&id);
-                    self.go_on_leaving(channel, false).await?;
+                if !channel.state.is_done() {
+                    self.go_on_leaving(channel, at_once).await?;
                 }
             }
             let waits = |channel: &ErasedChannel| !channel.state.is_done();
@@ -135,20 +119,11 @@ impl Node {
         }
     }
 
-    /// Whether another member is known to have all that this account wrote in a channel, or there
-    /// is nothing to be known.
-    fn is_heard(&self, channel: &ChannelId) -> bool {
-        let view = self.0.shared.channel(channel);
-        view.is_none_or(|view| {
-            view.standing == Standing::Joining || self.reading().has_all_of_ours(&view)
-        })
-    }
-
     /// Leaves a channel if that may be, and says how it stands.
     async fn go_on_leaving(
         &self,
         channel: &mut ErasedChannel,
-        may_leave: bool,
+        at_once: bool,
     ) -> Result<(), ApiError> {
         let id = channel.erased.channel.0;
         let Some(view) = self.0.shared.channel(&id) else {
@@ -157,42 +132,44 @@ impl Node {
         };
         let state = self.reading().erasing(&view);
         channel.state = match (state, channel.state) {
-            (ErasedState::Here, _) if !may_leave => ErasedState::Unheard,
             (ErasedState::Here, _) => {
-                // Something may have been said meanwhile.
-                if view.standing == Standing::Active {
-                    let more = self.take_back(&view, false).await?;
-                    channel.erased.messages += more.messages;
-                    channel.erased.reactions += more.reactions;
-                    if !self.is_heard(&id) && !more.is_nothing() {
-                        channel.state = ErasedState::Unheard;
-                        return Ok(());
-                    }
+                if !at_once && !self.is_settled(&view, channel).await? {
+                    channel.state = ErasedState::Unheard;
+                    return Ok(());
                 }
                 let leave = Command::Leave { channel: id };
                 self.command(leave, None).await?;
                 ErasedState::Leaving
             }
-            // Of a channel that others took it out of meanwhile nothing was erased for certain.
-            (ErasedState::Out, ErasedState::Leaving) => ErasedState::Done,
+            (ErasedState::Left, ErasedState::Leaving) => ErasedState::Done,
             (state, _) => state,
         };
         Ok(())
+    }
+
+    /// Whether a channel may be left: nothing of this account's stands in it, also of what was said
+    /// meanwhile, and another member is known to have all of that.
+    async fn is_settled(
+        &self,
+        view: &ChannelView,
+        channel: &mut ErasedChannel,
+    ) -> Result<bool, ApiError> {
+        if view.standing == Standing::Joining {
+            return Ok(true);
+        }
+        if !self.reading().has_all_of_ours(view) {
+            return Ok(false);
+        }
+        let more = self.take_back(view, false).await?;
+        channel.erased.messages += more.messages;
+        channel.erased.reactions += more.reactions;
+        Ok(more.is_nothing())
     }
 
     /// Whether the home is to be destroyed once it is closed.
     pub(crate) fn destroys(&self) -> bool {
         self.0.destroys.load(Ordering::Acquire)
     }
-}
-
-/// How long it is waited until a channel is left that may be. Two who erase their accounts at once
-/// must not be the only ones who have heard of each other: the one who leaves later finds the first
-/// gone, and waits for somebody else.
-fn a_while() -> Result<Duration, ApiError> {
-    let mut byte = [0];
-    getrandom::fill(&mut byte).map_err(ApiError::other)?;
-    Ok(Duration::from_millis(200 + 12 * u64::from(byte[0])))
 }
 
 fn nothing(view: &ChannelView, dry_run: bool) -> Erased {

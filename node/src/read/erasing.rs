@@ -1,7 +1,7 @@
 //! How far the erasing of this account has come in a channel.
 
 use kith_api::erase::ErasedState;
-use kith_crdt::control::Role;
+use kith_crdt::control::{Role, Status};
 use kith_crdt::log::Log;
 
 use super::Reading;
@@ -10,18 +10,19 @@ use crate::engine::{ChannelView, Standing};
 impl Reading<'_> {
     /// What the erasing of this account waits for in a channel.
     pub(crate) fn erasing(&self, channel: &ChannelView) -> ErasedState {
-        let others = || {
-            let active = channel.roster.active();
-            active.filter(|member| member.account != self.me)
-        };
-        let owns = channel.roster.role(&self.me) == Some(Role::Owner);
+        let roster = &channel.roster;
+        let others = || roster.active().filter(|member| member.account != self.me);
+        let is_alone = others().next().is_none();
+        let member = roster.members.get(&self.me);
+        let owns = member.is_some_and(|member| member.role == Role::Owner);
         match channel.standing {
             Standing::Joining => ErasedState::Here,
-            Standing::Left if channel.is_leaving && others().next().is_some() => {
-                ErasedState::Leaving
-            }
-            Standing::Left => ErasedState::Out,
-            Standing::Active if others().next().is_none() => ErasedState::Alone,
+            Standing::Left => match member.map(|member| member.status) {
+                Some(Status::Left) if channel.is_leaving && !is_alone => ErasedState::Leaving,
+                Some(Status::Left) => ErasedState::Left,
+                _ => ErasedState::Out,
+            },
+            Standing::Active if is_alone => ErasedState::Alone,
             Standing::Active if owns && !others().any(|member| member.role == Role::Owner) => {
                 ErasedState::LastOwner
             }
