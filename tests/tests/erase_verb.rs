@@ -1,6 +1,8 @@
 //! Erasing what one said, with real daemons: what is answered, what is asked first, and how it ends
 //! where it makes no sense or may not be.
 
+use std::process::{Child, Stdio};
+
 use serde_json::json;
 
 use kith_tests::{Daemon, Home, PATIENCE, befriend, until, until_agreed, until_seen};
@@ -202,4 +204,81 @@ fn a_destruction_that_was_cut_off_goes_on() {
         refused.message
     );
     assert!(!ana.path().exists());
+}
+
+/// Erases an account, and waits for others so long.
+fn erase(home: &Home, wait: &str) -> Child {
+    let mut command = home.command();
+    command.args(["--json", "erase", "--account", "--yes", "--wait", wait]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("the binary runs")
+}
+
+fn until_deleted(home: &Home, ids: &[String]) {
+    until("everything to be deleted", PATIENCE, || {
+        let is_deleted = |id: &String| home.json(&["show", id])["deleted"] == true;
+        ids.iter().all(is_deleted).then_some(())
+    });
+}
+
+#[test]
+fn what_is_said_while_it_waits_is_erased_as_well() {
+    let [ana, ben] = ["Ana", "Ben"].map(Home::init);
+    let a = Daemon::start(&ana);
+    let address = a.address();
+    let b = Daemon::start_towards(&ben, &a.addresses());
+    ana.json(&["channel", "create", "garden"]);
+    befriend(&ana, &ben, "garden");
+    let first = ben.field(&["send", "garden", "his"], "id");
+    until_seen(&ana, &first);
+    a.stop();
+    let mut erasing = erase(&ben, "2m");
+    until_deleted(&ben, std::slice::from_ref(&first));
+    let second = ben.field(&["send", "garden", "meanwhile"], "id");
+    let _a = Daemon::start_at(&ana, &address);
+    let status = erasing.wait().expect("our own child");
+    assert!(status.success(), "{status}");
+    b.wait();
+    until_deleted(&ana, &[first, second]);
+}
+
+#[test]
+fn of_two_who_erase_at_once_nothing_is_left() {
+    let [ana, ben, cleo] = ["Ana", "Ben", "Cleo"].map(Home::init);
+    let a = Daemon::start(&ana);
+    let address = a.address();
+    let b = Daemon::start_towards(&ben, &a.addresses());
+    let c = Daemon::start_towards(&cleo, &b.addresses());
+    ana.json(&["channel", "create", "garden"]);
+    for guest in [&ben, &cleo] {
+        befriend(&ana, guest, "garden");
+    }
+    let mut said = Vec::new();
+    for home in [&ben, &cleo] {
+        said.push(home.field(&["send", "garden", "mine"], "id"));
+    }
+    for id in &said {
+        until_seen(&ana, id);
+    }
+    until_agreed(&[&ana, &ben, &cleo], "garden");
+    a.stop();
+    let erasing = [&ben, &cleo].map(|home| erase(home, "4s"));
+    let [ben_is_gone, cleo_is_gone] = erasing.map(|mut child| {
+        let status = child.wait().expect("our own child");
+        status.success()
+    });
+    assert!(!(ben_is_gone && cleo_is_gone), "nobody is left to tell Ana");
+    let _a = Daemon::start_at(&ana, &address);
+    for (home, is_gone) in [(&ben, ben_is_gone), (&cleo, cleo_is_gone)] {
+        let mut again = (!is_gone).then(|| erase(home, "2m"));
+        let status = again
+            .as_mut()
+            .map(|child| child.wait().expect("our own child"));
+        assert!(status.is_none_or(|status| status.success()));
+    }
+    until_deleted(&ana, &said);
+    let members = ana.lines(&["member", "list", "garden"]);
+    let left = members.iter().filter(|member| member["status"] == "left");
+    assert_eq!(left.count(), 2);
+    drop((b, c));
 }
