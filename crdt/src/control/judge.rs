@@ -243,8 +243,11 @@ fn acting(
                 {
                     return Err(Rule::BeyondLimits);
                 }
-                Policy::Retention { existing: true, .. } => {
-                    grounds.promise = Some(roster.promise());
+                Policy::Retention {
+                    existing: true,
+                    retention,
+                } => {
+                    grounds.promise = Some(roster.promise(retention.term()));
                 }
                 _ => {}
             }
@@ -259,7 +262,7 @@ fn acting(
                 return Err(Rule::MadeBefore);
             }
             grounds.expelled = Arc::clone(&roster.expelled);
-            grounds.promise = Some(roster.promise());
+            grounds.promise = Some(roster.promise(epoch.term));
         }
         Body::Add { role, .. } => {
             require(roster, author, Right::Add)?;

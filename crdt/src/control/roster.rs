@@ -28,6 +28,7 @@ use crate::retention::{Life, Retention, RetentionLimits};
 use crate::term::Term;
 use crate::time::Millis;
 
+use lives::Kept;
 pub(super) use lives::Promise;
 use sanctions::Removal;
 pub use sanctions::{Ban, Mute, Participation, Unheard};
@@ -71,6 +72,8 @@ pub struct Roster {
     pub verdicts: BTreeMap<OpId, Verdict>,
     /// The usable ones of the epochs, by the order of their ops.
     usable: BTreeSet<(u64, OpId, EpochId)>,
+    /// How long the epochs of each term are kept.
+    kept: Kept,
     /// Joins that their authors could not know to be void, and that are. Until they were known to
     /// be, the joiner may have been given keys.
     pub(super) expelled: Arc<BTreeSet<OpId>>,
@@ -260,6 +263,7 @@ impl Roster {
             mutes: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             usable: BTreeSet::new(),
+            kept: Kept::default(),
             expelled: Arc::default(),
             by_transport: BTreeMap::new(),
             rights: BTreeMap::new(),

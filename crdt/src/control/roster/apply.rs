@@ -288,14 +288,14 @@ impl Roster {
             return;
         }
         let (lamport, id) = op.order();
-        let promise = self.promise();
+        let promise = self.promise(epoch.term);
         let state = EpochState {
             op: id,
             lamport,
             author: op.op().author,
             first_window: epoch.first_window,
             term: epoch.term,
-            kept: promise.kept(epoch.term),
+            kept: promise.kept,
             key_hashes: epoch.key_hashes,
             life: promise.life.within(epoch.term),
             audience: promise.audience,
@@ -303,7 +303,7 @@ impl Roster {
             takes_messages: true,
             authorised,
         };
-        self.epochs.insert(epoch.epoch, state);
+        self.put_epoch(epoch.epoch, state);
         if authorised {
             self.usable.insert((lamport, id, epoch.epoch));
         }

@@ -22,20 +22,37 @@ pub(in crate::control) struct Promise {
     pub(in crate::control) life: Life,
     /// Whom it waits for, where it lives until everybody has read it.
     pub(in crate::control) audience: Arc<BTreeSet<AccountId>>,
-    /// How long what was written in epochs of a term before is kept at most, of each term.
-    kept: Arc<BTreeMap<Term, Term>>,
+    /// How long what is sealed in the epoch is kept: as long as messages live now, or as long as the
+    /// longest lived of those that were written before, about which something may be said in it.
+    pub(in crate::control) kept: Term,
 }
 
-impl Promise {
-    /// How long what is sealed in an epoch of a term is kept: as long as messages live now, or as
-    /// long as the longest lived of those that were written before, about which something may be
-    /// said in it.
-    pub(in crate::control) fn kept(&self, term: Term) -> Term {
-        let before = self.kept.get(&term).copied();
-        self.life
-            .term
-            .min(term)
-            .max(before.unwrap_or(Term::SHORTEST))
+/// How long the epochs of each term are kept: how many of them so long.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Kept(BTreeMap<Term, BTreeMap<Term, u32>>);
+
+impl Kept {
+    fn add(&mut self, term: Term, kept: Term) {
+        let count = self.0.entry(term).or_default().entry(kept).or_default();
+        *count += 1;
+    }
+
+    fn forget(&mut self, term: Term, kept: Term) {
+        let Some(of_term) = self.0.get_mut(&term) else {
+            return;
+        };
+        if let Some(count) = of_term.get_mut(&kept) {
+            *count -= 1;
+            if *count == 0 {
+                of_term.remove(&kept);
+            }
+        }
+    }
+
+    /// How long the longest kept epoch of a term is.
+    fn longest(&self, term: Term) -> Option<Term> {
+        let (longest, _) = self.0.get(&term)?.last_key_value()?;
+        Some(*longest)
     }
 }
 
@@ -91,7 +108,8 @@ impl Roster {
             retention,
             existing: true,
         };
-        shortened.shorten_all(&Body::Policy(existing), Some(&self.promise()));
+        let promise = self.promise(retention.term());
+        shortened.shorten_all(&Body::Policy(existing), Some(&promise));
         shortened
     }
 
@@ -117,8 +135,8 @@ impl Roster {
         Some(here.copied().filter(|account| self.is_member(account)))
     }
 
-    /// What somebody promises who makes an epoch now.
-    pub(in crate::control) fn promise(&self) -> Promise {
+    /// What somebody promises who makes an epoch of a term now, or sets a retention of it.
+    pub(in crate::control) fn promise(&self, term: Term) -> Promise {
         let audience: BTreeSet<AccountId> = self.active().map(|member| member.account).collect();
         // The same people as before take no room of their own.
         let newest = self
@@ -126,14 +144,11 @@ impl Roster {
             .last()
             .and_then(|(_, _, id)| self.epochs.get(id));
         let same = newest.filter(|state| *state.audience == audience);
-        let mut kept = BTreeMap::new();
-        for state in self.epochs.values() {
-            let longest = kept.entry(state.term).or_insert(state.kept);
-            *longest = state.kept.max(*longest);
-        }
+        let life = Life::from(self.retention());
+        let before = self.kept.longest(term).unwrap_or(Term::SHORTEST);
         Promise {
-            kept: Arc::new(kept),
-            life: self.retention().into(),
+            kept: life.term.min(term).max(before),
+            life,
             audience: same.map_or_else(|| Arc::new(audience), |state| Arc::clone(&state.audience)),
         }
     }
@@ -147,7 +162,9 @@ impl Roster {
     ) {
         if let Some(state) = self.epochs.get_mut(epoch) {
             state.life = promise.life.within(state.term);
-            state.kept = promise.kept(state.term);
+            self.kept.forget(state.term, state.kept);
+            self.kept.add(state.term, promise.kept);
+            state.kept = promise.kept;
             state.audience = Arc::clone(&promise.audience);
             state.takes_messages = takes_messages;
         }
@@ -191,7 +208,20 @@ impl Roster {
             };
         }
         state.life = state.life.shortened_by(retention);
-        state.kept = state.kept.min(retention.term());
+        let kept = state.kept.min(retention.term());
+        self.kept.forget(state.term, state.kept);
+        self.kept.add(state.term, kept);
+        state.kept = kept;
+    }
+
+    /// Takes an epoch in, in the place of another of its id if there is one.
+    pub(super) fn put_epoch(&mut self, id: EpochId, state: EpochState) {
+        let (term, kept) = (state.term, state.kept);
+        let before = self.epochs.insert(id, state);
+        if let Some(before) = before {
+            self.kept.forget(before.term, before.kept);
+        }
+        self.kept.add(term, kept);
     }
 
     /// Has messages be sealed in other epochs than this one.

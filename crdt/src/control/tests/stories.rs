@@ -396,6 +396,17 @@ fn keeps_the_rules(log: &ControlLog) -> Result<(), String> {
             }
         }
     }
+    for epoch in roster.epochs.values() {
+        let of_term = roster
+            .epochs
+            .values()
+            .filter(|other| other.term == epoch.term);
+        let longest = of_term.map(|other| other.kept).max().unwrap();
+        let promise = roster.promise(epoch.term);
+        if promise.kept != promise.life.term.min(epoch.term).max(longest) {
+            return Err("what is said about messages is kept for another time".to_owned());
+        }
+    }
     for op in log.iter().filter(stands) {
         let Body::Policy(Policy::Retention {
             retention,
