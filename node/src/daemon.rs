@@ -219,7 +219,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     }
     if node.destroys() {
         kith_store::destroy(&config.home, lock)?;
-        tracing::info!("the account is erased, and its home is destroyed");
+        tracing::warn!("the account is erased, and its home is destroyed");
         return stopped;
     }
     if stopped.is_ok()

@@ -99,8 +99,10 @@ pub fn destroy(home: &Path, lock: HomeLock) -> Result<(), StoreError> {
     sync_dir(home).map_err(failed)?;
     let keys = home.join("keys");
     for file in fs::read_dir(&keys).into_iter().flatten().flatten() {
-        // Of a file with two names the second is overwritten.
-        gone(overwrite(&file.path())).map_err(failed)?;
+        if file.file_type().is_ok_and(|kind| kind.is_file()) {
+            // Of a file with two names the second is overwritten.
+            gone(overwrite(&file.path())).map_err(failed)?;
+        }
     }
     for directory in [keys, home.join("data")] {
         gone(fs::remove_dir_all(directory)).map_err(failed)?;

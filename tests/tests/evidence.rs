@@ -272,7 +272,7 @@ fn what_a_device_erased_is_in_its_audit_and_why() {
     world.jump(13 * HOUR_MS);
     world.pass(5_000);
     let kept = |hours, amount| (ErasureCause::Retention, Some(Kept::Hours(hours)), amount);
-    let all = [kept(1, (0, 1)), kept(48, (3, 1)), asked, deleted];
+    let all = [kept(1, (0, 1)), kept(48, (2, 1)), asked, deleted];
     for node in 0..3 {
         let told = noted(&world, node, &channel);
         assert!(all.iter().all(|one| told.contains(one)), "{told:?}");

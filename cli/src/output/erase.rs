@@ -151,7 +151,8 @@ CHANNEL   ERASED
 #garden   2 reactions  no other member's node has heard of it yet
 #kitchen  1 message    no other member's node has heard that you left yet
 #diary    nothing      nobody else is in it
-#attic    nothing      you are out of it: what you said stays there
+#attic    nothing      you left it before: what you had not erased by then stays there
+#cellar   nothing      others took you out of it: what you said stays there
 #shed     12 messages  erased, and left
 
 This home is kept until the others have heard of it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use kith_api::ApiError;
 use kith_api::erase::{EraseAccountRequest, EraseRequest, Erased};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::args::{channel_name, reference};
 use crate::duration::parse_milliseconds;
@@ -27,7 +27,7 @@ pub(crate) struct EraseArgs {
     /// Do not ask
     #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
-    /// How long to wait until others have heard of it, such as 2m [default: 30s]
+    /// How long to wait until others have heard of --account, such as 2m [default: 30s]
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["mine", "dry_run"], value_parser = parse_milliseconds)]
     wait: Option<u64>,
     /// Destroy the account's own data whether or not others have heard of the rest, and a channel is
@@ -62,6 +62,8 @@ bring back nothing of it.";
 
 /// How long the daemon may take to stop and destroy the home before nobody waits for it any more.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
+/// How often it is looked whether it has.
+const ASKS_EVERY: Duration = Duration::from_millis(20);
 /// What somebody types who means it.
 const SENTENCE: &str = "erase my account";
 
@@ -132,7 +134,11 @@ impl Session {
         let erased = client.erase_account(&request);
         let erased = with_progress("erasing, until others have heard of it", erased).await?;
         if erased.destroyed {
-            let stopped = async { while client.status().await.is_ok() {} };
+            let stopped = async {
+                while client.status().await.is_ok() {
+                    sleep(ASKS_EVERY).await;
+                }
+            };
             let stopped = timeout(STOPS_WITHIN, stopped);
             // What it has begun it does, whoever waits for it.
             let _ = with_progress("destroying the home", stopped).await;

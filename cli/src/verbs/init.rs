@@ -50,8 +50,8 @@ struct Created<'a> {
 pub(crate) fn init(args: &InitArgs, place: &Place, output: &Output) -> Outcome {
     let home = place.home()?;
     if is_being_destroyed(&home) {
-        let lock = HomeLock::acquire(&home).map_err(ApiError::other)?;
-        destroy(&home, lock).map_err(ApiError::other)?;
+        let lock = HomeLock::acquire(&home).map_err(|error| unusable(&home, &error))?;
+        destroy(&home, lock).map_err(|error| unusable(&home, &error))?;
     }
     refuse_existing(&home)?;
     let name = args.name.clone().unwrap_or_else(login_name);

@@ -9,6 +9,9 @@ use crate::erasures::{self, Cause, DAYS_KEPT, Erased};
 impl Engine {
     /// Notes that so many messages lost their texts and so many windows were shredded.
     pub(super) fn note_erasure(&mut self, id: ChannelId, cause: Cause, amount: (u64, u64)) {
+        if amount == (0, 0) {
+            return;
+        }
         let noted = self.stage.erasures.entry(id).or_default();
         erasures::add(noted, &Erased::new(cause, self.now, amount));
     }

@@ -204,6 +204,7 @@ impl Engine {
             .get(&place.log)
             .is_none_or(|reach| reach.sent < place.seq);
         let log = channel.log_mut(place.log);
+        let had_text = !log.erased.contains(place.seq);
         log.over.insert(place.seq);
         log.early.remove(&place.seq);
         log.deletions.remove(place.seq);
@@ -222,7 +223,7 @@ impl Engine {
             self.happened(id, now, What::Arrived(message, Arrival::Failed));
         }
         self.happened(id, now, What::Expired(message));
-        self.note_erasure(id, cause, (1, 0));
+        self.note_erasure(id, cause, (u64::from(had_text), 0));
         self.forgotten.purged += 1;
     }
 

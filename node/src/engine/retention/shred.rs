@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kith_crdt::encoding;
 use kith_crdt::ids::{ChannelId, EpochId, LogId, SegmentId, Window};
 use kith_crdt::limits::EPOCH_WRITTEN_HOURS;
+use kith_crdt::log::Log;
 use kith_crdt::term::Span;
 use kith_crdt::time::Millis;
 use kith_store::StoreError;
@@ -93,21 +94,25 @@ impl Channel {
         .collect()
     }
 
-    /// Forgets what is held in memory of a span.
-    fn drop_span(&mut self, span: &Span) -> Vec<LogId> {
+    /// Forgets what is held in memory of a span. Returns its logs, and how many of their messages
+    /// had their texts still.
+    fn drop_span(&mut self, span: &Span) -> (Vec<LogId>, u64) {
         let of_span = |log_id: &&LogId| log_id.segment.span() == *span;
         let logs: Vec<LogId> = self.logs.keys().filter(of_span).copied().collect();
+        let mut texts = 0;
         for log_id in &logs {
-            let log = self.logs.get(log_id);
-            let living = log.map_or(0, |log| log.living().len());
-            self.messages = self.messages.saturating_sub(living);
+            let living = self.logs.get(log_id).map(Log::living).unwrap_or_default();
+            self.messages = self.messages.saturating_sub(living.len());
+            if let Some(log) = self.logs.get(log_id) {
+                texts += living.minus(&log.erased).len();
+            }
             self.remove_log(*log_id);
             self.reaches.remove(log_id);
             self.due.set(*log_id, None);
         }
         self.holds.forget(&logs);
         self.newest_ended = true;
-        logs
+        (logs, texts)
     }
 }
 
@@ -158,14 +163,12 @@ impl Engine {
         self.tell_of_the_end(id, &span);
         if let Some(channel) = self.channels.get_mut(&id) {
             let cause = Cause::of_span(&channel.roster, &span);
-            let before = channel.messages;
-            let logs = channel.drop_span(&span);
-            let messages = before - channel.messages;
+            let (logs, texts) = channel.drop_span(&span);
             for log_id in logs {
                 self.branches.forget(id, log_id);
                 self.stage.recount.insert((id, log_id));
             }
-            self.note_erasure(id, cause, (messages, 1));
+            self.note_erasure(id, cause, (texts, 1));
         }
         self.stage.touched.insert(id);
         self.forgotten.shredded += 1;
