@@ -84,7 +84,8 @@ impl Engine {
         }
     }
 
-    /// Takes a beacon, from its device or passed on. `from` is who gossiped it.
+    /// Takes a beacon, from its device or passed on. `from` is who gossiped it. Says
+    /// whether it is its device's newest.
     pub(super) fn receive_beacon(
         &mut self,
         now: Millis,
@@ -92,12 +93,12 @@ impl Engine {
         beacon: &Beacon,
         signed: Signed,
         from: Option<TransportKey>,
-    ) {
+    ) -> bool {
         let device = beacon.writer.device;
         let held = beacon.holds.iter().flat_map(InSegment::logs);
         let positions: Vec<(LogId, u32)> = held.map(|(log_id, seq)| (log_id, *seq)).collect();
         let Some(channel) = self.channels.get_mut(&id) else {
-            return;
+            return false;
         };
         let Some(known) = channel
             .roster
@@ -105,16 +106,16 @@ impl Engine {
             .get(&device)
             .filter(|known| known.active)
         else {
-            return;
+            return false;
         };
         let ahead = beacon.hlc.millis().since(now);
         if device == self.writer.device || ahead > CLOCK_SKEW_MAX_MS {
-            return;
+            return false;
         }
         let transport = known.transport;
         self.hear_clock(now, beacon.hlc.millis());
         let Some(channel) = self.channels.get_mut(&id) else {
-            return;
+            return false;
         };
         let newer = channel
             .beacons
@@ -164,6 +165,7 @@ impl Engine {
                 self.sync_with(now, id, source);
             }
         }
+        newer
     }
 
     /// Notes that a peer was found to hold the same as we do.

@@ -2,7 +2,8 @@
 
 use kith_crdt::beacon::Beacon;
 use kith_crdt::frame::{self, Content, FrameError};
-use kith_crdt::ids::{ChannelId, EpochId, TransportKey};
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, EpochId, TransportKey};
+use kith_crdt::limits::MOMENT_SKEW_MAX_MS;
 use kith_crdt::moment::{self, MomentKind};
 use kith_crdt::time::{Hlc, Millis};
 
@@ -150,7 +151,9 @@ impl Engine {
             }
             Content::Beacon(signed) => match Beacon::verify(&id, &signed) {
                 Ok(beacon) => {
-                    self.receive_beacon(now, id, &beacon, signed, Some(from));
+                    if self.receive_beacon(now, id, &beacon, signed, Some(from)) {
+                        self.see_by_beacon(now, id, &beacon);
+                    }
                     Verdict::Accept
                 }
                 Err(_) => Verdict::Reject,
@@ -183,36 +186,51 @@ impl Engine {
         };
         if device != self.writer.device {
             self.hear_clock(now, heard.hlc.millis());
-            let moment = match heard.kind {
-                MomentKind::Typing => Moment::Typing {
+            match heard.kind {
+                MomentKind::Typing => self.stage.tell(Moment::Typing {
                     channel: id,
                     account,
-                },
-                MomentKind::Present => Moment::Presence {
-                    channel: id,
-                    account,
-                    device,
-                    present: true,
-                },
-                MomentKind::Away => Moment::Presence {
-                    channel: id,
-                    account,
-                    device,
-                    present: false,
-                },
-                MomentKind::Unknown(_) => return Verdict::Accept,
-            };
-            if let Moment::Presence { present, .. } = &moment {
-                let heard = (id, device);
-                if *present {
-                    self.present.insert(heard, (account, now));
-                } else {
-                    self.present.remove(&heard);
-                }
+                }),
+                MomentKind::Present => self.see(now, (id, device), account, true),
+                MomentKind::Away => self.see(now, (id, device), account, false),
+                MomentKind::Unknown(_) => {}
             }
-            self.stage.tell(moment);
         }
         Verdict::Accept
+    }
+
+    /// Notes that a device is there, or that it goes, and tells of it.
+    fn see(&mut self, now: Millis, at: (ChannelId, DeviceId), account: AccountId, present: bool) {
+        if present {
+            self.present.insert(at, (account, now));
+        } else {
+            self.present.remove(&at);
+        }
+        let (channel, device) = at;
+        self.stage.tell(Moment::Presence {
+            channel,
+            account,
+            device,
+            present,
+        });
+    }
+
+    /// Whoever says what they hold is there: that is told if it was not known.
+    fn see_by_beacon(&mut self, now: Millis, id: ChannelId, beacon: &Beacon) {
+        let device = beacon.writer.device;
+        let off = beacon.hlc.millis().0.abs_diff(now.0);
+        let roster = self.channels.get(&id).map(|channel| &channel.roster);
+        let known = roster.and_then(|roster| roster.devices.get(&device));
+        let Some(known) = known.filter(|known| known.active && off <= MOMENT_SKEW_MAX_MS) else {
+            return;
+        };
+        if device == self.writer.device {
+            return;
+        }
+        match self.present.get_mut(&(id, device)) {
+            Some((_, heard)) => *heard = now,
+            None => self.see(now, (id, device), known.account, true),
+        }
     }
 
     /// Tells of those who went without a word: nothing has been heard of them for a while.

@@ -63,8 +63,8 @@ impl Engine {
             self.timers.set(Timer::Beacon(*id), now.plus(1_000));
             self.set_forget_timer(now, *id);
             self.timers.set(Timer::Bodies(*id), now.plus(5_000));
-            let jitter = self.jitter(5_000);
-            self.timers.set(Timer::Sync(*id), now.plus(jitter));
+            // Whoever is connected meanwhile is asked at once.
+            self.set_sync_timer(now, *id);
             if let Some(channel) = self.channels.get_mut(id) {
                 if let Some(joining) = &channel.joining {
                     for (transport, addresses) in &joining.link.hosts {

@@ -321,21 +321,17 @@ impl Engine {
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
     }
 
-    /// Somebody can hear us on these topics now: say what this node holds.
+    /// Somebody can hear us on these topics now: say what this node holds, and by that that it is
+    /// there.
     fn heard_by(&mut self, now: Millis, peer: TransportKey, topics: &[String]) {
-        let mut member = false;
         for topic in topics {
             let Some((id, _)) = self.topics.get(topic).copied() else {
                 continue;
             };
             if self.channels[&id].roster.by_transport(&peer).is_some() {
-                member = true;
                 let due = self.beacon_due(id).max(now.plus(50));
                 self.timers.set_by(Timer::Beacon(id), due);
             }
-        }
-        if member {
-            self.timers.set_by(Timer::Presence, now.plus(500));
         }
     }
 

@@ -33,6 +33,11 @@ impl Engine {
             let (peer, _) = members.swap_remove(pick);
             self.sync_with(now, id, peer);
         }
+        self.set_sync_timer(now, id);
+    }
+
+    /// Sets when a channel is compared next with members that stay connected.
+    pub(super) fn set_sync_timer(&mut self, now: Millis, id: ChannelId) {
         let jitter = self.jitter(JITTER_MS);
         self.timers
             .set(Timer::Sync(id), now.plus(PERIOD_MS + jitter));

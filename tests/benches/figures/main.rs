@@ -3,8 +3,8 @@
 //!
 //! `KITH_BENCH_MESSAGES`, `KITH_BENCH_DEPTH`, `KITH_BENCH_CHANNELS`,
 //! `KITH_BENCH_SENDS`, `KITH_BENCH_ALIVE` and `KITH_BENCH_DIED` set the sizes; `KITH_BENCH_JSON` names the file that gets
-//! the same figures for programs. `KITH_BENCH_ONLY=forgetting` measures that part
-//! alone.
+//! the same figures for programs. `KITH_BENCH_ONLY=forgetting` or `=reconnect`
+//! measures that part alone.
 
 mod core;
 mod figure;
@@ -141,10 +141,24 @@ async fn join(host: &Client, guest: &Client, channel: &str) -> anyhow::Result<()
 async fn main() -> anyhow::Result<()> {
     let sizes = Sizes::from_env()?;
     let mut report = Report::new();
-    if std::env::var("KITH_BENCH_ONLY").is_ok_and(|part| part == "forgetting") {
-        forgetting::measure(&mut report, &sizes).await?;
-        report.print();
-        return Ok(());
+    match std::env::var("KITH_BENCH_ONLY").as_deref() {
+        Err(_) => {}
+        Ok("forgetting") => {
+            forgetting::measure(&mut report, &sizes).await?;
+            report.print();
+            return Ok(());
+        }
+        Ok("reconnect") => {
+            let mut stage = Stage::open(report).await?;
+            load::fill(&Stage::client(&stage.ana), 0..sizes.sends).await?;
+            load::until_held(&Stage::client(&stage.ben), sizes.sends).await?;
+            reconnect::measure(&mut stage).await?;
+            stage.report.print();
+            return Ok(());
+        }
+        Ok(part) => {
+            anyhow::bail!("KITH_BENCH_ONLY is {part}: `forgetting` and `reconnect` are parts")
+        }
     }
     core::measure(&mut report);
     rekey::measure(&mut report);
