@@ -8,6 +8,7 @@
 //! Nothing here is needed to build Kith.
 
 mod agreement;
+mod attack;
 mod binary;
 mod daemon;
 mod flip;
@@ -23,6 +24,7 @@ mod wait;
 pub mod world;
 
 pub use agreement::{befriend, digest, ids, texts, until_agreed, until_seen};
+pub use attack::Attack;
 pub use binary::{kith, workspace};
 pub use daemon::Daemon;
 pub use flip::{files, flip, tables};
