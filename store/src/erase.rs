@@ -7,9 +7,9 @@
 
 use kith_crdt::ids::ChannelId;
 use kith_crdt::term::Span;
-use rocksdb::{BottommostLevelCompaction, CompactOptions, FlushOptions};
 
 use crate::error::StoreError;
+use crate::rewrite::{Part, rewrite};
 use crate::table::Table;
 use crate::view::Reader;
 
@@ -29,33 +29,15 @@ impl Reader {
     /// in them of what was deleted or replaced before. It may take seconds; sending goes on.
     ///
     /// # Errors
-    /// What keeps the database from being written. Doing it again finishes it.
+    /// What keeps the database from being written, and [`StoreError::NotRewritten`]. Doing it again
+    /// finishes it.
     pub fn erase_replaced(&self, spans: &[(ChannelId, Span)]) -> Result<(), StoreError> {
         let shared = &self.shared;
-        let all: Vec<_> = Table::DATA
-            .iter()
-            .map(|table| shared.table(*table))
-            .collect();
-        shared.db.flush_cfs_opt(&all, &FlushOptions::default())?;
-        let mut options = CompactOptions::default();
-        options.set_exclusive_manual_compaction(false);
-        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
-        for (channel, span) in spans {
+        let ranges = spans.iter().flat_map(|(channel, span)| {
             let (from, to) = shared.keys.span(channel, span);
-            let to = (!to.is_empty()).then_some(to);
-            for table in BY_WINDOW {
-                let table = shared.table(table);
-                shared
-                    .db
-                    .compact_range_cf_opt(table, Some(&from), to.as_ref(), &options);
-            }
-        }
-        for table in MIXED {
-            let (table, everything) = (shared.table(table), None::<&[u8]>);
-            shared
-                .db
-                .compact_range_cf_opt(table, everything, everything, &options);
-        }
-        Ok(())
+            BY_WINDOW.map(|table| Part::range(table, from.clone(), to.clone()))
+        });
+        let parts: Vec<Part> = ranges.chain(MIXED.map(Part::whole)).collect();
+        rewrite(&shared.db, &Table::DATA, &parts, false)
     }
 }

@@ -16,6 +16,14 @@ pub enum StoreError {
         "the home cannot be written to: mount it writable, or give this user the right to write in it"
     )]
     ReadOnly,
+    /// Files that hold what was deleted are still there.
+    #[error(
+        "{files} files that hold what was deleted could not be rewritten: free some space, or look for errors of the disk"
+    )]
+    NotRewritten {
+        /// How many.
+        files: usize,
+    },
     /// The home was made by a newer program. It was not touched.
     #[error(
         "this home has format {found}, and this program knows formats up to {known}: use a newer kith; nothing was touched"

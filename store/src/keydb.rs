@@ -13,16 +13,14 @@ use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{ChannelId, Window};
 use kith_crdt::term::{Span, Term};
 use minicbor::{Decode, Encode};
-use rocksdb::{
-    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, ReadOptions, WriteBatch,
-    WriteOptions,
-};
+use rocksdb::{ColumnFamily, DB, ReadOptions, WriteBatch, WriteOptions};
 use zeroize::Zeroizing;
 
 use crate::damage::{DamageKind, DamageLog};
 use crate::error::StoreError;
 use crate::home;
 use crate::keys::{RecordKeys, after_prefix};
+use crate::rewrite::{Part, rewrite};
 use crate::rocks::Location;
 use crate::scan::Cursor;
 use crate::seal::{self, Nonces, Sealed, Site, TABLE_KEY};
@@ -63,8 +61,10 @@ pub(crate) struct KeyDb {
 impl KeyDb {
     pub(crate) fn new(db: DB, location: Location) -> Self {
         let keys = Self { db, location };
-        // What a crash left waiting.
-        keys.overwrite_held();
+        // An erasing that was cut off, or failed. If it fails again, the next one tries it.
+        if keys.has_held() {
+            drop(keys.erase());
+        }
         keys
     }
 
@@ -261,7 +261,8 @@ impl KeyDb {
         Ok(dropped)
     }
 
-    /// Writes an epoch. The value it had before, if another, is erased.
+    /// Writes an epoch. The value it had before, if another, is erased; if that fails, writing it
+    /// again tries it again.
     pub(crate) fn put_epoch(
         &self,
         key: &[u8],
@@ -278,13 +279,19 @@ impl KeyDb {
             .and_then(|old| open(site, old, table_keys))
             .is_some_and(|old| *old == plain)
         {
-            return Ok(());
+            return if self.has_held() {
+                self.erase()
+            } else {
+                Ok(())
+            };
         }
         let mut batch = WriteBatch::default();
         let place = (Table::Epochs, key);
         self.put(&mut batch, place, plain, (table_keys, nonces));
-        self.write(batch)?;
-        if old.is_some() { self.erase() } else { Ok(()) }
+        match old {
+            Some(_) => self.replace(batch),
+            None => self.write(batch),
+        }
     }
 
     /// The readable epochs under a prefix of their keys.
@@ -315,6 +322,13 @@ impl KeyDb {
     pub(crate) fn delete_epoch(&self, key: &[u8]) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         batch.delete_cf(self.table(Table::Epochs), key);
+        self.replace(batch)
+    }
+
+    /// Writes what makes something of the files worthless, and erases that. Should it be cut off in
+    /// between, the held files tell the next start.
+    fn replace(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.hold()?;
         self.write(batch)?;
         self.erase()
     }
@@ -322,22 +336,28 @@ impl KeyDb {
     /// Rewrites everything and overwrites the files that held it before, so that what was deleted
     /// is in no file any more.
     pub(crate) fn erase(&self) -> Result<(), StoreError> {
-        if self.location.is_on_disk() {
-            hold_files(&self.location.path)
-                .map_err(|error| StoreError::io("erasing a key", error))?;
-        }
-        let tables = Table::KEYS.map(|table| self.table(table));
-        self.db
-            .flush_cfs_opt(&tables, &rocksdb::FlushOptions::default())?;
-        let mut options = CompactOptions::default();
-        options.set_exclusive_manual_compaction(true);
-        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
-        for table in tables {
-            self.db
-                .compact_range_cf_opt(table, None::<&[u8]>, None::<&[u8]>, &options);
-        }
+        self.hold()?;
+        rewrite(&self.db, &Table::KEYS, &Table::KEYS.map(Part::whole), true)?;
         self.overwrite_held();
         Ok(())
+    }
+
+    /// Gives every file a second name, by which it can be overwritten once RocksDB has let go of
+    /// it.
+    fn hold(&self) -> Result<(), StoreError> {
+        if !self.location.is_on_disk() {
+            return Ok(());
+        }
+        hold_files(&self.location.path)
+            .and_then(|()| home::sync_dir(&self.location.path))
+            .map_err(|error| StoreError::io("erasing a key", error))
+    }
+
+    /// Whether files are held, because an erasing was cut off or failed.
+    fn has_held(&self) -> bool {
+        let held = |name: &str| name.starts_with(HELD);
+        let held = files(&self.location.path, held).unwrap_or_default();
+        self.location.is_on_disk() && !held.is_empty()
     }
 
     /// Overwrites and removes held files that RocksDB no longer has. That it cannot be done now

@@ -21,6 +21,7 @@ mod kdf;
 mod keydb;
 mod keys;
 mod ledger;
+mod rewrite;
 mod rocks;
 mod salvage;
 mod scan;

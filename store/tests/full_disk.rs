@@ -52,6 +52,14 @@ impl SmallDisk {
         Store::open(self.path(), &master(), Medium::Disk)
     }
 
+    /// Leaves so many bytes and no more.
+    fn fill_but(&self, left: usize) {
+        let reserve = self.path().join("reserve");
+        fs::write(&reserve, vec![1; left]).unwrap();
+        self.fill();
+        fs::remove_file(reserve).unwrap();
+    }
+
     /// Leaves no space at all.
     fn fill(&self) {
         let mut ballast = File::create(self.path().join("ballast")).unwrap();
@@ -230,4 +238,87 @@ fn shredding_on_a_full_disk_is_finished_later() {
     assert!(store.spans(&CHANNEL).is_empty());
     let reader = store.reader();
     assert!(reader.view().log(&CHANNEL, &log(DAY, 1)).unwrap().is_none());
+}
+
+#[test]
+fn what_could_not_be_rewritten_for_want_of_space_is_said_and_is_once_there_is_some() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let mut store = disk.open().unwrap();
+    for seq in 1..=300 {
+        message(&mut store, DAY, seq).unwrap();
+    }
+    let spans = [(CHANNEL, span(DAY))];
+    store.reader().erase_replaced(&spans).unwrap();
+    // Room for the log and a small table, and not for all that lies beside what is replaced.
+    disk.fill_but(1 << 20);
+    let here = place(DAY, 1, 1);
+    let mut batch = store.batch();
+    batch.put_envelope(&CHANNEL, &here, vec![7; 100]);
+    store.commit(batch).unwrap();
+    let failed = store.reader().erase_replaced(&spans);
+    assert!(
+        matches!(
+            failed,
+            Err(StoreError::NotRewritten { .. } | StoreError::DiskFull)
+        ),
+        "{failed:?}"
+    );
+    disk.free();
+    let started = Instant::now();
+    while let Err(error) = store.reader().erase_replaced(&spans) {
+        assert!(started.elapsed() < RECOVERY, "{error}");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_key_that_could_not_be_erased_for_want_of_space_is_erased_by_the_next_try_or_start() {
+    for is_restarted in [false, true] {
+        let Some(disk) = SmallDisk::mount() else {
+            return;
+        };
+        let mut store = disk.open().unwrap();
+        for epoch in 0..40 {
+            let value = [epoch; 60_000];
+            store
+                .put_epoch(&CHANNEL, &EpochId([epoch; 16]), &value)
+                .unwrap();
+        }
+        // Everything in one table.
+        store
+            .put_epoch(&CHANNEL, &EpochId([0; 16]), b"old")
+            .unwrap();
+        let tables = |directory: &Path| -> Vec<String> {
+            let entries = fs::read_dir(directory.join("keys")).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            names.filter(|name| name.ends_with(".sst")).collect()
+        };
+        let before = tables(disk.path());
+        disk.fill_but(512 << 10);
+        let refused = store.put_epoch(&CHANNEL, &EpochId([0; 16]), b"new");
+        assert!(
+            matches!(
+                refused,
+                Err(StoreError::NotRewritten { .. } | StoreError::DiskFull)
+            ),
+            "{refused:?}"
+        );
+        disk.free();
+        if is_restarted {
+            drop(store);
+            store = disk.open().unwrap();
+        } else {
+            let started = Instant::now();
+            while let Err(error) = store.put_epoch(&CHANNEL, &EpochId([0; 16]), b"new") {
+                assert!(started.elapsed() < RECOVERY, "{error}");
+                std::thread::park_timeout(Duration::from_millis(100));
+            }
+        }
+        let left = tables(disk.path());
+        assert!(before.iter().all(|name| !left.contains(name)), "{left:?}");
+        assert!(left.iter().all(|name| !name.starts_with("held-")));
+        assert_eq!(store.epochs(&CHANNEL).len(), 40);
+    }
 }
