@@ -20,8 +20,13 @@ impl SmallDisk {
     ///
     /// If the directory cannot be made.
     pub fn under(home: &Home) -> Option<Self> {
-        let path = home.path().to_owned();
-        fs::create_dir(&path).expect("the temporary directory is writable");
+        fs::create_dir(home.path()).expect("the temporary directory is writable");
+        Self::at(home.path())
+    }
+
+    /// Mounts 48 MiB at a directory. None without the right to mount.
+    pub fn at(path: &Path) -> Option<Self> {
+        let path = path.to_owned();
         let mounted = mount(&["-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs"], &path);
         mounted.then_some(Self { path })
     }
@@ -41,13 +46,17 @@ impl SmallDisk {
         assert!(mount(&["-o", option], &self.path), "mount -o {option}");
     }
 
-    /// Leaves no space at all.
+    /// Leaves no space at all, also where it was filled before.
     ///
     /// # Panics
     ///
     /// If something else than space runs out.
     pub fn fill(&self) {
-        let mut ballast = File::create(self.ballast()).expect("the disk is writable");
+        let ballast = File::options()
+            .append(true)
+            .create(true)
+            .open(self.ballast());
+        let mut ballast = ballast.expect("the disk is writable");
         for size in [1 << 20, 4 << 10, 1] {
             let error = loop {
                 if let Err(error) = ballast.write_all(&vec![1; size]) {

@@ -6,25 +6,30 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use kith_api::message::PageQuery;
 use kith_crdt::control::Policy;
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::identity::{DeviceSecrets, create_account};
-use kith_crdt::ids::ChannelId;
+use kith_crdt::ids::{ChannelId, MessageId};
 use kith_crdt::log::Log;
 use kith_crdt::retention::Retention;
 use kith_crdt::time::{HOUR_MS, Millis};
 use kith_node::engine::{Command, Effects, Engine, Event, Outcome, Run, Runs};
+use kith_node::read::Reading;
 use kith_store::{Medium, Store};
-use kith_tests::copy_tree;
+use kith_tests::{SmallDisk, copy_tree, until};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rocksdb::{DB, IteratorMode, Options};
 
 const NOON: Millis = Millis(1_795_176_000_000);
 const TEXTS: usize = 40;
+/// RocksDB looks for space every few seconds; much more than that is a failure.
+const RECOVERY: Duration = Duration::from_secs(60);
 /// Bytes of a record from its end that are looked for: the head of a record is the same in many.
 const TAIL: usize = 40;
 
@@ -40,18 +45,23 @@ struct Person {
 
 impl Person {
     fn new() -> Self {
+        let mut person = Self::absent();
+        person.start();
+        person
+    }
+
+    /// One whose node does not run yet.
+    fn absent() -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(5);
         let phrase = Phrase::random(&mut rng);
-        let mut person = Self {
+        Self {
             home: tempfile::tempdir().unwrap(),
             secrets: create_account(&phrase, "Ana", "phone", &mut rng).unwrap(),
             master: Secret::random(&mut rng),
             engine: None,
             now: NOON,
             token: 0,
-        };
-        person.start();
-        person
+        }
     }
 
     fn path(&self) -> &Path {
@@ -92,8 +102,10 @@ impl Person {
         answer.expect("it may")
     }
 
-    /// Goes through hours, as a node that is up. What is to be erased is, if asked to.
-    fn hours(&mut self, hours: u64, is_erasing: bool) {
+    /// Goes through hours, as a node that is up. What is to be erased is, if asked to. Returns how
+    /// often the engine wanted to be called.
+    fn hours(&mut self, hours: u64, is_erasing: bool) -> u64 {
+        let mut turns = 0;
         let end = self.now.plus(hours * HOUR_MS);
         let mut step = self.now.plus(HOUR_MS);
         while self.now < end {
@@ -104,24 +116,63 @@ impl Person {
                 step = step.plus(HOUR_MS);
             }
             let effects = self.turn(Event::Tick);
+            turns += 1;
             if is_erasing && !effects.erase.is_empty() {
                 let reader = self.engine.as_ref().unwrap().reader();
-                reader.erase_replaced(&effects.erase).unwrap();
-                self.turn(Event::Erased(Vec::new()));
+                let failed = match reader.erase_replaced(&effects.erase) {
+                    Ok(()) => Vec::new(),
+                    Err(_) => effects.erase,
+                };
+                self.turn(Event::Erased(failed));
             }
         }
+        turns
+    }
+
+    /// Makes a channel that keeps what is said in it.
+    fn make(&mut self, name: &str) -> ChannelId {
+        let made = self.ask(Command::CreateChannel {
+            name: name.into(),
+            topic: String::new(),
+            retention: Retention::Forever,
+        });
+        match made {
+            Outcome::Channel { channel, .. } => channel,
+            other => panic!("a channel was made, not {other:?}"),
+        }
+    }
+
+    fn say(&mut self, channel: ChannelId, text: &str) -> MessageId {
+        let sent = self.ask(Command::Send {
+            channel,
+            text: text.into(),
+            reply_to: None,
+            thread: None,
+            announce: false,
+            expire_ms: None,
+        });
+        match sent {
+            Outcome::Sent { message, .. } => message,
+            other => panic!("it was sent, not {other:?}"),
+        }
+    }
+
+    /// The texts that its pages show of a channel.
+    fn shown(&self, channel: &ChannelId) -> Vec<String> {
+        let engine = self.engine.as_ref().expect("it runs");
+        let (reader, shared) = (engine.reader(), engine.shared());
+        let us = (self.secrets.account, self.secrets.device());
+        let reading = Reading::new(&reader, &shared, us, self.now);
+        let view = shared.channel(channel).expect("it has the channel");
+        let page = reading.page(&view, &PageQuery::default()).unwrap();
+        page.into_iter()
+            .filter_map(|message| message.text)
+            .collect()
     }
 
     /// A channel that keeps its messages for a day, with messages and edits of texts of their own.
     fn talk(&mut self) -> (ChannelId, Vec<String>) {
-        let made = self.ask(Command::CreateChannel {
-            name: "garden".into(),
-            topic: String::new(),
-            retention: Retention::Forever,
-        });
-        let Outcome::Channel { channel, .. } = made else {
-            panic!("a channel was made")
-        };
+        let channel = self.make("garden");
         self.ask(Command::SetPolicy {
             channel,
             policy: Policy::Retention {
@@ -134,17 +185,7 @@ impl Person {
             .map(|n| format!("secret number {n:04}"))
             .collect();
         for text in &texts {
-            let sent = self.ask(Command::Send {
-                channel,
-                text: text.clone(),
-                reply_to: None,
-                thread: None,
-                announce: false,
-                expire_ms: None,
-            });
-            let Outcome::Sent { message, .. } = sent else {
-                panic!("it was sent")
-            };
+            let message = self.say(channel, text);
             self.ask(Command::Edit {
                 target: message,
                 text: format!("{text} anew"),
@@ -284,4 +325,50 @@ fn a_copy_from_before_shows_nothing_that_is_over() {
     assert_eq!(ana.parts(&channel).len(), TEXTS * 4);
     ana.hours(3, true);
     assert_eq!(ana.parts(&channel).len(), 0, "its own clock ends it, too");
+}
+
+#[test]
+fn on_a_full_disk_what_is_over_is_not_shown_and_goes_once_there_is_space() {
+    let mut ana = Person::absent();
+    let Some(disk) = SmallDisk::at(ana.path()) else {
+        eprintln!("skipped: no right to mount a file system");
+        return;
+    };
+    ana.start();
+    let kept = ana.make("kept");
+    ana.say(kept, "for good");
+    let (channel, _) = ana.talk();
+    ana.kill();
+    let at_rest = sealed(ana.path());
+    ana.start();
+    for _ in 0..27 {
+        // What RocksDB lets go of is taken at once.
+        disk.fill();
+        let turns = ana.hours(1, true);
+        assert!(turns < 200, "it tries again and again: {turns}");
+    }
+    assert!(ana.shown(&channel).is_empty(), "it is over on any disk");
+    assert!(
+        found(ana.path(), &at_rest) > TEXTS,
+        "there is no room to end it"
+    );
+    assert_eq!(ana.shown(&kept), ["for good"]);
+
+    disk.free();
+    until("what is over to be gone", RECOVERY, || {
+        ana.hours(1, true);
+        ana.parts(&channel).is_empty().then_some(())
+    });
+    ana.hours(1, true);
+    assert_eq!(ana.shown(&kept), ["for good"]);
+    ana.kill();
+    let living = sealed(ana.path());
+    let over: Vec<Vec<u8>> = at_rest
+        .into_iter()
+        .filter(|record| !living.contains(record))
+        .collect();
+    assert!(over.len() > TEXTS);
+    assert_eq!(found(ana.path(), &over), 0);
+    ana.start();
+    assert_eq!(ana.shown(&kept), ["for good"]);
 }

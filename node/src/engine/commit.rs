@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use kith_crdt::encoding;
 use kith_crdt::ids::ChannelId;
+use kith_crdt::time::Millis;
 use kith_store::StoreError;
 
 use super::effect::{Effects, Outcome, Refusal};
@@ -15,6 +16,41 @@ use super::stage::Stage;
 use super::timers::Timers;
 use super::{Engine, META_HLC, load, storage};
 use crate::network::Command as NetworkCommand;
+
+/// Milliseconds of the first rest: as often as RocksDB looks for space.
+const REST_MS: u64 = 5_000;
+/// Milliseconds of the longest.
+const REST_MAX_MS: u64 = 60_000;
+
+/// The rest after a turn that the disk did not take, in which nothing is tried by itself: it would
+/// fail again at once, and each failure reads everything back. What somebody asks for is tried.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    until: Option<Millis>,
+    ms: u64,
+}
+
+impl Rest {
+    /// Begins another, twice as long as the one before.
+    fn begin(&mut self, now: Millis) {
+        self.ms = (2 * self.ms).clamp(REST_MS, REST_MAX_MS);
+        self.until = Some(now.plus(self.ms));
+    }
+
+    /// The disk takes turns again, or the clock by which this one would end fell back.
+    pub(super) fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn is_on(&self, now: Millis) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
+
+    /// When what is due at a time is to be tried.
+    pub(super) fn put_off(&self, at: Millis) -> Millis {
+        self.until.map_or(at, |until| at.max(until))
+    }
+}
 
 impl Engine {
     /// Commits the turn and releases its effects.
@@ -54,7 +90,8 @@ impl Engine {
             }
             match self.store.commit(batch) {
                 Ok(commit) => {
-                    effects.newest_event = (commit.first <= commit.cursor).then_some(commit.cursor)
+                    self.rest.end();
+                    effects.newest_event = (commit.first <= commit.cursor).then_some(commit.cursor);
                 }
                 Err(error) => return self.undo(effects, &error),
             }
@@ -129,14 +166,19 @@ impl Engine {
             // It does not begin, so it does not end either.
             self.forgotten.rewriting = None;
         }
+        self.rest.begin(self.now);
         self.timers = Timers::default();
         self.lives = Timers::default();
         self.branches.clear();
         self.outstanding.forget();
+        let witness = self.witness;
         if let Err(error) = self.load(self.now) {
             // Going on would build on what was never stored. The daemon ends with its engine.
             panic!("the store cannot be read back: {error}");
         }
+        // The time passed whether it was written down or not: a clock that was watched all the
+        // while has not leapt.
+        self.witness = witness;
         // What loading staged is for the next turn's commit; what it released goes out now.
         network.extend(std::mem::take(&mut self.stage.effects).network);
         Effects {

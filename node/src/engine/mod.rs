@@ -67,6 +67,7 @@ use rand_chacha::ChaCha20Rng;
 use crate::network::{Command as NetworkCommand, NetworkEvent};
 use branches::Branches;
 use channel::Channel;
+use commit::Rest;
 use erasing::Erasing;
 use outstanding::Outstanding;
 use peers::Peers;
@@ -132,6 +133,7 @@ pub struct Engine {
     /// How many bytes the envelopes of all channels may take up; nothing if there is no bound.
     quota: Option<u64>,
     stage: Stage,
+    rest: Rest,
     shared: Arc<Shared>,
 }
 
@@ -178,6 +180,7 @@ impl Engine {
             declined: added::Declined::default(),
             quota: None,
             stage: Stage::new(batch),
+            rest: Rest::default(),
             shared: Arc::default(),
         };
         engine.load(now)?;
@@ -202,6 +205,7 @@ impl Engine {
             .chain(self.lives.next())
             .chain(self.peers.next_deadline())
             .min()
+            .map(|at| self.rest.put_off(at))
     }
 
     /// Handles one event.
@@ -215,18 +219,25 @@ impl Engine {
             self.timers.clip(now.plus(PRESENCE_MS));
             self.lives.clip(now.plus(PRESENCE_MS));
             self.peers.clock_fell_back(now);
+            self.rest.end();
         }
         self.now = now;
         let mut events = events.into_iter().peekable();
         let is_waited_for = events
             .peek()
             .is_some_and(|event| !matches!(event, Event::Tick));
-        self.forget_due(now, is_waited_for);
+        // What would be tried again at once fails again at once; what somebody asks for is tried.
+        let rests = self.rest.is_on(now);
+        if !rests {
+            self.forget_due(now, is_waited_for);
+        }
         self.floor = self.witness.believed().max(now);
         for event in events {
             self.dispatch(now, event);
         }
-        self.run_timers(now);
+        if !rests {
+            self.run_timers(now);
+        }
         self.finish()
     }
 
