@@ -78,6 +78,27 @@ fn what_was_said_last_is_heard_before_it_is_known_that_somebody_left() {
 }
 
 #[test]
+fn whoever_hears_that_somebody_left_asks_them_at_once_what_they_said_last() {
+    let mut world = World::new(3, 8);
+    let channel = world.channel("general");
+    world.until_agreed(&[0, 1, 2], &channel);
+    world.lose_gossip(1_000);
+    world.say(2, channel, "farewell");
+    leave(&mut world, 2, channel);
+    // Less than it takes to offer it again.
+    world.pass(400);
+    world.crash(2);
+    for node in [0, 1] {
+        assert!(!world.is_member(node, 2, &channel));
+    }
+    world.until("both to have heard all", |world| {
+        [0, 1]
+            .iter()
+            .all(|node| world.shown(*node, &channel) == ["farewell"])
+    });
+}
+
+#[test]
 fn two_who_leave_at_once_do_not_rely_on_each_other() {
     let mut world = World::new(3, 4);
     let channel = world.channel("general");

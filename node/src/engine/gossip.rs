@@ -227,9 +227,8 @@ impl Engine {
         if device == self.writer.device {
             return;
         }
-        match self.present.get_mut(&(id, device)) {
-            Some((_, heard)) => *heard = now,
-            None => self.see(now, (id, device), known.account, true),
+        if !self.present.contains_key(&(id, device)) {
+            self.see(now, (id, device), known.account, true);
         }
     }
 
