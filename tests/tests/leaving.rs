@@ -134,6 +134,23 @@ fn two_who_leave_at_once_do_not_rely_on_each_other() {
 }
 
 #[test]
+fn whoever_leaves_after_hearing_another_out_is_not_relied_on_either() {
+    let mut world = World::new(3, 9);
+    let channel = world.channel("general");
+    world.until_agreed(&[0, 1, 2], &channel);
+    for leaver in [1, 2] {
+        world.link(0, leaver, false);
+    }
+    leave(&mut world, 2, channel);
+    // Until it is heard out, and before it asks again.
+    world.pass(400);
+    assert!(!world.is_member(1, 2, &channel) && is_leaving(&world, 2, &channel));
+    leave(&mut world, 1, channel);
+    world.pass(60_000);
+    assert!(is_leaving(&world, 2, &channel));
+}
+
+#[test]
 fn who_was_taken_out_before_they_left_hears_of_it() {
     let mut world = World::new(3, 5);
     let channel = world.channel("general");
