@@ -75,6 +75,18 @@ pub struct ChannelName {
     pub name: String,
 }
 
+/// The answer to leaving a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftChannel {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its name.
+    pub name: String,
+    /// Whether a member is known to have heard of it, and to have everything that was said here.
+    /// If not, the node tells the first one that it meets.
+    pub heard: bool,
+}
+
 /// What a list and the channel's own page both show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChannelFacts {

@@ -198,10 +198,33 @@ fn who_has_left_a_channel_means_the_one_of_that_name_they_are_in() {
     let _b = Daemon::start(&ben);
     ana.json(&["channel", "create", "garden"]);
     befriend(&ana, &ben, "garden");
-    ben.json(&["channel", "leave", "garden"]);
+    let last = ben.field(&["send", "garden", "I must go"], "id");
+    until_seen(&ana, &last);
+    let left = ben.json(&["channel", "leave", "garden"]);
+    assert_eq!(left["heard"], true);
+    let again = ben.fails(&["channel", "leave", "garden"], DENIED);
+    assert_says(&again, &["you left #garden already"]);
     let own = ben.field(&["channel", "create", "garden"], "channel");
 
     assert_eq!(ben.field(&["channel", "show", "garden"], "channel"), own);
+}
+
+#[test]
+fn who_leaves_while_nobody_is_there_is_told_so() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let a = Daemon::start(&ana);
+    let _b = Daemon::start_towards(&ben, &a.addresses());
+    ana.json(&["channel", "create", "garden"]);
+    befriend(&ana, &ben, "garden");
+    a.stop();
+    let id = ben.field(&["send", "garden", "is anybody there?"], "id");
+    let left = ben.json(&["channel", "leave", "garden"]);
+    assert_eq!(left["heard"], false);
+    assert_eq!(
+        ben.json(&["show", &id])["state"],
+        "pending",
+        "it may be heard"
+    );
 }
 
 #[test]
@@ -305,6 +328,11 @@ fn only_the_author_edits_and_deletes() {
 
     ben.fails(&["edit", &id, "yours"], DENIED);
     ben.fails(&["delete", &id], DENIED);
+    let gone = ana.field(&["send", "garden", "gone"], "id");
+    ana.json(&["delete", &gone]);
+    until_agreed(&[&ana, &ben], "garden");
+    ben.fails(&["delete", &gone], DENIED);
+    ana.json(&["delete", &gone]);
     ben.fails(&["send", "garden", "a reader writes"], DENIED);
     ben.fails(&["invite", "garden"], DENIED);
     until_agreed(&[&ana, &ben], "garden");

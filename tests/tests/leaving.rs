@@ -1,6 +1,7 @@
 //! Leaving a channel, with engines under virtual time: the members hear of it, also where the word
 //! of it is lost, and nobody leaves for another.
 
+use kith_api::message::DeliveryState;
 use kith_crdt::control::Status;
 use kith_crdt::ids::ChannelId;
 use kith_node::engine::{Command, MemberAct};
@@ -161,7 +162,10 @@ fn who_was_taken_out_before_they_left_hears_of_it() {
     world
         .act(0, 2, channel, MemberAct::Remove)
         .expect("the founder may");
+    world.say(2, channel, "is anybody there?");
+    let state = |world: &World| world.page(2, &channel, None)[0].state;
     leave(&mut world, 2, channel);
+    assert_eq!(state(&world), DeliveryState::Pending, "it may be heard");
     world.link(2, 0, true);
     world.until("the one who left to know that", |world| {
         let view = world.engine(2).shared().channel(&channel);
@@ -169,4 +173,8 @@ fn who_was_taken_out_before_they_left_hears_of_it() {
         let account = world.secrets(2).account;
         view.roster.members[&account].status == Status::Removed
     });
+    world.until("nobody to be asked any more", |world| {
+        !is_leaving(world, 2, &channel)
+    });
+    assert_eq!(state(&world), DeliveryState::Failed);
 }

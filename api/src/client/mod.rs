@@ -20,8 +20,8 @@ use self::path::{Query, route};
 use crate::ApiError;
 use crate::audit::{AuditPage, AuditQuery};
 use crate::channel::{
-    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, MemberInfo,
-    UpdateChannel,
+    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, LeftChannel, MarkRead, Marked,
+    MemberInfo, UpdateChannel,
 };
 use crate::erase::{AccountErased, EraseAccountRequest, EraseRequest, Erased};
 use crate::event::EventsQuery;
@@ -116,7 +116,7 @@ impl Client {
     }
 
     /// Leaves a channel.
-    pub async fn leave(&self, channel: &str) -> Answer<ChannelName> {
+    pub async fn leave(&self, channel: &str) -> Answer<LeftChannel> {
         let path = route!("/v1/channels/{}/leave", channel);
         self.ask(Call::new(Method::POST, path)).await
     }

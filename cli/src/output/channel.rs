@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use kith_api::Timestamp;
 use kith_api::channel::{
-    ChannelDetail, ChannelFacts, ChannelName, ChannelState, ChannelSummary, Marked, MemberInfo,
-    SyncState,
+    ChannelDetail, ChannelFacts, ChannelName, ChannelState, ChannelSummary, LeftChannel, Marked,
+    MemberInfo, SyncState,
 };
 
 use super::Show;
@@ -20,6 +20,21 @@ impl Show for ChannelName {
         let name = look.paint(Paint::Strong, format_args!("#{}", clean(&self.name)));
         let id = look.paint(Paint::Handle, short(&self.channel));
         let _written = writeln!(out, "{name}  {id}");
+    }
+}
+
+impl Show for LeftChannel {
+    fn show(&self, look: &Look, out: &mut String) {
+        let named = ChannelName {
+            channel: self.channel,
+            name: self.name.clone(),
+        };
+        named.show(look, out);
+        if !self.heard {
+            let note = "none of its members has heard of it yet: the first one that your node meets \
+                        will, so keep `kith daemon` running";
+            let _written = writeln!(out, "{}", look.paint(Paint::Faint, note));
+        }
     }
 }
 

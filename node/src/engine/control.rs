@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kith_crdt::control::{Body, Inserted, PolicyField, Roster, VerifiedOp};
+use kith_crdt::control::{Body, Inserted, PolicyField, Roster, Status, VerifiedOp};
 use kith_crdt::ids::ChannelId;
 use kith_crdt::retention::Retention;
 use kith_crdt::time::Millis;
@@ -91,6 +91,11 @@ impl Engine {
         // Where the control log was lost, the logs were nobody's until now.
         if before.members.is_empty() || before.has_removals() || after.has_removals() {
             channel.enrol_logs();
+        }
+        // Whoever was taken out before they left, or came back, has nothing to tell any more.
+        let me = after.members.get(&self.me);
+        if me.is_none_or(|me| me.status != Status::Left) {
+            channel.leaving = None;
         }
         self.stage.touched.insert(id);
         self.weigh_anew(id, &before);

@@ -5,7 +5,7 @@
 //! member that hears that somebody left compares the channel with them a last time, for afterwards
 //! it does not ask them for anything; and until it has done so it does not say that it has the op.
 
-use kith_crdt::control::{Body, VerifiedOp};
+use kith_crdt::control::{Body, Status, VerifiedOp};
 use kith_crdt::ids::{ChannelId, TransportKey};
 use kith_crdt::sync::{Answer, ControlPull, Refusal as Refused, Request};
 use kith_crdt::time::Millis;
@@ -30,6 +30,15 @@ impl Engine {
         let name = channel.name().to_owned();
         if channel.joining.is_some() {
             self.fail_join(id, "the join was given up here");
+        } else if channel
+            .roster
+            .members
+            .get(&self.me)
+            .is_some_and(|me| me.status == Status::Left)
+        {
+            return Err(Refusal::Denied(format!(
+                "you left #{name} already; what you could read stays readable"
+            )));
         } else {
             let op = self.author_op(now, id, Body::Leave)?;
             if let Some(channel) = self.channels.get_mut(&id) {

@@ -1,9 +1,11 @@
 //! What is asked about channels: those there are, making, joining and leaving one, and inviting.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kith_api::ApiError;
-use kith_api::channel::{ChannelDetail, ChannelName, ChannelSummary, CreateChannel, UpdateChannel};
+use kith_api::channel::{
+    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, LeftChannel, UpdateChannel,
+};
 use kith_api::invite::{InviteInfo, InviteRequest, Invited, JoinRequest, RevokeInvite, Revoked};
 use kith_crdt::control::Role;
 use kith_crdt::link::InviteLink;
@@ -12,6 +14,12 @@ use super::{Node, repeated_elsewhere};
 use crate::clock;
 use crate::engine::{Command, Outcome};
 use crate::read::{policy, roles};
+
+/// How long whoever leaves waits to hear that a member knows. One that is connected says so within
+/// two offers.
+const HEARD_WITHIN: Duration = Duration::from_millis(1_500);
+/// Between two looks.
+const HEARD_STEP: Duration = Duration::from_millis(20);
 
 impl Node {
     /// Makes a channel.
@@ -72,13 +80,27 @@ impl Node {
         Ok(self.reading().summary(&view))
     }
 
-    /// Leaves a channel.
+    /// Leaves a channel, and waits a moment for a member to have heard of it.
     ///
     /// # Errors
     /// [`ApiError`] if this account is its last owner, or no member.
-    pub async fn leave(&self, reference: &str) -> Result<ChannelName, ApiError> {
-        let channel = self.reading().find_channel(reference)?.id;
-        channel_name(self.command(Command::Leave { channel }, None).await?)
+    pub async fn leave(&self, reference: &str) -> Result<LeftChannel, ApiError> {
+        let view = self.reading().find_channel(reference)?;
+        let (id, has_others) = (view.id, view.roster.active().nth(1).is_some());
+        let left = channel_name(self.command(Command::Leave { channel: id }, None).await?)?;
+        let is_unheard = || {
+            let view = self.0.shared.channel(&id);
+            has_others && view.is_some_and(|view| view.is_leaving)
+        };
+        let until = Instant::now() + HEARD_WITHIN;
+        while is_unheard() && Instant::now() < until {
+            tokio::time::sleep(HEARD_STEP).await;
+        }
+        Ok(LeftChannel {
+            channel: left.channel,
+            name: left.name,
+            heard: !is_unheard(),
+        })
     }
 
     /// Makes an invite.

@@ -79,8 +79,11 @@ impl Reading<'_> {
             DeliveryState::Delivered
         } else if place.seq <= reach.sent {
             DeliveryState::Sent
-        } else {
+        } else if channel.roster.is_member(&author) || channel.is_leaving {
             DeliveryState::Pending
+        } else {
+            // Nobody asks its author any more.
+            DeliveryState::Failed
         }
     }
 

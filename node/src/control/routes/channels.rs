@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use kith_api::channel::{
-    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, MarkRead, Marked, UpdateChannel,
+    ChannelDetail, ChannelName, ChannelSummary, CreateChannel, LeftChannel, MarkRead, Marked,
+    UpdateChannel,
 };
 use kith_api::error::ErrorBody;
 
@@ -58,11 +59,11 @@ pub(in crate::control) async fn update(
 /// Leaves a channel.
 #[utoipa::path(post, path = "/v1/channels/{channel}/leave", tag = "channels", operation_id = "leave_channel",
     params(("channel" = String, Path)),
-    responses((status = 200, body = ChannelName), (status = "default", body = ErrorBody)))]
+    responses((status = 200, body = LeftChannel), (status = "default", body = ErrorBody)))]
 pub(in crate::control) async fn leave(
     State(node): State<Node>,
     InPath(channel): InPath<String>,
-) -> Answer<ChannelName> {
+) -> Answer<LeftChannel> {
     answer(node.leave(channel.trim()).await)
 }
 
