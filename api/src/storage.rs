@@ -75,6 +75,8 @@ pub struct ChannelStorageDetail {
     /// What the list shows too.
     #[serde(flatten)]
     pub storage: ChannelStorage,
+    /// The quota of all channels together, which bounds this one too; null if there is none.
+    pub home_quota: Option<Quota>,
     /// What would go at once, by each time that may be set and is shorter than what holds.
     pub frees: Vec<Freed>,
 }

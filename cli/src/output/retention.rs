@@ -30,6 +30,9 @@ impl Show for RetentionInfo {
             (None, None) => "any other time may be set".to_owned(),
             (Some(shortest), None) => format!("{shortest} or longer may be set"),
             (None, Some(longest)) => format!("{longest} or shorter may be set"),
+            (Some(shortest), Some(longest)) if shortest == longest => {
+                format!("only {shortest} may be set")
+            }
             (Some(shortest), Some(longest)) => format!("{shortest} to {longest} may be set"),
         };
         let said = by(self.limits_set_by.as_ref(), look);

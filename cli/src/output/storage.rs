@@ -150,6 +150,9 @@ impl Show for ChannelStorageDetail {
             Some(quota) => fact("quota", paint(quota), &share_of(quota)),
             None => fact("quota", Paint::Plain, "none"),
         }
+        if let Some(quota) = &self.home_quota {
+            fact("of all", paint(quota), &share_of(quota));
+        }
         if storage.full {
             fact("full", Paint::Bad, FULL);
         }

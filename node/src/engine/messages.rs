@@ -78,17 +78,17 @@ impl Engine {
             check_line(reason, "reason", TOPIC_MAX_CHARS)?;
         }
         let found = self.target(&target)?;
-        if found.rendered.deleted.is_some() {
-            return Ok(Outcome::Written {
-                message: target,
-                at: now,
-            });
-        }
         // What is one's own may be taken back by whoever belongs, muted or not.
         if found.author == self.me {
             self.check_belongs(found.channel)?;
         } else {
             self.check_right(found.channel, Right::DeleteOthers)?;
+        }
+        if found.rendered.deleted.is_some() {
+            return Ok(Outcome::Written {
+                message: target,
+                at: now,
+            });
         }
         let body = reason
             .filter(|reason| !reason.is_empty())

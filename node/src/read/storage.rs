@@ -71,7 +71,11 @@ impl Reading<'_> {
             }
         });
         let frees = frees.collect();
-        ChannelStorageDetail { storage, frees }
+        ChannelStorageDetail {
+            storage,
+            home_quota: self.home_quota().quota,
+            frees,
+        }
     }
 
     /// The quota of all channels together.

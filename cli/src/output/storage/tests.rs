@@ -104,10 +104,12 @@ fn what_a_channel_takes_up_and_what_would_free_some() {
     };
     let long = ChannelStorageDetail {
         storage: channel("garden", 8_400_000, Some(8_400_000)),
+        home_quota: Some(Quota::new(20_000_000, 9_000_000)),
         frees: vec![freed(1, 11_200), freed(7, 9_000), freed(30, 0)],
     };
     let short = ChannelStorageDetail {
         storage: channel("kitchen", 700, None),
+        home_quota: None,
         frees: vec![freed(1, 0)],
     };
     assert_data_eq!(
@@ -122,6 +124,7 @@ members    12 KB  who belongs, with which role, and all settings
 kept    forever
 oldest  written 2026-11-03 12:30:00
 quota   8.4 MB of 8.4 MB, 100 %
+of all  9 MB of 20 MB, 45 %
 full    nothing more is written or taken from others, deletions among it, until there is room; nothing is lost by it
 
 IF KEPT FOR  MESSAGES THAT GO  FREES ABOUT

@@ -36,8 +36,12 @@ fn how_long_messages_are_kept() {
         set_by: None,
         ..limited.clone()
     };
+    let fixed = RetentionInfo {
+        shortest: Some(week),
+        ..limited.clone()
+    };
     assert_data_eq!(
-        shown(&open) + &shown(&limited) + &shown(&unset),
+        shown(&open) + &shown(&limited) + &shown(&unset) + &shown(&fixed),
         str![[r#"
 #kitchen  messages are kept for 7days, as Ada set it on 2026-11-20 09:00:00
 limits: any other time may be set
@@ -47,6 +51,9 @@ limits: 7days or shorter may be set, as Ben set it on 2026-11-20 09:00:00
 #kitchen  messages are kept for 7days, as the limits have it
 set: forever, as nobody has set anything else
 limits: 7days or shorter may be set, as Ben set it on 2026-11-20 09:00:00
+#kitchen  messages are kept for 7days, as the limits have it
+set: forever, as Ada set it on 2026-11-20 09:00:00
+limits: only 7days may be set, as Ben set it on 2026-11-20 09:00:00
 
 "#]]
     );
