@@ -4,6 +4,7 @@
 //! command line prints. Nothing here decides anything, and nothing here is secret but the bearer
 //! token and an invite's link.
 
+pub mod account;
 pub mod audit;
 pub mod channel;
 pub mod client;

@@ -190,6 +190,8 @@ pub struct Delivery {
     pub name: String,
     /// The device.
     pub device: DeviceId,
+    /// What its owner calls it.
+    pub device_name: String,
     /// `pending`, `delivered` or `read`.
     pub state: DeliveryState,
     /// When it was first known to be so; null while pending, and where this device was not told

@@ -6,8 +6,8 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    channel, completions, daemon, erase, init, invite, man, member, message, pin, policy, read,
-    retention, send, storage, tail, why,
+    account, channel, completions, daemon, erase, init, invite, man, member, message, pin, policy,
+    read, retention, send, storage, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -97,6 +97,12 @@ pub(crate) enum Verb {
     Daemon(daemon::DaemonArgs),
     /// Show how the daemon is and whom it is connected to
     Status,
+    /// Show this account, or check the words that bring it back
+    #[command(subcommand)]
+    Account(account::AccountVerb),
+    /// List this account's devices, or name this one
+    #[command(subcommand)]
+    Device(account::DeviceVerb),
     /// Make, list, show and change channels
     #[command(subcommand)]
     Channel(channel::ChannelVerb),

@@ -3,6 +3,7 @@
 //! Reads are answered from a snapshot on the caller's thread. Writes become commands to the
 //! engine and come back when they are durable.
 
+mod account;
 mod channels;
 mod erase;
 mod members;

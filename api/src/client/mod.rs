@@ -18,6 +18,7 @@ use self::connection::{Call, Connections};
 pub use self::events::EventStream;
 use self::path::{Query, route};
 use crate::ApiError;
+use crate::account::{AccountInfo, DeviceInfo, UpdateDevice};
 use crate::audit::{AuditPage, AuditQuery};
 use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, LeftChannel, MarkRead, Marked,
@@ -88,6 +89,17 @@ impl Client {
     pub async fn shutdown(&self) -> Answer<()> {
         self.ask(Call::new(Method::POST, "/v1/shutdown".into()))
             .await
+    }
+
+    /// The account of the home, with its devices.
+    pub async fn account(&self) -> Answer<AccountInfo> {
+        self.get("/v1/account".into()).await
+    }
+
+    /// Gives the device another name.
+    pub async fn update_device(&self, request: &UpdateDevice) -> Answer<DeviceInfo> {
+        let call = Call::new(Method::PATCH, "/v1/device".into());
+        self.ask(call.json(request)).await
     }
 
     /// Makes a channel.

@@ -239,9 +239,10 @@ fn write_delivery(delivery: &[Delivery], look: &Look, out: &mut String) {
     let mut table = Table::new(&["MEMBER", "DEVICE", "STATE", "SINCE"]);
     for there in delivery {
         let since = there.at.map(|time| look.full_time(time));
+        let device = format!("{} ({})", there.device_name, short(&there.device));
         table.row(vec![
             Cell::new(Paint::Person, &there.name),
-            Cell::new(Paint::Handle, &short(&there.device)),
+            Cell::new(Paint::Handle, &device),
             Cell::new(state_paint(there.state), there.state.name()),
             Cell::new(Paint::Faint, since.as_deref().unwrap_or("-")),
         ]);

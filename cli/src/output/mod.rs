@@ -1,5 +1,6 @@
 //! What the command prints: JSON lines for programs, or text for people.
 
+mod account;
 mod audit;
 mod channel;
 pub(crate) mod clean;

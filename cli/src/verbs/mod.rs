@@ -1,5 +1,6 @@
 //! The verbs: each asks the daemon one thing and prints what it answers.
 
+pub(crate) mod account;
 pub(crate) mod channel;
 pub(crate) mod completions;
 pub(crate) mod daemon;
@@ -74,6 +75,8 @@ impl Session {
     async fn ask(&self, verb: &Verb) -> Outcome {
         match verb {
             Verb::Status => self.status().await,
+            Verb::Account(verb) => self.account(verb).await,
+            Verb::Device(verb) => self.device(verb).await,
             Verb::Channel(verb) => self.channel(verb).await,
             Verb::Invite(args) => self.invite(args).await,
             Verb::Join(args) => self.join(args).await,

@@ -85,6 +85,77 @@ impl Phrase {
     }
 }
 
+/// Where a phrase was copied wrongly, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slip {
+    /// This word is another one.
+    Word(usize),
+    /// These two have changed places.
+    Swapped(usize, usize),
+}
+
+/// Finds the one slip by which a text differs from the phrase that is meant, if one word is wrong
+/// or two have changed places. The checksum leaves about one candidate in 256, of which `is_meant`
+/// tells the right one, by the account that it stands for. Words that are in no list count as
+/// wrong ones.
+pub fn find_slip(text: &str, is_meant: impl Fn(&Phrase) -> bool) -> Option<Slip> {
+    let typed = Zeroizing::new(text.to_lowercase());
+    let list = Language::English.word_list();
+    let number = |word: &str| list.iter().position(|known| *known == word);
+    let words: Zeroizing<Vec<u16>> = Zeroizing::new(
+        typed
+            .split_whitespace()
+            // One that nobody knows may be any: the first is as good as another.
+            .map(|word| number(word).and_then(|number| u16::try_from(number).ok()))
+            .map(Option::unwrap_or_default)
+            .collect(),
+    );
+    if words.len() != PHRASE_WORDS {
+        return None;
+    }
+    let holds = |words: &[u16]| from_numbers(words).is_some_and(|phrase| is_meant(&phrase));
+    let swaps = (0..PHRASE_WORDS).flat_map(|a| (a + 1..PHRASE_WORDS).map(move |b| (a, b)));
+    for (a, b) in swaps {
+        let mut tried = words.clone();
+        tried.swap(a, b);
+        if holds(&tried) {
+            return Some(Slip::Swapped(a + 1, b + 1));
+        }
+    }
+    for at in 0..PHRASE_WORDS {
+        let mut tried = words.clone();
+        for number in 0..2_048 {
+            tried[at] = number;
+            if holds(&tried) {
+                return Some(Slip::Word(at + 1));
+            }
+        }
+    }
+    None
+}
+
+/// The phrase of the words with these numbers, 11 bits each, if their checksum holds.
+fn from_numbers(words: &[u16]) -> Option<Phrase> {
+    let mut bits = Zeroizing::new([0_u8; 33]);
+    for (at, word) in words.iter().enumerate() {
+        for bit in 0..11 {
+            if word & (1 << (10 - bit)) != 0 {
+                let place = at * 11 + bit;
+                bits[place / 8] |= 1 << (7 - place % 8);
+            }
+        }
+    }
+    let mut entropy = [0; 32];
+    entropy.copy_from_slice(&bits[..32]);
+    let mut made = Mnemonic::from_entropy_in(Language::English, &entropy).ok()?;
+    let last = made.word_indices().last();
+    let holds = last == words.last().map(|word| usize::from(*word));
+    made.zeroize();
+    let phrase = holds.then(|| Phrase(Secret::new(entropy)));
+    entropy.zeroize();
+    phrase
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +171,27 @@ mod tests {
         assert_eq!(Phrase::parse(&words), Ok(phrase()));
         let careless = format!("  {}\n", words.to_uppercase().replace(' ', "\n  "));
         assert_eq!(Phrase::parse(&careless), Ok(phrase()));
+    }
+
+    #[test]
+    fn one_slip_is_found_by_what_the_phrase_stands_for() {
+        let meant = phrase().recovery_key().public();
+        let is_meant = |phrase: &Phrase| phrase.recovery_key().public() == meant;
+        let words = phrase().words();
+        let list: Vec<&str> = words.split(' ').collect();
+        let slip = |change: &dyn Fn(&mut Vec<&str>)| {
+            let mut list = list.clone();
+            change(&mut list);
+            find_slip(&list.join(" "), is_meant)
+        };
+        assert_eq!(slip(&|list| list[16] = "zoo"), Some(Slip::Word(17)));
+        assert_eq!(slip(&|list| list[23] = "kith"), Some(Slip::Word(24)));
+        let other = (1..24).find(|at| list[*at] != list[0]).unwrap();
+        let swapped = Some(Slip::Swapped(1, other + 1));
+        assert_eq!(slip(&|list| list.swap(0, other)), swapped);
+        assert_eq!(slip(&|list| (list[3], list[9]) = ("zoo", "zoo")), None);
+        let short = |list: &mut Vec<&str>| list.truncate(23);
+        assert_eq!(slip(&short), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::routes::{
-    channels, erase, events, invites, members, messages, node, policy, storage, why,
+    account, channels, erase, events, invites, members, messages, node, policy, storage, why,
 };
 
 /// What `docs/openapi.json` holds.
@@ -26,6 +26,8 @@ use super::routes::{
         node::damage,
         node::shutdown,
         node::openapi,
+        account::show,
+        account::update,
         channels::create,
         channels::list,
         channels::show,

@@ -186,6 +186,7 @@ impl Engine {
 
     /// What follows once this account belongs: keys and history.
     pub(super) fn belongs_now(&mut self, now: Millis, id: ChannelId) {
+        self.certify(now, id);
         self.timers.set(Timer::Keys(id), now);
         self.timers.set_by(Timer::Beacon(id), now);
         self.sync_soon(now, id);

@@ -92,6 +92,7 @@ impl Engine {
                 return self.begin_erasing(now, token, what).map(|()| None);
             }
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
+            Command::RenameDevice { name } => self.rename_device(now, &name),
             Command::SetQuota { channel, quota } => self.set_quota(channel, quota),
             Command::Send {
                 channel,

@@ -117,6 +117,9 @@ impl Engine {
                 None => self.shared.remove(id),
             }
         }
+        if std::mem::take(&mut self.devices_changed) {
+            self.shared.put_devices(self.devices.clone());
+        }
         if std::mem::take(&mut self.peers_changed) {
             self.shared.put_peers(self.peers.table().clone());
             self.shared

@@ -45,6 +45,11 @@ pub enum Command {
         /// How long its messages are kept.
         retention: Retention,
     },
+    /// Gives this device another name.
+    RenameDevice {
+        /// At most 64 characters.
+        name: String,
+    },
     /// Gives a channel another name.
     Rename {
         /// Which channel.

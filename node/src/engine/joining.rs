@@ -303,6 +303,7 @@ impl Engine {
                 }),
             );
         }
+        self.certify(now, id);
         self.timers.set_by(Timer::Beacon(id), now);
         self.sync_soon(now, id);
     }

@@ -39,6 +39,7 @@ impl Engine {
         // One that cannot be read is none: it would be refused for ever otherwise.
         let quota = view.meta(META_QUOTA).unwrap_or_default();
         self.quota = quota.and_then(|bytes| encoding::decode(&bytes, 16).ok());
+        self.restore_certificate(&view);
         let is_unerased = view.meta(META_UNERASED).map_or(true, |kept| kept.is_some());
         for (peer, record) in view.peers() {
             self.peers.restore(peer, &record);
@@ -75,6 +76,7 @@ impl Engine {
                     .put(ChannelView::of(channel, &self.me, &self.writer.device));
             }
         }
+        self.settle_certificate(now);
         self.resume_erasing(now, is_unerased);
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
         self.timers.set(Timer::Tidy, now.plus(60_000));

@@ -162,7 +162,7 @@ impl Engine {
     }
 
     /// The newest certificate of an account that any channel of this node has.
-    fn certificate_of(&self, account: &AccountId) -> Result<Certificate, Refusal> {
+    pub(super) fn certificate_of(&self, account: &AccountId) -> Result<Certificate, Refusal> {
         let ops = self
             .channels
             .values()

@@ -19,6 +19,7 @@ mod commit;
 mod control;
 mod delivery;
 mod denial;
+mod devices;
 mod effect;
 mod erasing;
 mod event;
@@ -58,7 +59,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kith_crdt::identity::DeviceSecrets;
+use kith_crdt::identity::{Certificate, DeviceSecrets};
 use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, DeviceId, EpochId, TransportKey, Writer};
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::{Store, StoreError};
@@ -76,6 +77,7 @@ use stage::Stage;
 use timers::{Timer, Timers};
 
 pub use channel::Standing;
+pub use devices::OwnDevices;
 pub use effect::{Effects, Moment, Outcome, Refusal};
 pub use event::{Command, Event};
 pub use holds::{Holds, Reach};
@@ -99,6 +101,8 @@ pub(crate) const META_PORT: &str = "port";
 #[derive(Debug)]
 pub struct Engine {
     secrets: DeviceSecrets,
+    /// The certificate that the vault has.
+    first_certificate: Certificate,
     me: AccountId,
     writer: Writer,
     runs: Runs,
@@ -114,6 +118,8 @@ pub struct Engine {
     topics: BTreeMap<String, (ChannelId, EpochId)>,
     peers: Peers,
     peers_changed: bool,
+    devices: Option<Arc<OwnDevices>>,
+    devices_changed: bool,
     /// Who was heard to be there, on which device, and when last.
     present: BTreeMap<(ChannelId, DeviceId), (AccountId, Millis)>,
     timers: Timers,
@@ -155,6 +161,7 @@ impl Engine {
         let mut engine = Self {
             me: secrets.account,
             writer: secrets.writer(),
+            first_certificate: secrets.certificate.clone(),
             secrets,
             runs,
             store,
@@ -167,6 +174,8 @@ impl Engine {
             topics: BTreeMap::new(),
             peers: Peers::new(bootstrap),
             peers_changed: false,
+            devices: None,
+            devices_changed: false,
             present: BTreeMap::new(),
             timers: Timers::default(),
             lives: Timers::default(),

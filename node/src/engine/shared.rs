@@ -11,6 +11,7 @@ use kith_crdt::keyring::Keyring;
 use kith_crdt::time::Millis;
 
 use super::channel::{Channel, Standing};
+use super::devices::OwnDevices;
 use super::holds::Holds;
 use super::mend::MendState;
 use super::peers::Connected;
@@ -150,6 +151,7 @@ pub struct Shared {
     clock_ahead: AtomicU64,
     /// How many bytes all channels together may take up; 0 if there is no bound.
     quota: AtomicU64,
+    devices: RwLock<Option<Arc<OwnDevices>>>,
 }
 
 impl Shared {
@@ -173,6 +175,18 @@ impl Shared {
 
     pub(super) fn put_quota(&self, quota: Option<u64>) {
         self.quota.store(quota.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// This account's devices. None before the engine has begun.
+    pub fn devices(&self) -> Option<Arc<OwnDevices>> {
+        self.read(&self.devices).clone()
+    }
+
+    pub(super) fn put_devices(&self, devices: Option<Arc<OwnDevices>>) {
+        *self
+            .devices
+            .write()
+            .expect("no reader panics while it holds the lock") = devices;
     }
 
     pub(super) fn put_clock_ahead(&self, ms: Option<u64>) {

@@ -116,6 +116,7 @@ impl Reading<'_> {
                     account: known.account.into(),
                     name: name_in(channel, &known.account),
                     device: (*device).into(),
+                    device_name: known.name.clone(),
                     state,
                     at: match state {
                         DeliveryState::Delivered => arrived().map(Into::into),

@@ -1,6 +1,7 @@
 //! Reading: pages, messages, channels and events, from a snapshot of the store and the engine's
 //! shared picture. Nothing here waits for the engine, and nothing here changes anything.
 
+mod account;
 mod against;
 mod audit;
 mod channels;

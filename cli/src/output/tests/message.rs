@@ -34,6 +34,7 @@ fn one_message_with_where_it_has_arrived() {
         account: account(2),
         name: "Ben".into(),
         device: device(2),
+        device_name: "phone".into(),
         state,
         at,
     };
@@ -58,9 +59,9 @@ device   aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
 written  2026-11-20 09:05:00
 state    delivered
 
-MEMBER  DEVICE    STATE    SINCE
-Ben     aibaeaqc  read     2026-11-20 09:06:00
-Ben     aibaeaqc  pending  -
+MEMBER  DEVICE            STATE    SINCE
+Ben     phone (aibaeaqc)  read     2026-11-20 09:06:00
+Ben     phone (aibaeaqc)  pending  -
 
 "#]]
     );

@@ -1,5 +1,6 @@
 //! The paths of the local API. Each handler reads a request, makes one call and answers.
 
+pub(super) mod account;
 pub(super) mod channels;
 pub(super) mod erase;
 pub(super) mod events;
@@ -12,7 +13,7 @@ pub(super) mod storage;
 pub(super) mod why;
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{get, patch, post, put};
 
 use super::answer::{Refusal, no_such_path};
 use crate::handle::Node;
@@ -31,7 +32,9 @@ pub(super) fn router(node: Node) -> Router {
         )
         .route("/v1/channels/{channel}/leave", post(channels::leave))
         .route("/v1/channels/{channel}/erase", post(erase::mine))
+        .route("/v1/account", get(account::show))
         .route("/v1/account/erase", post(erase::account))
+        .route("/v1/device", patch(account::update))
         .route("/v1/channels/{channel}/mark", post(channels::mark))
         .route("/v1/channels/{channel}/typing", post(channels::typing))
         .route(

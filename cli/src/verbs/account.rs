@@ -1,0 +1,129 @@
+//! `kith account` and `kith device`.
+
+use std::io::{self, IsTerminal, Read};
+
+use clap::Subcommand;
+use kith_api::account::UpdateDevice;
+use kith_api::id::AccountId;
+use kith_api::{ApiError, ErrorCode};
+use kith_crdt::crypto::phrase::{Phrase, PhraseError, Slip, find_slip};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::output::look::Look;
+use crate::output::{Output, Show};
+use crate::verbs::{Outcome, Session};
+
+/// Bytes of a phrase that is typed or piped in: 24 words have fewer.
+const PHRASE_BYTES_MAX: u64 = 4_096;
+
+/// Shows the account, or checks that its phrase was written down rightly.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountVerb {
+    /// Show the account of this home and its devices
+    Show,
+    /// Check the 24 words that were shown when the account was made
+    #[command(subcommand)]
+    Phrase(PhraseVerb),
+}
+
+/// What to do with the phrase.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PhraseVerb {
+    /// Type the words from your paper, unseen: says whether they are this account's, and which one
+    /// is wrong. They go no further than this command; from a pipe they are read as they come
+    Verify,
+}
+
+/// Shows the devices of the account, or names this one.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeviceVerb {
+    /// List the devices of the account
+    List,
+    /// Give this device another name
+    Rename {
+        /// What to call it
+        name: String,
+    },
+}
+
+/// The answer to words that are right.
+#[derive(Serialize)]
+struct Verified {
+    account: AccountId,
+    verified: bool,
+}
+
+impl Show for Verified {
+    fn show(&self, _: &Look, out: &mut String) {
+        out.push_str("These 24 words are this account's. Put the paper back.\n");
+    }
+}
+
+impl Session {
+    /// Does what the verb says.
+    pub(crate) async fn account(&self, verb: &AccountVerb) -> Outcome {
+        match verb {
+            AccountVerb::Show => self.output.put(&self.client.account().await?),
+            AccountVerb::Phrase(PhraseVerb::Verify) => {
+                let account = self.client.status().await?.account;
+                verify(account, &typed()?, &self.output)
+            }
+        }
+    }
+
+    /// Does what the verb says.
+    pub(crate) async fn device(&self, verb: &DeviceVerb) -> Outcome {
+        match verb {
+            DeviceVerb::List => self.output.put_each(&self.client.account().await?.devices),
+            DeviceVerb::Rename { name } => {
+                let request = UpdateDevice { name: name.clone() };
+                self.output.put(&self.client.update_device(&request).await?)
+            }
+        }
+    }
+}
+
+/// The words, as somebody types them unseen or a program hands them over.
+fn typed() -> Result<Zeroizing<String>, ApiError> {
+    if io::stdin().is_terminal() {
+        let typed = rpassword::prompt_password("The 24 words: ");
+        return typed
+            .map(Zeroizing::new)
+            .map_err(|error| ApiError::usage(format_args!("cannot ask: {error}")));
+    }
+    let mut text = Zeroizing::new(String::new());
+    let read = io::stdin()
+        .lock()
+        .take(PHRASE_BYTES_MAX)
+        .read_to_string(&mut text);
+    read.map_err(|error| ApiError::usage(format_args!("the words cannot be read: {error}")))?;
+    Ok(text)
+}
+
+fn verify(account: AccountId, text: &str, output: &Output) -> Outcome {
+    let is_meant = |phrase: &Phrase| phrase.recovery_key().public() == account.0.0;
+    let parsed = Phrase::parse(text);
+    if parsed.as_ref().is_ok_and(is_meant) {
+        return output.put(&Verified {
+            account,
+            verified: true,
+        });
+    }
+    if let Err(PhraseError::WordCount(_)) = parsed {
+        return Err(ApiError::usage(PhraseError::WordCount(
+            text.split_whitespace().count(),
+        )));
+    }
+    let told = match (find_slip(text, is_meant), parsed) {
+        (Some(Slip::Word(at)), _) => {
+            format!("word {at} is not this account's, the others are: compare it with your paper")
+        }
+        (Some(Slip::Swapped(a, b)), _) => format!("words {a} and {b} have changed places"),
+        (None, Ok(_)) => "these are the words of another account".to_owned(),
+        (None, Err(error)) => {
+            format!("{error}; and more than that, or they are another account's")
+        }
+    };
+    Err(ApiError::new(ErrorCode::Denied, told))
+}

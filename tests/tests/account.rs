@@ -1,0 +1,98 @@
+//! The account and its devices, as their owner sees them and as others do.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use kith_tests::{Daemon, Home, PATIENCE, befriend, until};
+use serde_json::Value;
+
+/// What `kith account phrase verify` says of words from a pipe: its exit code and output.
+fn verified(home: &Home, words: &str) -> (i32, String) {
+    let mut command = home.command();
+    command.args(["--json", "account", "phrase", "verify"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(words.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let said = [output.stdout, output.stderr].concat();
+    let code = output.status.code().expect("an exit code");
+    (code, String::from_utf8(said).expect("text"))
+}
+
+#[test]
+fn the_words_on_the_paper_are_checked_and_the_wrong_one_is_named() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let _a = Daemon::start(&ana);
+    let words = ana.phrase();
+    let (code, said) = verified(&ana, &words.to_uppercase().replace(' ', "\n "));
+    assert_eq!(code, 0, "{said}");
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said["verified"], true);
+    assert_eq!(said["account"], ana.account());
+
+    let mut list: Vec<&str> = words.split(' ').collect();
+    list[6] = if list[6] == "zoo" { "zone" } else { "zoo" };
+    let (code, said) = verified(&ana, &list.join(" "));
+    assert_eq!(code, 5);
+    assert!(said.contains("word 7 is not"), "{said}");
+    assert!(!said.contains(list[7]), "no word is repeated");
+    let (code, said) = verified(&ana, ben.phrase());
+    assert_eq!(code, 5);
+    assert!(said.contains("another account"), "{said}");
+    let (code, said) = verified(&ana, "zoo zoo zoo");
+    assert_eq!(code, 2);
+    assert!(said.contains("24 words, this has 3"), "{said}");
+}
+
+#[test]
+fn a_device_has_the_name_that_its_owner_gives_it_everywhere_and_after_a_restart() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let a = Daemon::start(&ana);
+    let _b = Daemon::start_towards(&ben, &a.addresses());
+    ana.json(&["channel", "create", "garden"]);
+    befriend(&ana, &ben, "garden");
+    let id = ben.field(&["send", "garden", "hello"], "id");
+
+    let named = ana.json(&["device", "rename", "kitchen table"]);
+    assert_eq!(named["name"], "kitchen table");
+    assert_eq!(
+        (&named["this"], &named["manages"]),
+        (&true.into(), &true.into())
+    );
+    let seen = |home: &Home| {
+        let deliveries = home.json(&["show", &id])["delivery"].clone();
+        let of_ana = |delivery: &&Value| delivery["device"] == ana.device();
+        let delivery = deliveries
+            .as_array()
+            .and_then(|all| all.iter().find(of_ana).cloned());
+        delivery.map(|delivery| delivery["device_name"].clone())
+    };
+    until("Ben to see the name", PATIENCE, || {
+        (seen(&ben)? == "kitchen table").then_some(())
+    });
+    // What is so already is not said again.
+    let version = ana.json(&["account", "show"])["version"].clone();
+    assert_eq!(version, 2);
+    ana.json(&["device", "rename", "kitchen table"]);
+    assert_eq!(ana.json(&["account", "show"])["version"], version);
+
+    a.stop();
+    let _a = Daemon::start(&ana);
+    let devices = ana.lines(&["device", "list"]);
+    let [device] = devices.as_slice() else {
+        panic!("{devices:?}")
+    };
+    assert_eq!(device["name"], "kitchen table");
+    // A channel made afterwards has it from the beginning, and one joined.
+    ben.json(&["channel", "create", "shed"]);
+    befriend(&ben, &ana, "shed");
+    let id = ben.field(&["send", "shed", "hello"], "id");
+    let name = || ben.json(&["show", &id])["delivery"][0]["device_name"].clone();
+    assert_eq!(name(), "kitchen table");
+
+    ana.fails(&["device", "rename", ""], 2);
+    ana.fails(&["device", "rename", &"long ".repeat(20)], 8);
+    assert_eq!(ana.json(&["account", "show"])["version"], version);
+}
