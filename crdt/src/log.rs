@@ -74,8 +74,9 @@ pub struct Log {
     /// Numbers whose body came erased.
     #[cbor(n(13), default)]
     pub bodiless: Ranges,
-    /// When those of the messages end that ask to end sooner than others.
-    #[cbor(n(14), default)]
+    /// When those of the messages end that ask to end sooner than others. Kept beside it, one by
+    /// one: with thousands of them this would be most of what every message writes.
+    #[cbor(skip)]
     pub early: BTreeMap<u32, Millis>,
     /// Those of the messages that are deleted and have no text any more.
     #[cbor(n(15), default)]

@@ -215,9 +215,24 @@ impl Batch {
         self.put(Table::Logs, self.shared.keys.log(channel, log), value);
     }
 
-    /// Removes the state of a log.
+    /// Removes the state of a log, and when its messages end.
     pub fn delete_log(&mut self, channel: &ChannelId, log: &LogId) {
-        self.delete(Table::Logs, self.shared.keys.log(channel, log));
+        let key = self.shared.keys.log(channel, log);
+        let after = after_prefix(&key);
+        self.delete_range(Table::Ends, key.clone(), after);
+        self.delete(Table::Logs, key);
+    }
+
+    /// Writes when a message ends that asks to end sooner than others, in milliseconds since 1970.
+    pub fn put_end(&mut self, channel: &ChannelId, place: &Place, at: u64) {
+        let key = self.shared.keys.envelope(channel, place);
+        self.put(Table::Ends, key, at.to_be_bytes());
+    }
+
+    /// Removes when a message ends.
+    pub fn delete_end(&mut self, channel: &ChannelId, place: &Place) {
+        let key = self.shared.keys.envelope(channel, place);
+        self.delete(Table::Ends, key);
     }
 
     /// Writes the proof of a fork.

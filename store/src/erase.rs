@@ -14,12 +14,13 @@ use crate::table::Table;
 use crate::view::Reader;
 
 /// The tables whose keys start with channel and window.
-const BY_WINDOW: [Table; 5] = [
+const BY_WINDOW: [Table; 6] = [
     Table::Envelopes,
     Table::Logs,
     Table::Forks,
     Table::Seen,
     Table::Holds,
+    Table::Ends,
 ];
 /// Those that hold something of every window beside each other.
 const MIXED: [Table; 3] = [Table::Claims, Table::MessageIds, Table::Timeline];

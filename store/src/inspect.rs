@@ -98,6 +98,7 @@ impl Inspection {
         view.look_at(Table::Holds, self.reader.shared.keys.channel(channel));
         view.look_at(Table::Beacons, self.reader.shared.keys.channel(channel));
         view.look_at(Table::Erasures, self.reader.shared.keys.channel(channel));
+        view.look_at(Table::Ends, self.reader.shared.keys.channel(channel));
         view.look_at(Table::Forks, self.reader.shared.keys.channel(channel));
         view.look_at(Table::Seen, self.reader.shared.keys.channel(channel));
         for table in Table::OF_THE_NODE {

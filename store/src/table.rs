@@ -16,6 +16,7 @@ pub(crate) enum Table {
     Beacons,
     Holds,
     Erasures,
+    Ends,
     Peers,
     Events,
     Idempotency,
@@ -25,7 +26,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// The tables of the database `data/`.
-    pub(crate) const DATA: [Self; 16] = [
+    pub(crate) const DATA: [Self; 17] = [
         Self::Meta,
         Self::Channels,
         Self::Control,
@@ -39,6 +40,7 @@ impl Table {
         Self::Beacons,
         Self::Holds,
         Self::Erasures,
+        Self::Ends,
         Self::Peers,
         Self::Events,
         Self::Idempotency,
@@ -72,6 +74,7 @@ impl Table {
             Self::Beacons => "beacons",
             Self::Holds => "holds",
             Self::Erasures => "erasures",
+            Self::Ends => "ends",
             Self::Peers => "peers",
             Self::Events => "events",
             Self::Idempotency => "idempotency",

@@ -260,6 +260,7 @@ fn write_everything(store: &mut Store) {
     batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY, 5), here);
     batch.put_beacon(&CHANNEL, &DeviceId([5; 32]), *b"beacon");
     batch.put_erasures(&CHANNEL, 7, *b"erasures");
+    batch.put_end(&CHANNEL, &here, 1_795_176_000_000);
     batch.put_peer(&TransportKey([6; 32]), *b"peer");
     batch.put_idempotency("request", *b"answer");
     batch.append_event(*b"event");
@@ -285,13 +286,14 @@ fn read_everything(store: &Store, view: &View<'_>) -> usize {
         + view.page(Line::main(&CHANNEL), None, 9).len()
         + view.beacons(&CHANNEL).len()
         + view.erasures(&CHANNEL).len()
+        + view.ends(&CHANNEL, std::iter::once(&here.log)).len()
         + view.peers().len()
         + usize::from(view.idempotency("request").is_some())
         + view.events_since(0, 9).len()
         + store.epochs(&CHANNEL).len()
 }
 
-const DATA_TABLES: [&str; 15] = [
+const DATA_TABLES: [&str; 16] = [
     "meta",
     "channels",
     "control",
@@ -304,6 +306,7 @@ const DATA_TABLES: [&str; 15] = [
     "message_ids",
     "beacons",
     "erasures",
+    "ends",
     "peers",
     "events",
     "idempotency",
@@ -328,11 +331,11 @@ fn a_broken_seal_in_any_table_is_named_and_skipped() {
     let home = Home::new();
     write_everything(&mut home.open());
     let store = home.open();
-    assert_eq!(read_everything(&store, &store.reader().view()), 16);
+    assert_eq!(read_everything(&store, &store.reader().view()), 17);
     drop(store);
     let mut flipped = flip_every_value(&home, "data", &DATA_TABLES);
     flipped.extend(flip_every_value(&home, "keys", &["epochs"]));
-    assert_eq!(flipped.len(), 16);
+    assert_eq!(flipped.len(), 17);
 
     let store = home.open();
     assert_eq!(read_everything(&store, &store.reader().view()), 0);
@@ -344,7 +347,7 @@ fn a_broken_seal_in_any_table_is_named_and_skipped() {
         store.reader().view().log(&CHANNEL, &log(DAY, 1)),
         Err(StoreError::Damaged { .. })
     ));
-    assert_eq!(store.damage_count(), 16);
+    assert_eq!(store.damage_count(), 17);
 }
 
 #[test]
@@ -355,7 +358,7 @@ fn a_store_with_broken_seals_can_be_written_again() {
     let mut store = home.open();
     let newest = store.reader().view().newest_cursor().unwrap();
     write_everything(&mut store);
-    assert_eq!(read_everything(&store, &store.reader().view()), 16);
+    assert_eq!(read_everything(&store, &store.reader().view()), 17);
     let events = store.reader().view().events_since(0, 9);
     assert!(events[0].0 > newest, "no cursor is given out twice");
 }

@@ -10,6 +10,8 @@ mod home;
 use std::path::Path;
 
 use home::{CHANNEL, Home, OTHER, hlc, log, master, place, span, writer};
+use std::collections::BTreeMap;
+
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey};
 use kith_store::{
@@ -33,6 +35,7 @@ fn write_everything(batch: &mut Batch) {
     batch.insert_timeline(Line::main(&CHANNEL), hlc(DAY, 5), here);
     batch.put_beacon(&CHANNEL, &DeviceId([5; 32]), *b"beacon");
     batch.put_erasures(&CHANNEL, 7, *b"erasures");
+    batch.put_end(&CHANNEL, &here, 1_795_176_000_000);
     batch.put_peer(&TransportKey([6; 32]), *b"peer");
     batch.put_idempotency("request", *b"answer");
     batch.append_event(*b"event");
@@ -76,6 +79,12 @@ fn check_everything(view: &View<'_>) {
     );
     assert_eq!(view.erasures(&CHANNEL), [(7, b"erasures".to_vec())]);
     assert_eq!(view.erasures_of(&CHANNEL, 7).unwrap(), b"erasures");
+    let ends = BTreeMap::from([(1, 1_795_176_000_000)]);
+    let other = place(DAY, 2, 1).log;
+    assert_eq!(
+        view.ends(&CHANNEL, [&other, &here.log].into_iter()),
+        BTreeMap::from([(here.log, ends)])
+    );
     assert_eq!(view.peers(), [(TransportKey([6; 32]), b"peer".to_vec())]);
     assert_eq!(view.idempotency("request").unwrap(), b"answer");
     assert_eq!(view.events_since(0, 9), [(1, b"event".to_vec())]);
@@ -111,6 +120,7 @@ fn check_nothing(view: &View<'_>) {
     assert!(view.seen(&CHANNEL, &here.log.segment).is_empty() && view.message(&message).is_none());
     assert!(view.page(Line::main(&CHANNEL), None, 9).is_empty());
     assert!(view.beacons(&CHANNEL).is_empty() && view.erasures(&CHANNEL).is_empty());
+    assert!(view.ends(&CHANNEL, std::iter::once(&here.log)).is_empty());
     assert!(view.peers().is_empty() && view.idempotency("request").is_none());
 }
 

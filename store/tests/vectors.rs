@@ -72,6 +72,7 @@ fn write_everything(batch: &mut Batch) {
     batch.put_message_id(&CHANNEL, &message, &here);
     batch.put_beacon(&CHANNEL, &DeviceId([5; 32]), *b"beacon");
     batch.put_erasures(&CHANNEL, 7, *b"erasures");
+    batch.put_end(&CHANNEL, &here, 1_795_176_000_000);
     batch.put_holds(&CHANNEL, &segment, &DeviceId([5; 32]), *b"holds");
     batch.put_peer(&TransportKey([6; 32]), *b"peer");
     batch.put_idempotency("request", *b"answer");

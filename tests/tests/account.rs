@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use kith_tests::{Daemon, Home, PATIENCE, befriend, until};
+use kith_store::{Medium, Store, Vault};
+use kith_tests::{Daemon, Home, PASSPHRASE, PATIENCE, befriend, until};
 use serde_json::Value;
 
 /// What `kith account phrase verify` says of words from a pipe: its exit code and output.
@@ -95,4 +96,26 @@ fn a_device_has_the_name_that_its_owner_gives_it_everywhere_and_after_a_restart(
     ana.fails(&["device", "rename", ""], 2);
     ana.fails(&["device", "rename", &"long ".repeat(20)], 8);
     assert_eq!(ana.json(&["account", "show"])["version"], version);
+}
+
+#[test]
+fn a_certificate_that_the_disk_lost_is_found_in_a_channel() {
+    let ana = Home::init("Ana");
+    let daemon = Daemon::start(&ana);
+    ana.json(&["channel", "create", "garden"]);
+    ana.json(&["device", "rename", "kitchen table"]);
+    daemon.stop();
+    let opened = Vault::open(ana.path(), PASSPHRASE.as_bytes()).expect("the passphrase");
+    let mut store = Store::open(ana.path(), &opened.master, Medium::Disk).expect("a store");
+    let mut batch = store.batch();
+    batch.delete_meta("certificate");
+    store.commit(batch).expect("there is room");
+    drop(store);
+
+    let _daemon = Daemon::start(&ana);
+    let account = ana.json(&["account", "show"]);
+    assert_eq!(account["version"], 2);
+    assert_eq!(account["devices"][0]["name"], "kitchen table");
+    ana.json(&["device", "rename", "shelf"]);
+    assert_eq!(ana.json(&["account", "show"])["version"], 3);
 }

@@ -233,6 +233,7 @@ impl Engine {
         self.stage.batch.put_message_id(&id, &message, &place);
         if let Some(at) = said.expires_at {
             log.early.insert(place.seq, at);
+            self.stage.batch.put_end(&id, &place, at.0);
         }
         if let Some(end) = channel.roster.ends_at(&epoch, hlc, said.expires_at) {
             channel.due.set_by(place.log, end);

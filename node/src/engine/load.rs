@@ -123,14 +123,22 @@ pub(super) fn channel(
             Arc::make_mut(&mut channel.keys).insert(keys);
         }
     }
+    let mut logs: Vec<Log> = Vec::new();
     for (_, bytes) in view.logs(&id) {
-        match encoding::decode::<Log>(&bytes, RECORD_MAX) {
-            Ok(mut log) => {
-                log.bytes.get_or_insert_with(|| weighed(view, &id, &log.id));
-                channel.restore(log);
-            }
+        match encoding::decode(&bytes, RECORD_MAX) {
+            Ok(log) => logs.push(log),
             Err(_) => tracing::error!("a log's record cannot be read; sync brings it anew"),
         }
+    }
+    let mut ends = view.ends(&id, logs.iter().map(|log| &log.id));
+    for mut log in logs {
+        let living = log.living();
+        let early = ends.remove(&log.id).unwrap_or_default().into_iter();
+        // A fork may have cut off what they are of.
+        let early = early.filter(|(seq, _)| living.contains(*seq));
+        log.early = early.map(|(seq, at)| (seq, Millis(at))).collect();
+        log.bytes.get_or_insert_with(|| weighed(view, &id, &log.id));
+        channel.restore(log);
     }
     channel.lost_ops = channel.joining.is_none()
         && (channel.control.is_empty() || channel.control.waiting() > 0 || store.lost_ops(&id));

@@ -26,7 +26,7 @@ use crate::window_keys::Lookup;
 const DROP_BYTES: usize = 1 << 20;
 
 /// The tables whose keys begin with the channel.
-const OF_A_CHANNEL: [Table; 8] = [
+const OF_A_CHANNEL: [Table; 9] = [
     Table::Channels,
     Table::Control,
     Table::Envelopes,
@@ -35,6 +35,7 @@ const OF_A_CHANNEL: [Table; 8] = [
     Table::Beacons,
     Table::Holds,
     Table::Erasures,
+    Table::Ends,
 ];
 
 impl Store {

@@ -84,6 +84,7 @@ impl Store {
             Table::Forks,
             Table::Seen,
             Table::Holds,
+            Table::Ends,
         ] {
             batch.delete_range(table, from.clone(), to.clone());
         }

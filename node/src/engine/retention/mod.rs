@@ -40,7 +40,7 @@ pub(super) const META_UNERASED: &str = "unerased";
 
 /// Messages purged in one turn: each costs a few reads and writes, some 45 µs, and senders wait
 /// meanwhile.
-const PURGED_PER_TURN: usize = 16;
+const PURGED_PER_TURN: usize = 8;
 /// Channels looked at in one turn.
 const CHANNELS_PER_TURN: usize = 4;
 /// Milliseconds from the first thing that was taken out until the files are rewritten: more follows

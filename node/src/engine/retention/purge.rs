@@ -206,7 +206,9 @@ impl Engine {
         let log = channel.log_mut(place.log);
         let had_text = !log.erased.contains(place.seq);
         log.over.insert(place.seq);
-        log.early.remove(&place.seq);
+        if log.early.remove(&place.seq).is_some() {
+            self.stage.batch.delete_end(&id, &place);
+        }
         log.deletions.remove(place.seq);
         channel.messages = channel.messages.saturating_sub(1);
         channel.newest_ended |= channel.last_activity == Some(envelope.header.hlc.millis());
