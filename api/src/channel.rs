@@ -82,8 +82,8 @@ pub struct LeftChannel {
     pub channel: ChannelId,
     /// Its name.
     pub name: String,
-    /// Whether a member is known to have heard of it, and to have everything that was said here.
-    /// If not, the node tells the first one that it meets.
+    /// Whether nobody has to hear of it any more: a member has, and has everything that was said
+    /// here, or there is no other. If not, the node tells the first one that it meets.
     pub heard: bool,
 }
 

@@ -74,8 +74,12 @@ pub struct Log {
     /// Numbers whose body came erased.
     #[cbor(n(13), default)]
     pub bodiless: Ranges,
-    /// When those of the messages end that ask to end sooner than others. Kept beside it, one by
-    /// one: with thousands of them this would be most of what every message writes.
+    /// When those of the messages end that ask to end sooner than others, as an earlier version
+    /// kept it. Nothing is added to it.
+    #[cbor(n(14), default)]
+    pub ends_before: BTreeMap<u32, Millis>,
+    /// The same, as it is kept now: beside the record, one by one. With thousands of them it would
+    /// be most of what every message writes. Those of `ends_before` are in it as well.
     #[cbor(skip)]
     pub early: BTreeMap<u32, Millis>,
     /// Those of the messages that are deleted and have no text any more.
@@ -153,6 +157,7 @@ impl Log {
             lost: Ranges::new(),
             over: Ranges::new(),
             bodiless: Ranges::new(),
+            ends_before: BTreeMap::new(),
             early: BTreeMap::new(),
             erased: Ranges::new(),
             bytes: None,
@@ -275,6 +280,7 @@ impl Log {
             ] {
                 ranges.truncate(self.head + 1);
             }
+            self.ends_before.split_off(&(self.head + 1));
             self.early.split_off(&(self.head + 1));
         }
         true

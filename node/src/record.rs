@@ -34,6 +34,9 @@ pub struct ChannelRecord {
     /// How many bytes its envelopes may take up here; nothing if there is no bound.
     #[n(3)]
     pub quota: Option<u64>,
+    /// Whether this account has left and no member is known to have heard of it.
+    #[cbor(n(4), default)]
+    pub leaving: bool,
 }
 
 /// When it became known how far a device has a log, oldest first. The first entry only says where

@@ -202,11 +202,12 @@ impl Batch {
         self.delete(Table::Envelopes, self.shared.keys.envelope(channel, place));
     }
 
-    /// Removes the envelopes of a log from one number on. What indexes them is for the caller to
+    /// Removes the envelopes of a log from one number on, and when they end. What indexes them is for the caller to
     /// remove: [`Batch::remove_timeline`], [`Batch::delete_message_id`], [`Batch::delete_claim`].
     pub fn truncate_log(&mut self, channel: &ChannelId, log: &LogId, from_seq: u32) {
         let from = self.shared.keys.envelope(channel, &log.place(from_seq));
         let to = after_prefix(&self.shared.keys.log(channel, log));
+        self.delete_range(Table::Ends, from.clone(), to.clone());
         self.delete_range(Table::Envelopes, from, to);
     }
 

@@ -47,6 +47,9 @@ fn who_leaves_while_nobody_is_there_is_heard_by_whoever_comes() {
     leave(&mut world, 2, channel);
     world.pass(60_000);
     assert!(is_leaving(&world, 2, &channel), "nobody can have heard");
+    world.crash(2);
+    world.start(2);
+    assert!(is_leaving(&world, 2, &channel), "nor after a restart");
     assert!(world.is_member(0, 2, &channel));
     world.link(2, 1, true);
     world.until("both to know", |world| {
@@ -57,6 +60,9 @@ fn who_leaves_while_nobody_is_there_is_heard_by_whoever_comes() {
     world.until("the one who left to know that", |world| {
         !is_leaving(world, 2, &channel)
     });
+    world.crash(2);
+    world.start(2);
+    assert!(!is_leaving(&world, 2, &channel), "it is known for good");
 }
 
 #[test]

@@ -107,7 +107,12 @@ pub(crate) fn sentence(setting: &PolicySetting) -> String {
         ),
         (Setting::RetentionLimits, _) => match &*value {
             "none" => "messages may be kept for any time".to_owned(),
-            limits => format!("messages may be kept for {limits}"),
+            limits => match limits.split_once(" to ") {
+                Some((shortest, longest)) if shortest == longest => {
+                    format!("messages may be kept for {shortest} only")
+                }
+                _ => format!("messages may be kept for {limits}"),
+            },
         },
         (Setting::Right, right) => {
             let right = right.map_or("act", |right| right.name());

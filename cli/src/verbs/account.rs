@@ -6,7 +6,7 @@ use clap::Subcommand;
 use kith_api::account::UpdateDevice;
 use kith_api::id::AccountId;
 use kith_api::{ApiError, ErrorCode};
-use kith_crdt::crypto::phrase::{Phrase, PhraseError, Slip, find_slip};
+use kith_crdt::crypto::phrase::{PHRASE_WORDS, Phrase, PhraseError, Slip, find_slip};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -15,7 +15,7 @@ use crate::output::{Output, Show};
 use crate::verbs::{Outcome, Session};
 
 /// Bytes of a phrase that is typed or piped in: 24 words have fewer.
-const PHRASE_BYTES_MAX: u64 = 4_096;
+const PHRASE_BYTES_MAX: usize = 4_096;
 
 /// Shows the account, or checks that its phrase was written down rightly.
 #[derive(Debug, Subcommand)]
@@ -40,9 +40,9 @@ pub(crate) enum PhraseVerb {
 pub(crate) enum DeviceVerb {
     /// List the devices of the account
     List,
-    /// Give this device another name
+    /// Give this device another name, which everybody sees who shares a channel with you
     Rename {
-        /// What to call it
+        /// What to call it, at most 64 characters
         name: String,
     },
 }
@@ -86,19 +86,40 @@ impl Session {
 
 /// The words, as somebody types them unseen or a program hands them over.
 fn typed() -> Result<Zeroizing<String>, ApiError> {
-    if io::stdin().is_terminal() {
-        let typed = rpassword::prompt_password("The 24 words: ");
-        return typed
-            .map(Zeroizing::new)
-            .map_err(|error| ApiError::usage(format_args!("cannot ask: {error}")));
+    let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX));
+    if !io::stdin().is_terminal() {
+        let most = u64::try_from(PHRASE_BYTES_MAX).unwrap_or(u64::MAX);
+        let read = io::stdin().lock().take(most).read_to_string(&mut text);
+        read.map_err(|error| ApiError::usage(format_args!("the words cannot be read: {error}")))?;
+        return Ok(without_numbers(&text));
     }
-    let mut text = Zeroizing::new(String::new());
-    let read = io::stdin()
-        .lock()
-        .take(PHRASE_BYTES_MAX)
-        .read_to_string(&mut text);
-    read.map_err(|error| ApiError::usage(format_args!("the words cannot be read: {error}")))?;
-    Ok(text)
+    // As they stand on the paper: some in a line, until there are enough.
+    let mut prompt = format!("The {PHRASE_WORDS} words, in as many lines as you like: ");
+    loop {
+        let line = rpassword::prompt_password(&prompt).map(Zeroizing::new);
+        let line = line.map_err(|error| ApiError::usage(format_args!("cannot ask: {error}")))?;
+        if line.trim().is_empty() {
+            return Ok(text);
+        }
+        text.push_str(&without_numbers(&line));
+        text.push(' ');
+        let words = text.split_whitespace().count();
+        if words >= PHRASE_WORDS {
+            return Ok(text);
+        }
+        prompt = format!("{} more: ", PHRASE_WORDS - words);
+    }
+}
+
+/// The words without the numbers that `kith init` prints before each line.
+fn without_numbers(text: &str) -> Zeroizing<String> {
+    let mut words = Zeroizing::new(String::with_capacity(text.len()));
+    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    for word in text.split_whitespace().filter(|word| !is_number(word)) {
+        words.push_str(word);
+        words.push(' ');
+    }
+    words
 }
 
 fn verify(account: AccountId, text: &str, output: &Output) -> Outcome {
@@ -110,10 +131,8 @@ fn verify(account: AccountId, text: &str, output: &Output) -> Outcome {
             verified: true,
         });
     }
-    if let Err(PhraseError::WordCount(_)) = parsed {
-        return Err(ApiError::usage(PhraseError::WordCount(
-            text.split_whitespace().count(),
-        )));
+    if let Err(error @ PhraseError::WordCount(_)) = parsed {
+        return Err(ApiError::usage(error));
     }
     let told = match (find_slip(text, is_meant), parsed) {
         (Some(Slip::Word(at)), _) => {
@@ -121,9 +140,10 @@ fn verify(account: AccountId, text: &str, output: &Output) -> Outcome {
         }
         (Some(Slip::Swapped(a, b)), _) => format!("words {a} and {b} have changed places"),
         (None, Ok(_)) => "these are the words of another account".to_owned(),
-        (None, Err(error)) => {
-            format!("{error}; and more than that, or they are another account's")
+        (None, Err(PhraseError::UnknownWord(at))) => {
+            format!("word {at} is in no list of words, and it is not the only one that is wrong")
         }
+        (None, Err(_)) => "more than one word is wrong, or they are another account's".to_owned(),
     };
     Err(ApiError::new(ErrorCode::Denied, told))
 }

@@ -52,7 +52,8 @@ pub(crate) enum ChannelVerb {
         /// Its new topic; empty for none
         topic: String,
     },
-    /// Leave a channel, or several
+    /// Leave a channel, or several: what you could read stays readable here, and you can take back
+    /// nothing of it any more. The last owner of a channel cannot leave it
     Leave {
         /// The channels
         #[arg(value_name = "CHANNEL", required = true, value_parser = reference())]

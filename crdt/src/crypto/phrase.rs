@@ -113,9 +113,11 @@ pub fn find_slip(text: &str, is_meant: impl Fn(&Phrase) -> bool) -> Option<Slip>
     if words.len() != PHRASE_WORDS {
         return None;
     }
+    let is_known = |word: &str| number(word).is_some();
+    let all_known = typed.split_whitespace().all(is_known);
     let holds = |words: &[u16]| from_numbers(words).is_some_and(|phrase| is_meant(&phrase));
     let swaps = (0..PHRASE_WORDS).flat_map(|a| (a + 1..PHRASE_WORDS).map(move |b| (a, b)));
-    for (a, b) in swaps {
+    for (a, b) in swaps.filter(|(a, b)| all_known && words[*a] != words[*b]) {
         let mut tried = words.clone();
         tried.swap(a, b);
         if holds(&tried) {
@@ -186,6 +188,7 @@ mod tests {
         };
         assert_eq!(slip(&|list| list[16] = "zoo"), Some(Slip::Word(17)));
         assert_eq!(slip(&|list| list[23] = "kith"), Some(Slip::Word(24)));
+        assert_eq!(slip(&|list| list[2] = "kith"), Some(Slip::Word(3)));
         let other = (1..24).find(|at| list[*at] != list[0]).unwrap();
         let swapped = Some(Slip::Swapped(1, other + 1));
         assert_eq!(slip(&|list| list.swap(0, other)), swapped);

@@ -173,6 +173,7 @@ impl Engine {
             joining: None,
             name: name.clone(),
             quota: None,
+            leaving: false,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         for op in log.iter() {

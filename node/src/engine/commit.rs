@@ -31,8 +31,11 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// Begins another, twice as long as the one before.
+    /// Begins another, twice as long as the one before, unless one is on.
     fn begin(&mut self, now: Millis) {
+        if self.is_on(now) {
+            return;
+        }
         self.ms = (2 * self.ms).clamp(REST_MS, REST_MAX_MS);
         self.until = Some(now.plus(self.ms));
     }
@@ -174,14 +177,14 @@ impl Engine {
         self.lives = Timers::default();
         self.branches.clear();
         self.outstanding.forget();
-        let witness = self.witness;
         if let Err(error) = self.load(self.now) {
             // Going on would build on what was never stored. The daemon ends with its engine.
             panic!("the store cannot be read back: {error}");
         }
         // The time passed whether it was written down or not: a clock that was watched all the
         // while has not leapt.
-        self.witness = witness;
+        self.witness = self.watched.not_kept();
+        self.shared.put_floor(self.witness.believed());
         // What loading staged is for the next turn's commit; what it released goes out now.
         network.extend(std::mem::take(&mut self.stage.effects).network);
         Effects {

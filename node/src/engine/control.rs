@@ -95,7 +95,7 @@ impl Engine {
         // Whoever was taken out before they left, or came back, has nothing to tell any more.
         let me = after.members.get(&self.me);
         if me.is_none_or(|me| me.status != Status::Left) {
-            channel.leaving = None;
+            self.set_leaving(id, None);
         }
         self.stage.touched.insert(id);
         self.weigh_anew(id, &before);

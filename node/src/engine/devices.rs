@@ -15,9 +15,9 @@ use kith_crdt::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, NAME_MAX_CHAR
 use kith_crdt::time::Millis;
 use kith_store::View;
 
-use super::Engine;
 use super::effect::{Outcome, Refusal};
 use super::texts::check_name;
+use super::{Engine, Timer};
 
 /// The name under which the newest certificate is kept.
 const META_CERTIFICATE: &str = "certificate";
@@ -52,7 +52,7 @@ impl Engine {
             drop(self.secrets.adopt(kept));
         }
         self.devices = OwnDevices::of(&self.secrets);
-        self.devices_changed = true;
+        self.shared.put_devices(self.devices.clone());
     }
 
     /// Takes over what the control logs say of this account, and tells every channel that knows an
@@ -107,6 +107,8 @@ impl Engine {
         }
         if let Ok(certificate) = self.certificate_of(&self.me) {
             self.adopt(certificate);
+            // The other channels are told when this one is done with.
+            self.timers.set_by(Timer::Certify, self.now);
         }
     }
 

@@ -32,6 +32,7 @@ impl Engine {
             joining: None,
             name: name.to_owned(),
             quota: None,
+            leaving: false,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         self.stage

@@ -221,12 +221,9 @@ impl Engine {
         let off = beacon.hlc.millis().0.abs_diff(now.0);
         let roster = self.channels.get(&id).map(|channel| &channel.roster);
         let known = roster.and_then(|roster| roster.devices.get(&device));
-        let Some(known) = known.filter(|known| known.active && off <= MOMENT_SKEW_MAX_MS) else {
+        let Some(known) = known.filter(|_| off <= MOMENT_SKEW_MAX_MS) else {
             return;
         };
-        if device == self.writer.device {
-            return;
-        }
         if !self.present.contains_key(&(id, device)) {
             self.see(now, (id, device), known.account, true);
         }

@@ -58,6 +58,7 @@ impl Engine {
             name: link.name.clone(),
             // Who comes back keeps what was set here.
             quota: self.channels.get(&id).and_then(|channel| channel.quota),
+            leaving: false,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         // Who comes back keeps what was readable.

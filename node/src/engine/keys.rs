@@ -17,6 +17,7 @@ use kith_crdt::limits::{
 use kith_crdt::sync::{Answer, Refusal as Refused, Request};
 use kith_crdt::term::Term;
 use kith_crdt::time::{Hlc, Millis};
+use kith_store::StoreError;
 
 use super::channel::{Channel, Sealing};
 use super::effect::Refusal;
@@ -181,9 +182,14 @@ impl Engine {
 
     /// Keeps keys durably before anything is written under them.
     fn keep_keys(&mut self, id: ChannelId, keys: EpochKeys) -> Result<(), Refusal> {
-        self.store
-            .put_epoch(&id, &keys.epoch, &encoding::encode(&keys))
-            .map_err(storage)?;
+        let put = self
+            .store
+            .put_epoch(&id, &keys.epoch, &encoding::encode(&keys));
+        match put {
+            // It is written; what it replaced is erased by the next that erases.
+            Err(StoreError::NotRewritten { .. }) => {}
+            put => put.map_err(storage)?,
+        }
         if let Some(channel) = self.channels.get_mut(&id) {
             Arc::make_mut(&mut channel.keys).insert(keys);
             channel.reopen_from = Some(FIRST_PLACE);

@@ -6,6 +6,7 @@
 //! it does not ask them for anything; and until it has done so it does not say that it has the op.
 
 use kith_crdt::control::{Body, Status, VerifiedOp};
+use kith_crdt::encoding;
 use kith_crdt::ids::{ChannelId, TransportKey};
 use kith_crdt::sync::{Answer, ControlPull, Refusal as Refused, Request};
 use kith_crdt::time::Millis;
@@ -41,12 +42,23 @@ impl Engine {
             )));
         } else {
             let op = self.author_op(now, id, Body::Leave)?;
-            if let Some(channel) = self.channels.get_mut(&id) {
-                channel.leaving = Some(op);
-            }
+            self.set_leaving(id, Some(op));
             self.offer_leave(now, id);
         }
         Ok(Outcome::Channel { channel: id, name })
+    }
+
+    /// Keeps the op by which this account has left until somebody is known to have it.
+    pub(super) fn set_leaving(&mut self, id: ChannelId, op: Option<VerifiedOp>) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        if channel.leaving.is_some() != op.is_some() {
+            channel.leaving = op;
+            let record = channel.record();
+            self.stage.batch.put_channel(&id, encoding::encode(&record));
+        }
+        self.stage.touched.insert(id);
     }
 
     /// Offers the op by which this account has left to a few members that are connected, as long as
@@ -79,10 +91,7 @@ impl Engine {
     ) {
         match answer {
             Answer::Taken { count: 1.. } => {
-                if let Some(channel) = self.channels.get_mut(&id) {
-                    channel.leaving = None;
-                    self.stage.touched.insert(id);
-                }
+                self.set_leaving(id, None);
             }
             // Whoever does not take it does not take this account for a member: it was taken out
             // before it left, and did not hear of that.

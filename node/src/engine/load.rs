@@ -10,7 +10,7 @@ use super::retention::{META_CLOCK, META_UNERASED, Witness};
 use super::shared::ChannelView;
 use super::{Engine, META_HLC, PRESENCE_MS, Timer};
 use crate::record::{BeaconRecord, ChannelRecord, HoldsRecord};
-use kith_crdt::control::{ControlLog, VerifiedOp};
+use kith_crdt::control::{Body, ControlLog, VerifiedOp};
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId};
 use kith_crdt::keys::EpochKeys;
@@ -76,7 +76,7 @@ impl Engine {
                     .put(ChannelView::of(channel, &self.me, &self.writer.device));
             }
         }
-        self.settle_certificate(now);
+        self.timers.set(Timer::Certify, now);
         self.resume_erasing(now, is_unerased);
         self.timers.set(Timer::Presence, now.plus(PRESENCE_MS));
         self.timers.set(Timer::Tidy, now.plus(60_000));
@@ -136,10 +136,17 @@ pub(super) fn channel(
         let early = ends.remove(&log.id).unwrap_or_default().into_iter();
         // A fork may have cut off what they are of.
         let early = early.filter(|(seq, _)| living.contains(*seq));
-        log.early = early.map(|(seq, at)| (seq, Millis(at))).collect();
+        log.early.clone_from(&log.ends_before);
+        log.early.extend(early.map(|(seq, at)| (seq, Millis(at))));
         log.bytes.get_or_insert_with(|| weighed(view, &id, &log.id));
         channel.restore(log);
     }
+    channel.leaving = Some(me).filter(|_| record.leaving).and_then(|me| {
+        let ops = channel.control.iter().map(|op| (op.op(), op));
+        let left = ops.filter(|(op, _)| op.author == *me && matches!(op.body, Body::Leave));
+        let (_, last) = left.max_by_key(|(op, _)| op.lamport)?;
+        Some(last.clone())
+    });
     channel.lost_ops = channel.joining.is_none()
         && (channel.control.is_empty() || channel.control.waiting() > 0 || store.lost_ops(&id));
     beacons(view, &mut channel);

@@ -61,6 +61,7 @@ use std::sync::Arc;
 
 use kith_crdt::identity::{Certificate, DeviceSecrets};
 use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, DeviceId, EpochId, TransportKey, Writer};
+use kith_crdt::limits::MOMENT_SKEW_MAX_MS;
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::{Store, StoreError};
 use rand_chacha::ChaCha20Rng;
@@ -126,6 +127,8 @@ pub struct Engine {
     /// When something of which channel is over.
     lives: Timers,
     witness: Witness,
+    /// As it was before anything of this turn was done.
+    watched: Witness,
     forgotten: Forgotten,
     /// Who waits for everything that is over to be gone.
     sweeping: Vec<Sweeping>,
@@ -180,6 +183,7 @@ impl Engine {
             timers: Timers::default(),
             lives: Timers::default(),
             witness: Witness::default(),
+            watched: Witness::default(),
             forgotten: Forgotten::default(),
             sweeping: Vec::new(),
             erasing: BTreeMap::new(),
@@ -231,12 +235,17 @@ impl Engine {
             self.rest.end();
         }
         self.now = now;
-        let mut events = events.into_iter().peekable();
+        let events: Vec<Event> = events.into_iter().collect();
         let is_waited_for = events
-            .peek()
+            .first()
             .is_some_and(|event| !matches!(event, Event::Tick));
+        self.witness.look(now);
+        self.watched = self.witness;
         // What would be tried again at once fails again at once; what somebody asks for is tried.
-        let rests = self.rest.is_on(now);
+        let asks = |event: &Event| matches!(event, Event::Command { .. });
+        let rests = self.rest.is_on(now) && !events.iter().any(asks);
+        // Whoever goes says nothing after that they go.
+        let stops = events.iter().any(|event| matches!(event, Event::Stop));
         if !rests {
             self.forget_due(now, is_waited_for);
         }
@@ -244,7 +253,7 @@ impl Engine {
         for event in events {
             self.dispatch(now, event);
         }
-        if !rests {
+        if !rests && !stops {
             self.run_timers(now);
         }
         self.finish()
@@ -319,6 +328,7 @@ impl Engine {
                 Timer::Mend(id) => self.mend_step(now, id),
                 Timer::TakeBack(id) => self.erasing_step(now, id),
                 Timer::Leave(id) => self.offer_leave(now, id),
+                Timer::Certify => self.settle_certificate(now),
                 Timer::Dial => {}
                 Timer::Tidy => self.tidy(now),
                 Timer::Forget(_) => {}
@@ -351,6 +361,11 @@ impl Engine {
             if self.channels[&id].roster.by_transport(&peer).is_some() {
                 let due = self.beacon_due(id).max(now.plus(50));
                 self.timers.set_by(Timer::Beacon(id), due);
+                // Some member's clock is ahead, and with it the time that a beacon bears: it does
+                // not say of now that this node is here.
+                if self.hlc.millis().since(now) > MOMENT_SKEW_MAX_MS / 2 {
+                    self.timers.set_by(Timer::Presence, now.plus(500));
+                }
             }
         }
     }

@@ -43,6 +43,7 @@ impl Channel {
                 .map(|joining| joining.link.to_string()),
             name: self.name().to_owned(),
             quota: self.quota,
+            leaving: self.leaving.is_some(),
         }
     }
 

@@ -37,6 +37,7 @@ impl Engine {
                 joining: None,
                 name: String::new(),
                 quota: None,
+                leaving: false,
             };
             let us = (&self.me, &self.writer.device);
             let channel = load::channel(&self.store, &view, us, &record);

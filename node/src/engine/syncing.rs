@@ -40,7 +40,7 @@ impl Engine {
     pub(super) fn set_sync_timer(&mut self, now: Millis, id: ChannelId) {
         let jitter = self.jitter(JITTER_MS);
         self.timers
-            .set(Timer::Sync(id), now.plus(PERIOD_MS + jitter));
+            .set_by(Timer::Sync(id), now.plus(PERIOD_MS + jitter));
     }
 
     /// Compares a channel with a member as soon as this turn is done.

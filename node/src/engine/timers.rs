@@ -20,6 +20,8 @@ pub(super) enum Timer {
     TakeBack(ChannelId),
     /// Offer the op by which this account has left a channel.
     Leave(ChannelId),
+    /// Tell channels of this account's newest certificate.
+    Certify,
     /// Dial whoever is wanted and not connected.
     Dial,
     /// Say on every channel that this node is here.

@@ -37,6 +37,14 @@ impl Witness {
         }
     }
 
+    /// The same, of which it is not known that it is on the disk.
+    pub(in crate::engine) const fn not_kept(self) -> Self {
+        Self {
+            kept: Millis(0),
+            ..self
+        }
+    }
+
     /// Goes along with the clock, if it has not leapt. A node that has never looked at it believes
     /// it: it has nothing yet that could be destroyed.
     pub(in crate::engine) fn look(&mut self, now: Millis) {

@@ -56,7 +56,6 @@ impl Engine {
     /// be staged for a window when the window is shredded.
     /// Where somebody waits for the turn, every second one is theirs alone.
     pub(super) fn forget_due(&mut self, now: Millis, is_waited_for: bool) {
-        self.witness.look(now);
         if std::mem::take(&mut self.forgotten.has_purged) && is_waited_for {
             return;
         }

@@ -207,6 +207,7 @@ impl Engine {
         let had_text = !log.erased.contains(place.seq);
         log.over.insert(place.seq);
         if log.early.remove(&place.seq).is_some() {
+            log.ends_before.remove(&place.seq);
             self.stage.batch.delete_end(&id, &place);
         }
         log.deletions.remove(place.seq);
