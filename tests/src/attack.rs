@@ -1,6 +1,6 @@
 //! A member who does not keep to the rules, against an honest engine.
 
-use kith_crdt::control::{ControlLog, VerifiedOp};
+use kith_crdt::control::ControlLog;
 use kith_crdt::envelope::{self, Envelope, Position};
 use kith_crdt::frame::{self, Content};
 use kith_crdt::ids::{ChannelId, LogId, SegmentId, TransportKey, Writer};
@@ -180,15 +180,6 @@ impl Attack {
     ///
     /// If an op that it keeps does not hold.
     pub fn control(&self) -> ControlLog {
-        let reader = self.world.engine(0).reader();
-        let ops = reader.view().ops(&self.channel);
-        let ops = ops.iter().map(|(_, bytes)| VerifiedOp::from_stored(bytes));
-        let mut ops: Vec<VerifiedOp> = ops.map(|op| op.expect("it holds")).collect();
-        ops.sort_by_key(|op| op.op().lamport);
-        let mut log = ControlLog::new(self.channel);
-        for op in ops {
-            log.insert(op);
-        }
-        log
+        self.world.control(0, &self.channel)
     }
 }

@@ -114,7 +114,7 @@ pub(super) struct Channel {
     pub(super) ahead: BTreeMap<DeviceId, u64>,
     /// Devices that refused to compare when last asked.
     pub(super) refused_by: BTreeSet<DeviceId>,
-    /// The op by which this account has left in this run, until a member is known to have it.
+    /// The op by which this account has left, until a member is known to have it.
     pub(super) leaving: Option<VerifiedOp>,
     /// Devices of accounts that have left of which everything is here.
     pub(super) heard_out: BTreeSet<TransportKey>,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use kith_crdt::control::Body;
+use kith_crdt::control::{Body, ControlLog};
 use kith_crdt::encoding;
 use kith_crdt::identity::{Certificate, Certified, DeviceRecord, DeviceSecrets, IdentityError};
 use kith_crdt::ids::ChannelId;
@@ -16,6 +16,7 @@ use kith_crdt::time::Millis;
 use kith_store::View;
 
 use super::effect::{Outcome, Refusal};
+use super::members::brought;
 use super::texts::check_name;
 use super::{Engine, Timer};
 
@@ -105,8 +106,9 @@ impl Engine {
         if !is_newer || !member.certified.devices.contains_key(&self.writer.device) {
             return;
         }
-        if let Ok(certificate) = self.certificate_of(&self.me) {
-            self.adopt(certificate);
+        // This very one: another channel may have one that is newer still and does not list it.
+        let certificate = certificate_in(&channel.control, &member.certified);
+        if certificate.is_some_and(|certificate| self.adopt(certificate)) {
             // The other channels are told when this one is done with.
             self.timers.set_by(Timer::Certify, self.now);
         }
@@ -139,14 +141,23 @@ impl Engine {
         Some(&self.devices.as_ref()?.certified)
     }
 
-    fn adopt(&mut self, certificate: Certificate) {
+    /// Takes over a certificate, and says whether it is newer.
+    fn adopt(&mut self, certificate: Certificate) -> bool {
         let kept = encoding::encode(&certificate);
-        if self.secrets.adopt(certificate).is_ok_and(|newer| newer) {
+        let newer = self.secrets.adopt(certificate).is_ok_and(|newer| newer);
+        if newer {
             self.stage.batch.put_meta(META_CERTIFICATE, kept);
             self.devices = OwnDevices::of(&self.secrets);
             self.devices_changed = true;
         }
+        newer
     }
+}
+
+/// The certificate that says this, as a control log has it.
+fn certificate_in(control: &ControlLog, certified: &Certified) -> Option<Certificate> {
+    let op = control.iter().find(|op| brought(op) == Some(certified))?;
+    op.op().body.certificate().cloned()
 }
 
 fn refused(error: &IdentityError) -> Refusal {

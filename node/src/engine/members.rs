@@ -162,7 +162,7 @@ impl Engine {
     }
 
     /// The newest certificate of an account that any channel of this node has.
-    pub(super) fn certificate_of(&self, account: &AccountId) -> Result<Certificate, Refusal> {
+    fn certificate_of(&self, account: &AccountId) -> Result<Certificate, Refusal> {
         let ops = self
             .channels
             .values()
@@ -180,6 +180,7 @@ impl Engine {
     }
 }
 
-fn brought(op: &VerifiedOp) -> Option<&Certified> {
+/// The certificate that an op brings, if it holds.
+pub(super) fn brought(op: &VerifiedOp) -> Option<&Certified> {
     op.credentials().ok()?.map(|certified| &**certified)
 }

@@ -56,7 +56,7 @@ pub struct ChannelView {
     pub in_step: BTreeMap<DeviceId, Millis>,
     /// Devices that refused to compare when last asked.
     pub refused_by: BTreeSet<DeviceId>,
-    /// Whether this account has left in this run and no member is known to have heard of it.
+    /// Whether this account has left and no member is known to have heard of it.
     pub is_leaving: bool,
     /// The entries that pin a message or unpin one.
     pub pins: Places,

@@ -2,6 +2,7 @@
 
 use kith_api::message::{Message, PageQuery};
 use kith_api::verify::VerifyReport;
+use kith_crdt::control::{ControlLog, VerifiedOp};
 use kith_crdt::encoding::decode;
 use kith_crdt::envelope::Envelope;
 use kith_crdt::ids::{ChannelId, DeviceId, MessageId};
@@ -132,6 +133,24 @@ impl World {
             |(at, device, _): &mut (usize, DeviceId, bool)| (*at, *device) == (number, other);
         let told = self.presence.extract_if(.., is_asked);
         told.map(|(_, _, present)| present).collect()
+    }
+
+    /// The control log of a channel as a node keeps it.
+    ///
+    /// # Panics
+    ///
+    /// If an op that it keeps does not hold.
+    pub fn control(&self, number: usize, channel: &ChannelId) -> ControlLog {
+        let reader = self.engine(number).reader();
+        let ops = reader.view().ops(channel);
+        let ops = ops.iter().map(|(_, bytes)| VerifiedOp::from_stored(bytes));
+        let mut ops: Vec<VerifiedOp> = ops.map(|op| op.expect("it holds")).collect();
+        ops.sort_by_key(|op| op.op().lamport);
+        let mut log = ControlLog::new(*channel);
+        for op in ops {
+            log.insert(op);
+        }
+        log
     }
 
     /// The digest of a channel at a node.
