@@ -6,8 +6,7 @@ use kith_crdt::ids::{ChannelId, LogId};
 use kith_crdt::log::Log;
 use kith_crdt::retention::Retention;
 use kith_crdt::time::{HOUR_MS, Millis};
-use kith_node::engine::Command;
-use kith_tests::world::World;
+use kith_tests::world::{World, plain};
 
 /// A channel of one that keeps everything, with a message to be kept and one for two and a half
 /// hours; and the logs they are in.
@@ -15,14 +14,7 @@ fn scene(seed: u64) -> (World, ChannelId, Vec<LogId>) {
     let mut world = World::new(1, seed);
     let channel = world.make_keeping(0, "general", Retention::Forever);
     world.say(0, channel, "to be kept");
-    let send = Command::Send {
-        channel,
-        text: "for a while".into(),
-        reply_to: None,
-        thread: None,
-        announce: false,
-        expire_ms: Some(HOUR_MS * 5 / 2),
-    };
+    let send = plain(channel, "for a while", Some(HOUR_MS * 5 / 2));
     world.ask(0, send).expect("anybody may");
     let reader = world.engine(0).reader();
     let logs = reader.view().logs(&channel).into_iter();

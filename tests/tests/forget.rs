@@ -10,7 +10,7 @@ use kith_crdt::retention::Retention;
 use kith_crdt::time::{DAY_MS, HOUR_MS};
 use kith_node::engine::Command;
 use kith_node::record::{Arrival, Happening, What};
-use kith_tests::world::World;
+use kith_tests::world::{World, plain};
 
 fn keep(world: &mut World, channel: ChannelId, retention: Retention, existing: bool) {
     let command = Command::SetPolicy {
@@ -37,14 +37,7 @@ fn short(people: usize, seed: u64, hours: u32) -> (World, ChannelId) {
 
 /// Has the founder say something that asks to live for so long.
 fn say_for(world: &mut World, channel: ChannelId, ms: u64) {
-    let short = Command::Send {
-        channel,
-        text: "for a while".into(),
-        reply_to: None,
-        thread: None,
-        announce: false,
-        expire_ms: Some(ms),
-    };
+    let short = plain(channel, "for a while", Some(ms));
     world.ask(0, short).expect("anybody may");
 }
 

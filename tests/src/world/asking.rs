@@ -9,6 +9,19 @@ use kith_node::engine::{Command, Event, MemberAct, Outcome, Refusal};
 
 use super::{PATIENCE_MS, World};
 
+/// The command that sends a message and nothing else, to be kept for so many milliseconds if that
+/// is asked for.
+pub fn plain(channel: ChannelId, text: &str, expire_ms: Option<u64>) -> Command {
+    Command::Send {
+        channel,
+        text: text.into(),
+        reply_to: None,
+        thread: None,
+        announce: false,
+        expire_ms,
+    }
+}
+
 impl World {
     /// Asks an engine for something and waits until it answers.
     ///
@@ -180,15 +193,7 @@ impl World {
         channel: ChannelId,
         text: &str,
     ) -> Result<MessageId, Refusal> {
-        let command = Command::Send {
-            channel,
-            text: text.into(),
-            reply_to: None,
-            thread: None,
-            announce: false,
-            expire_ms: None,
-        };
-        match self.ask(number, command)? {
+        match self.ask(number, plain(channel, text, None))? {
             Outcome::Sent { message, .. } => Ok(message),
             other => panic!("a message was sent, {other:?} came"),
         }

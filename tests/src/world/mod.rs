@@ -18,6 +18,7 @@ use kith_node::network::NetworkEvent;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+pub use asking::plain;
 use node::Node;
 use wire::Wire;
 
