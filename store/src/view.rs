@@ -3,11 +3,11 @@
 //! A record that cannot be read is skipped and noted ([`Reader::damage`]); where that must not be
 //! mistaken for there being none, the result says so.
 
+mod ends;
 mod happenings;
 mod messages;
 mod rows;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kith_crdt::ids::{
@@ -215,40 +215,6 @@ impl View<'_> {
     /// The states of all logs of a channel, with their segments, oldest window first.
     pub fn logs(&self, channel: &ChannelId) -> Vec<(SegmentId, Vec<u8>)> {
         self.by_segment(Table::Logs, channel)
-    }
-
-    /// When those messages of these logs end that ask to end sooner than others, in milliseconds
-    /// since 1970, by their numbers. Almost free where none does.
-    pub fn ends<'l>(
-        &self,
-        channel: &ChannelId,
-        logs: impl Iterator<Item = &'l LogId>,
-    ) -> BTreeMap<LogId, BTreeMap<u32, u64>> {
-        let rows = self.collect(
-            Table::Ends,
-            self.shared.keys.channel(channel),
-            |key, record| {
-                let (log, seq) = key.split_last_chunk::<4>()?;
-                let at = record.plain.as_slice().try_into().ok()?;
-                Some((
-                    log.to_vec(),
-                    u32::from_be_bytes(*seq),
-                    u64::from_be_bytes(at),
-                ))
-            },
-        );
-        let mut by_key: BTreeMap<Vec<u8>, BTreeMap<u32, u64>> = BTreeMap::new();
-        for (log, seq, at) in rows {
-            by_key.entry(log).or_default().insert(seq, at);
-        }
-        if by_key.is_empty() {
-            return BTreeMap::new();
-        }
-        let named = |log: &LogId| {
-            let ends = by_key.remove(&self.shared.keys.log(channel, log))?;
-            Some((*log, ends))
-        };
-        logs.filter_map(named).collect()
     }
 
     /// The proofs of forks of a channel, with their segments.

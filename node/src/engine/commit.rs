@@ -194,3 +194,28 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rest_is_twice_as_long_as_the_one_before_and_failing_in_it_begins_no_other() {
+        let mut rest = Rest::default();
+        let mut now = Millis(1_000);
+        for ms in [5_000, 10_000, 20_000, 40_000, 60_000, 60_000] {
+            assert!(!rest.is_on(now));
+            rest.begin(now);
+            assert_eq!(rest.put_off(now), now.plus(ms));
+            assert_eq!(rest.put_off(now.plus(ms + 7)), now.plus(ms + 7));
+            rest.begin(now.plus(1));
+            assert!(rest.is_on(now.plus(ms - 1)));
+            now = now.plus(ms);
+        }
+        rest.begin(now);
+        rest.end();
+        assert_eq!(rest.put_off(now), now);
+        rest.begin(now);
+        assert_eq!(rest.put_off(now), now.plus(5_000));
+    }
+}
