@@ -39,6 +39,6 @@ impl Reader {
             BY_WINDOW.map(|table| Part::range(table, from.clone(), to.clone()))
         });
         let parts: Vec<Part> = ranges.chain(MIXED.map(Part::whole)).collect();
-        rewrite(&shared.db, &Table::DATA, &parts, false)
+        rewrite(&shared.db, &shared.data_at, &parts, false)
     }
 }

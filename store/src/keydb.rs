@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::ids::{ChannelId, Window};
@@ -21,7 +21,7 @@ use crate::error::StoreError;
 use crate::home;
 use crate::keys::{RecordKeys, after_prefix};
 use crate::rewrite::{Part, rewrite};
-use crate::rocks::Location;
+use crate::rocks::{self, Location};
 use crate::scan::Cursor;
 use crate::seal::{self, Nonces, Sealed, Site, TABLE_KEY};
 use crate::shared::TableKeys;
@@ -337,7 +337,12 @@ impl KeyDb {
     /// is in no file any more.
     pub(crate) fn erase(&self) -> Result<(), StoreError> {
         self.hold()?;
-        rewrite(&self.db, &Table::KEYS, &Table::KEYS.map(Part::whole), true)?;
+        rewrite(
+            &self.db,
+            &self.location,
+            &Table::KEYS.map(Part::whole),
+            true,
+        )?;
         self.overwrite_held();
         Ok(())
     }
@@ -356,7 +361,7 @@ impl KeyDb {
     /// Whether files are held, because an erasing was cut off or failed.
     fn has_held(&self) -> bool {
         let held = |name: &str| name.starts_with(HELD);
-        let held = files(&self.location.path, held).unwrap_or_default();
+        let held = home::files(&self.location.path, held).unwrap_or_default();
         self.location.is_on_disk() && !held.is_empty()
     }
 
@@ -366,7 +371,9 @@ impl KeyDb {
         if !self.location.is_on_disk() {
             return;
         }
-        for path in files(&self.location.path, |name| name.starts_with(HELD)).unwrap_or_default() {
+        for path in
+            home::files(&self.location.path, |name| name.starts_with(HELD)).unwrap_or_default()
+        {
             drop(home::overwrite(&path));
         }
     }
@@ -398,23 +405,9 @@ fn open(site: Site<'_>, record: &[u8], table_keys: &TableKeys) -> Option<Zeroizi
         .map(Zeroizing::new)
 }
 
-/// The files of a directory whose names are wanted.
-fn files(directory: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(&wanted) {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
-}
-
 /// Gives every file that may hold a key a second name, under which it outlives its removal.
 fn hold_files(directory: &Path) -> io::Result<()> {
-    for path in files(directory, |name| {
-        name.ends_with(".sst") || name.ends_with(".log")
-    })? {
+    for path in home::files(directory, rocks::is_of_records)? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
         };

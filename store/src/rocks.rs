@@ -100,6 +100,17 @@ pub(crate) enum Care {
     Lenient,
 }
 
+/// How the names of RocksDB's tables end.
+pub(crate) const TABLE: &str = ".sst";
+/// How those of its write-ahead log end.
+pub(crate) const LOG: &str = ".log";
+
+/// Whether a file of a database holds records, by its name.
+pub(crate) fn is_of_records(name: &str) -> bool {
+    let is_numbered = name.starts_with(|first: char| first.is_ascii_digit());
+    is_numbered && (name.ends_with(TABLE) || name.ends_with(LOG))
+}
+
 /// Where one database is and how it is opened.
 #[derive(Clone)]
 pub(crate) struct Location {

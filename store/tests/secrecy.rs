@@ -8,11 +8,12 @@
 
 mod home;
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use home::{CHANNEL, Home, hlc, place, span};
 use kith_crdt::ids::{AccountId, DeviceId, EpochId, MessageId, OpId, TransportKey};
-use kith_store::{KdfCost, Line, Medium, Store, Vault};
+use kith_store::{KdfCost, Line, Medium, Store, StoreError, Vault};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -178,4 +179,32 @@ fn a_deleted_key_is_in_no_file_any_more() {
         store.epochs(&CHANNEL)[0].as_slice(),
         b"chain at a later window"
     );
+}
+
+#[test]
+fn what_rocksdb_could_not_finish_or_remove_does_not_count_as_erased() {
+    let home = Home::new();
+    let mut store = home.open();
+    let spans = [(CHANNEL, span(DAY))];
+    let mut batch = store.batch();
+    batch.put_envelope(&CHANNEL, &place(DAY, 1, 1), b"said".to_vec());
+    store.commit(batch).unwrap();
+    store.reader().erase_replaced(&spans).unwrap();
+
+    // Tables that are in no list, as a full disk leaves them, older than any that is begun now.
+    let unfinished = home.path().join("data/000001.sst");
+    fs::write(&unfinished, b"find me on disk!").unwrap();
+    store.reader().erase_replaced(&spans).unwrap();
+    assert!(!unfinished.exists());
+
+    let stays = home.path().join("data/000002.sst");
+    fs::create_dir(&stays).unwrap();
+    fs::write(stays.join("within"), b"find me on disk!").unwrap();
+    let failed = store.reader().erase_replaced(&spans);
+    assert!(
+        matches!(failed, Err(StoreError::NotRewritten { files: 1 })),
+        "{failed:?}"
+    );
+    fs::remove_dir_all(&stays).unwrap();
+    store.reader().erase_replaced(&spans).unwrap();
 }

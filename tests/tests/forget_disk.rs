@@ -368,10 +368,6 @@ fn on_a_full_disk_what_is_over_is_not_shown_and_goes_once_there_is_space() {
         },
     );
     assert_eq!(ana.shown(&kept), ["for good"]);
-    // What RocksDB had begun to write and could not finish goes with the next start.
-    ana.kill();
-    ana.start();
-    ana.hours(1, true);
     ana.kill();
     let living = sealed(ana.path());
     let over: Vec<Vec<u8>> = at_rest
