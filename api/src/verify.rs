@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Timestamp;
 use crate::id::ChannelId;
 
 /// What a verification came to.
@@ -34,6 +35,20 @@ pub struct VerifyReport {
     pub ms: u64,
     /// The first thing that is not as it should be; null if all is.
     pub difference: Option<Difference>,
+    /// When what was written cannot all be read from this disk, the oldest first: where the record
+    /// of an entry is damaged, or the key that it is sealed under.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A stretch of time of which something cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Unreadable {
+    /// When it begins.
+    pub from: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// How many entries of it cannot be read.
+    pub entries: u64,
 }
 
 /// Something that is not as the signed entries make it.

@@ -199,6 +199,16 @@ impl DamageLog {
         named
     }
 
+    /// Whether a record is known to be damaged, or to be in a table that has holes.
+    pub(crate) fn may_have_hit(&self, table: Table, key: &[u8]) -> bool {
+        let key = hex(key);
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.known().any(|damage| {
+            let is_hole = matches!(damage.kind, DamageKind::Block | DamageKind::Log);
+            damage.table == table.name() && (is_hole || damage.key == key)
+        })
+    }
+
     pub(crate) fn count(&self) -> u64 {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.named.len() as u64 + seen.unnamed

@@ -6,15 +6,17 @@
 //! caches, keys and a count of damage of its own, sees one moment, and changes nothing. What it has
 //! met counts once the open store takes it over.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kith_crdt::ids::ChannelId;
+use kith_crdt::ids::{ChannelId, SegmentId};
 use zeroize::Zeroizing;
 
 use crate::damage::{Damage, DamageLog};
 use crate::error::StoreError;
 use crate::keydb::KeyDb;
-use crate::shared::Shared;
+use crate::keys::segment_in;
+use crate::shared::{Found, Shared};
 use crate::table::Table;
 use crate::view::{Reader, View};
 
@@ -104,6 +106,30 @@ impl Inspection {
         for table in Table::OF_THE_NODE {
             view.look_at(table, Vec::new());
         }
+    }
+
+    /// How many envelopes of each segment of a channel there are that cannot be read, and that can:
+    /// those whose records open and are `usable`. Reads all of them.
+    pub fn readable(
+        &self,
+        channel: &ChannelId,
+        usable: impl Fn(&[u8]) -> bool,
+    ) -> BTreeMap<SegmentId, (u64, u64)> {
+        let mut counts: BTreeMap<SegmentId, (u64, u64)> = BTreeMap::new();
+        let prefix = self.reader.shared.keys.channel(channel);
+        self.view().each(Table::Envelopes, prefix, |key, found| {
+            let is_readable = match found {
+                Found::Record(record) => usable(&record.plain),
+                Found::Damaged => false,
+                Found::Nothing => return,
+            };
+            let Some(segment) = segment_in(key) else {
+                return;
+            };
+            let (unreadable, readable) = counts.entry(segment).or_default();
+            *(if is_readable { readable } else { unreadable }) += 1;
+        });
+        counts
     }
 
     /// The damage met so far that is of a channel, or of none that can be told. At most the first

@@ -11,7 +11,7 @@ mod rows;
 use std::sync::Arc;
 
 use kith_crdt::ids::{
-    AccountId, ChannelId, DeviceId, LogId, MessageId, OpId, Place, SegmentId, TransportKey,
+    AccountId, ChannelId, DeviceId, EpochId, LogId, MessageId, OpId, Place, SegmentId, TransportKey,
 };
 use kith_crdt::time::Hlc;
 use rocksdb::{ReadOptions, Snapshot};
@@ -77,6 +77,13 @@ impl Reader {
         let lines = Line::main(channel).tags(&self.shared);
         let chan = self.shared.keys.chan(channel);
         self.shared.damage.count_of(&chan, &lines)
+    }
+
+    /// Whether the record of an epoch was found damaged, or may lie where nothing could be read, in
+    /// this run or an earlier one.
+    pub fn has_lost(&self, channel: &ChannelId, epoch: &EpochId) -> bool {
+        let key = self.shared.keys.epoch(channel, &epoch.0);
+        self.shared.damage.may_have_hit(Table::Epochs, &key)
     }
 }
 

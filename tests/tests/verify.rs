@@ -76,7 +76,7 @@ fn sending_goes_on_while_a_channel_is_verified() {
 
 /// Flips a bit in each table of a home in turn, in a whole copy each time: before its daemon starts,
 /// or while it runs. Its first block is its first records.
-fn with_each_table_flipped(home: &Home, is_running: bool, check: impl Fn(&Home, &PathBuf)) {
+fn with_each_table_flipped(home: &Home, is_running: bool, mut check: impl FnMut(&Home, &PathBuf)) {
     // What was written is in tables after a start.
     Daemon::start(home).stop();
     let whole = home.beside("whole");
@@ -131,4 +131,33 @@ fn damage_is_told_where_something_may_be_missing_and_counts_do_not_fall_to_nothi
         assert_eq!(is_told, damaged > Some(0), "{name}: {read}");
         assert!(is_told || read.lines.len() == 4, "{name}: {read}");
     });
+}
+
+#[test]
+fn when_keys_or_entries_are_damaged_it_is_said_of_which_time_something_cannot_be_read() {
+    for is_running in [true, false] {
+        let (homes, daemons) = lively();
+        let said = homes[0].lines(&["read", "garden"])[0]["at"].clone();
+        daemons.into_iter().for_each(Daemon::stop);
+        let mut told = 0;
+        with_each_table_flipped(&homes[0], is_running, |ana, path| {
+            let outcome = ana.kith(&["verify", "garden"]);
+            let stretch = outcome.lines[0]["unreadable"][0].clone();
+            // A table that was replaced just then is in nobody's way.
+            let is_of_keys = path.parent().is_some_and(|parent| parent.ends_with("keys"));
+            assert!(
+                !is_of_keys || !path.exists() || stretch.is_object(),
+                "{outcome}"
+            );
+            if !stretch.is_object() {
+                return;
+            }
+            assert_eq!(stretch["entries"], 17, "{outcome}");
+            assert!(stretch["from"].as_str() <= said.as_str(), "{outcome}");
+            assert!(stretch["until"].as_str() > said.as_str(), "{outcome}");
+            told += 1;
+        });
+        // Of the envelopes, and of the keys of windows and of epochs, if those were not replaced.
+        assert!(told >= if is_running { 2 } else { 3 }, "{told}");
+    }
 }

@@ -101,6 +101,14 @@ impl Look {
         time.strftime(format).to_string()
     }
 
+    /// The day of a time, and the clock unless the day begins then.
+    pub(crate) fn day(&self, time: Timestamp) -> String {
+        let time = time.to_jiff().to_zoned(self.zone());
+        let begins = time.hour() == 0 && time.minute() == 0;
+        let format = if begins { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M" };
+        time.strftime(format).to_string()
+    }
+
     /// A time in full, to the second.
     pub(crate) fn full_time(&self, time: Timestamp) -> String {
         let time = time.to_jiff().to_zoned(self.zone());

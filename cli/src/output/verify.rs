@@ -36,6 +36,18 @@ impl Show for VerifyReport {
             ),
         };
         let _written = writeln!(out, "{verdict}");
+        for stretch in &self.unreadable {
+            let entries = match stretch.entries {
+                1 => "one entry".to_owned(),
+                entries => format!("{entries} entries"),
+            };
+            let _written = writeln!(
+                out,
+                "{entries} from {} to {} cannot be read from this disk",
+                look.day(stretch.from),
+                look.day(stretch.until),
+            );
+        }
     }
 }
 

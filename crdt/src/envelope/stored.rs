@@ -8,10 +8,13 @@ use minicbor::{Decode, Encode};
 
 use super::{Envelope, EnvelopeError, Header, hash_body, hash_change};
 use crate::crypto::sign::SIGNATURE_LEN;
-use crate::encoding::{decode, encode};
+use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{ChannelId, EpochId, Place};
 use crate::limits::ENVELOPE_MAX;
 use crate::time::Hlc;
+
+/// Bytes of a record at most: what it says beside the envelope's parts is short.
+const STORED_MAX: usize = ENVELOPE_MAX + 512;
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
@@ -65,6 +68,14 @@ impl Envelope {
         })
     }
 
+    /// The epoch of what [`Self::to_stored`] wrote, whatever its place.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the record is damaged.
+    pub fn epoch_of_stored(bytes: &[u8]) -> Result<EpochId, DecodeError> {
+        decode::<Stored>(bytes, STORED_MAX).map(|stored| stored.epoch)
+    }
+
     /// Reads what [`Self::to_stored`] wrote for this place of `channel`.
     ///
     /// # Errors
@@ -74,7 +85,7 @@ impl Envelope {
         channel: &ChannelId,
         place: Place,
     ) -> Result<Self, EnvelopeError> {
-        let stored: Stored = decode(bytes, ENVELOPE_MAX + 512)?;
+        let stored: Stored = decode(bytes, STORED_MAX)?;
         let change_ct: Vec<u8> = stored.change_ct.into();
         let body_ct: Option<Vec<u8>> = stored.body_ct.map(Into::into);
         let rebuilt = Header {

@@ -71,10 +71,20 @@ impl View<'_> {
         }
     }
 
+    /// Calls `each` with every record under a prefix, those that cannot be read among them.
+    pub(crate) fn each(&self, table: Table, prefix: Vec<u8>, mut each: impl FnMut(&[u8], Found)) {
+        let upper = after_prefix(&prefix);
+        let mut rows = self.shared.cursor(table, prefix, upper, || self.options());
+        rows.seek_first();
+        while let Some((key, record)) = rows.row() {
+            each(key, self.shared.open(Site { table, key }, record));
+            rows.next();
+        }
+    }
+
     /// Opens every record under a prefix, so that damage among them is noted.
     pub(crate) fn look_at(&self, table: Table, prefix: Vec<u8>) {
-        let upper = after_prefix(&prefix);
-        self.scan(table, prefix, upper, |_, _| true);
+        self.each(table, prefix, |_, _| {});
     }
 
     /// What `read` makes of every record under a prefix; where it makes nothing, the record is

@@ -14,6 +14,7 @@
 
 mod compare;
 mod expected;
+mod unreadable;
 mod walk;
 
 pub(super) use walk::named;
@@ -110,6 +111,7 @@ pub fn verify(
             };
             if !again {
                 verifying.report.difference = found.err().map(|different| different.told);
+                verifying.report.unreadable = verifying.unreadable(reader);
                 let is_damaged = inspection.reader().damage_count() + reader.damage_count() > 0;
                 // Whoever reads from here on is to be warned, and the next start to salvage.
                 if verifying.report.difference.is_some() {
@@ -160,6 +162,7 @@ fn blank(served: &ChannelView) -> VerifyReport {
         signatures: 0,
         ms: 0,
         difference: None,
+        unreadable: Vec::new(),
     }
 }
 
