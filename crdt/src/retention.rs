@@ -10,7 +10,7 @@
 //! 3. **A message may ask for less** than its epoch gives, not for more.
 //! 4. **Read by all** (`instant`): a message is gone when everybody whom its epoch's maker knew as
 //!    a member, but its author, has said to have read it. Who left or was taken out is not waited
-//!    for, and who came later is not asked: their admission ends what may be written in before it.
+//!    for, not even after coming back, and who came later is not asked: their admission ends what may be written in before it.
 //!    Where the author was alone nobody can read it, and it lives until the end of its term.
 //!    Where a policy for existing messages makes them so, those are waited for who belonged as far
 //!    as its author knew; of two that were set at once, those whom both knew, since whoever heard

@@ -237,6 +237,7 @@ impl Roster {
 
     fn withdraw(&mut self, op: &VerifiedOp, account: &AccountId, status: Status) {
         self.retire_epochs();
+        self.await_no_more(account);
         let Some(member) = self.members.get_mut(account) else {
             return;
         };

@@ -184,6 +184,26 @@ impl Roster {
         }
     }
 
+    /// Has nobody wait any more for somebody who has gone, also if they come back: messages have
+    /// ended since.
+    pub(super) fn await_no_more(&mut self, account: &AccountId) {
+        // The same people take no room of their own.
+        let mut shared: BTreeMap<Arc<BTreeSet<AccountId>>, Arc<BTreeSet<AccountId>>> =
+            BTreeMap::new();
+        for state in self.epochs.values_mut() {
+            if state.audience.contains(account) {
+                let left = shared
+                    .entry(Arc::clone(&state.audience))
+                    .or_insert_with(|| {
+                        let mut left = (*state.audience).clone();
+                        left.remove(account);
+                        Arc::new(left)
+                    });
+                state.audience = Arc::clone(left);
+            }
+        }
+    }
+
     /// Sets what new messages live for.
     pub(super) fn set_retention(&mut self, retention: Retention) {
         self.retention_set = retention;

@@ -325,6 +325,20 @@ fn an_instant_message_is_gone_when_everybody_but_its_author_has_read_it() {
 }
 
 #[test]
+fn who_left_is_not_waited_for_when_they_come_back() {
+    let mut log = instant(&[bob(), carol()]);
+    renewed(&mut log, alice(), 1);
+    let message = by(alice(), 1);
+    assert!(!seen_by(&log, &message, &[carol()]).is_over());
+    log.author(&bob().phone, Body::Leave, NOW).unwrap();
+    let over = Fate::Over(End::ReadByAll);
+    assert_eq!(seen_by(&log, &message, &[carol()]), over);
+    admit(&mut log, 9, Role::Member, bob());
+    assert!(is_active(&log, bob()));
+    assert_eq!(seen_by(&log, &message, &[carol()]), over);
+}
+
+#[test]
 fn what_is_there_and_becomes_instant_waits_for_those_who_belonged_then() {
     let mut log = founded();
     renewed(&mut log, alice(), 1);
