@@ -108,6 +108,7 @@ impl Engine {
         if lives(&before) != lives(&after) || before.retention() == Retention::Instant {
             self.weigh_lives_anew(now, id);
         }
+        self.revive(now, id, &before);
         self.hear_certificate(id);
         self.tell_roster(now, id, &before, &after);
         self.listen(id);

@@ -9,7 +9,8 @@
 //! 2. `shred.rs`: when a window is over, everything of it goes with the keys that open it.
 //!
 //! `evidence.rs` tells the others of it once no file holds it any more, and hears them. `bodies.rs`
-//! asks for texts that others erased too early, `sweep.rs` does it all on request.
+//! asks for texts that others erased too early, `revive.rs` takes back what was over by a retention
+//! that turned out void, `sweep.rs` does it all on request.
 //! `notes.rs` keeps for the audit how much went when and why.
 //! `due.rs` knows which log to look at when, `clock.rs` whether the clock is to be believed.
 
@@ -19,6 +20,7 @@ mod due;
 mod evidence;
 mod notes;
 mod purge;
+mod revive;
 mod shred;
 mod sweep;
 

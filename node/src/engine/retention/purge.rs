@@ -138,6 +138,10 @@ impl Engine {
     /// Erases every text that a message has had, and not the reasons of those who deleted it.
     fn erase_texts(&mut self, id: ChannelId, place: Place) {
         for place in self.texts_of(id, place) {
+            if let Some(channel) = self.channels.get_mut(&id) {
+                channel.log_mut(place.log).bodiless.remove(place.seq);
+                self.stage.logs.insert((id, place.log));
+            }
             if let Some(envelope) = self.stored_envelope(id, place) {
                 self.erase_body(id, envelope);
             }
