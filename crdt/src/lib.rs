@@ -7,6 +7,7 @@
 pub mod beacon;
 pub mod control;
 pub mod crypto;
+pub mod device_link;
 pub mod encoding;
 pub mod envelope;
 pub mod frame;

@@ -106,7 +106,7 @@ pub const ADDRESSES_MAX: usize = 8;
 pub const ADDRESS_MAX: usize = 256;
 /// Hosts named in an invite link: any one of them is enough to join.
 pub const LINK_HOSTS_MAX: usize = 8;
-/// Bytes of an invite link before it is written in base32.
+/// Bytes of an invite link, or one for a device, before it is written in base32.
 pub const LINK_MAX: usize = 24 * 1024;
 /// Uses of an invite: no more accounts than that fit in a channel anyway.
 pub const INVITE_USES_MAX: u32 = ACCOUNTS_PER_CHANNEL as u32;
@@ -151,3 +151,7 @@ pub const HEADER_MAX: usize = 512;
 pub const FORK_MAX: usize = 1_280;
 /// Writers per account and segment whose reading is remembered: as many as a segment has envelopes.
 pub const SEEN_WRITERS_MAX: usize = 8_192;
+/// Times that a link for a device may be tried: connecting by it, or typing its code wrongly.
+pub const DEVICE_LINK_TRIES: u8 = 3;
+/// The longest that a link for a device holds.
+pub const DEVICE_LINK_LIFE_MAX_MS: u64 = 24 * 3_600_000;

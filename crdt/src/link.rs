@@ -3,25 +3,31 @@
 //! A link is as good as the invite it names: whether that is still open is the control log's to
 //! say ([`crate::control::Roster::invite_standing`]).
 
+mod coded;
+
 use std::fmt;
 use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
-use zeroize::Zeroizing;
 
 use crate::control::{Body, Role};
-use crate::crypto::hash;
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{self, BadSignature, SIGNATURE_LEN, SecretKey};
-use crate::encoding::{self, DecodeError, check_text};
+use crate::device_link;
+use crate::encoding::{DecodeError, check_text};
 use crate::identity::{Certificate, CertificateError, Certified};
-use crate::ids::{ChannelId, InviteId, TransportKey, base32, from_base32};
-use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, LINK_HOSTS_MAX, LINK_MAX, NAME_MAX_CHARS};
+use crate::ids::{ChannelId, InviteId, TransportKey};
+use crate::limits::{ADDRESS_MAX, ADDRESSES_MAX, LINK_HOSTS_MAX, NAME_MAX_CHARS};
 use crate::time::Millis;
 
+pub(crate) use coded::{Coded, Flaw};
+
 const SCHEME: &str = "kith:";
-const VERSION: u8 = 1;
-const CHECK_LEN: usize = 4;
+const CODED: Coded = Coded {
+    scheme: SCHEME,
+    version: 1,
+    check: "link-check",
+};
 
 /// Why a text is not an invite link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +35,11 @@ pub enum LinkError {
     /// It does not begin like one.
     #[error("this is not an invite link: one begins with `{SCHEME}`")]
     NotALink,
+    /// It is the link for a new device.
+    #[error(
+        "this link is for a new device of somebody's own: use `kith device join` on that device"
+    )]
+    ForADevice,
     /// Its end is missing.
     #[error("the invite link is cut short, or was altered on the way: copy all of it, exactly")]
     CutShort,
@@ -112,20 +123,23 @@ impl InviteLink {
 
     fn check(&self) -> Result<(), DecodeError> {
         check_text(&self.name, NAME_MAX_CHARS, "channel name")?;
-        let addresses_fit = |addresses: &Vec<String>| {
-            addresses.len() <= ADDRESSES_MAX
-                && addresses.iter().all(|address| address.len() <= ADDRESS_MAX)
-        };
-        if self.hosts.len() <= LINK_HOSTS_MAX
-            && self
-                .hosts
-                .iter()
-                .all(|(_, addresses)| addresses_fit(addresses))
-        {
-            Ok(())
-        } else {
-            Err(DecodeError::OutOfRange("hosts"))
+        let hosts = &self.hosts;
+        if hosts.len() > LINK_HOSTS_MAX {
+            return Err(DecodeError::OutOfRange("hosts"));
         }
+        hosts
+            .iter()
+            .try_for_each(|(_, addresses)| check_addresses(addresses))
+    }
+}
+
+/// Holds the addresses of a host against their bounds.
+pub(crate) fn check_addresses(addresses: &[String]) -> Result<(), DecodeError> {
+    let fit = addresses.iter().all(|address| address.len() <= ADDRESS_MAX);
+    if fit && addresses.len() <= ADDRESSES_MAX {
+        Ok(())
+    } else {
+        Err(DecodeError::OutOfRange("hosts"))
     }
 }
 
@@ -176,11 +190,7 @@ fn pair(asker: &TransportKey, answerer: &TransportKey) -> Vec<u8> {
 
 impl fmt::Display for InviteLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = Zeroizing::new(vec![VERSION]);
-        bytes.extend_from_slice(&Zeroizing::new(encoding::encode(self)));
-        let check = check_bytes(&bytes);
-        bytes.extend_from_slice(&check);
-        write!(f, "{SCHEME}{}", *Zeroizing::new(base32(&bytes)))
+        f.write_str(&CODED.write(self))
     }
 }
 
@@ -188,57 +198,22 @@ impl FromStr for InviteLink {
     type Err = LinkError;
 
     fn from_str(text: &str) -> Result<Self, LinkError> {
-        let text = text.trim();
-        let is_ours = text
-            .get(..SCHEME.len())
-            .is_some_and(|s| s.eq_ignore_ascii_case(SCHEME));
-        if !is_ours {
-            return Err(LinkError::NotALink);
-        }
-        let coded = &text[SCHEME.len()..];
-        if coded.len() > LINK_MAX.div_ceil(5) * 8 {
-            return Err(LinkError::Altered);
-        }
-        if !coded
-            .bytes()
-            .all(|c| c.is_ascii_alphabetic() || (b'2'..=b'7').contains(&c))
-        {
-            return Err(LinkError::Altered);
-        }
-        // With every character a good one, only a wrong length is left to be wrong.
-        let bytes = Zeroizing::new(from_base32(coded).ok_or(LinkError::CutShort)?);
-        let (covered, check) = bytes
-            .split_last_chunk::<CHECK_LEN>()
-            .ok_or(LinkError::CutShort)?;
-        if check_bytes(covered) != *check {
-            return Err(broken(&bytes));
-        }
-        let (&version, body) = covered.split_first().ok_or(LinkError::CutShort)?;
-        if version != VERSION {
-            return Err(LinkError::Newer(version));
-        }
-        let link: Self = encoding::decode(body, LINK_MAX).map_err(LinkError::OutOfBounds)?;
+        let link: Self = CODED.read(text).map_err(|flaw| match flaw {
+            Flaw::OtherScheme if device_link::begins(text) => LinkError::ForADevice,
+            Flaw::OtherScheme => LinkError::NotALink,
+            Flaw::CutShort => LinkError::CutShort,
+            Flaw::Altered => LinkError::Altered,
+            Flaw::Newer(version) => LinkError::Newer(version),
+            Flaw::OutOfBounds(error) => LinkError::OutOfBounds(error),
+        })?;
         link.check().map_err(LinkError::OutOfBounds)?;
         Ok(link)
     }
 }
 
-/// Says how a link whose check fails is broken: cut short if it ends before its own structure
-/// and check do.
-fn broken(bytes: &[u8]) -> LinkError {
-    let mut decoder = minicbor::Decoder::new(&bytes[1..]);
-    match decoder.skip() {
-        Ok(()) if 1 + decoder.position() + CHECK_LEN > bytes.len() => LinkError::CutShort,
-        Err(error) if error.is_end_of_input() => LinkError::CutShort,
-        _ => LinkError::Altered,
-    }
-}
-
-fn check_bytes(covered: &[u8]) -> [u8; CHECK_LEN] {
-    let full = hash::derive("link-check", &[covered]);
-    let mut check = [0; CHECK_LEN];
-    check.copy_from_slice(&full[..CHECK_LEN]);
-    check
+/// Whether a text begins like an invite link.
+pub(crate) fn begins(text: &str) -> bool {
+    CODED.begins(text)
 }
 
 #[cfg(test)]

@@ -80,9 +80,9 @@ fn other_texts_are_not_links() {
 fn packed(version: u8, body: &[u8]) -> String {
     let mut bytes = vec![version];
     bytes.extend_from_slice(body);
-    let check = check_bytes(&bytes);
-    bytes.extend_from_slice(&check);
-    format!("{SCHEME}{}", base32(&bytes))
+    let check = crate::crypto::hash::derive("link-check", &[&bytes]);
+    bytes.extend_from_slice(&check[..4]);
+    format!("{SCHEME}{}", crate::ids::base32(&bytes))
 }
 
 #[test]

@@ -8,6 +8,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode};
 
 use super::message::{Answer, BeaconTime, LogWant, Refusal, Request, SegmentVector, VectorWant};
 use super::wire::{self, Fields};
+use crate::device_link::Ask;
 use crate::ids::{LogId, SegmentId, Writer};
 use crate::limits::{
     PAGE_BYTES, PULL_LOGS, SYNC_BEACONS, SYNC_HEADS, SYNC_SEGMENTS, VECTOR_SEGMENTS,
@@ -72,6 +73,14 @@ impl<C> Encode<C> for Request {
                 e.array(3)?.u16(8)?.encode(tag)?;
                 wire::list(e, have)
             }
+            Self::Link(ask) => e
+                .array(4)?
+                .u16(9)?
+                .bytes(&ask.commitment)?
+                .encode(&ask.record)?
+                .bytes(&ask.signature)?
+                .ok(),
+            Self::LinkOpen { nonce } => e.array(2)?.u16(10)?.bytes(nonce)?.ok(),
             Self::Unknown { kind } => e.array(1)?.u16(*kind)?.ok(),
         }
     }
@@ -113,6 +122,14 @@ impl<'b> Decode<'b, ()> for Request {
             8 => Self::Beacons {
                 tag: fields.get()?,
                 have: fields.list(SYNC_BEACONS)?,
+            },
+            9 => Self::Link(Box::new(Ask {
+                commitment: fields.bytes()?,
+                record: fields.get()?,
+                signature: fields.bytes()?,
+            })),
+            10 => Self::LinkOpen {
+                nonce: fields.bytes()?,
             },
             kind => Self::Unknown { kind },
         };
@@ -161,6 +178,9 @@ impl<C> Encode<C> for Answer {
                 wire::list(e, beacons)?;
                 e.bool(*more)?.ok()
             }
+            Self::LinkNonce { nonce } => e.array(2)?.u16(109)?.bytes(nonce)?.ok(),
+            Self::LinkAwaited => e.array(1)?.u16(110)?.ok(),
+            Self::Linked(linked) => e.array(2)?.u16(111)?.encode(&**linked)?.ok(),
             Self::Refused(refusal) => e.array(2)?.u16(199)?.u8(refusal.code())?.ok(),
             Self::Unknown { kind } => e.array(1)?.u16(*kind)?.ok(),
         }
@@ -197,6 +217,11 @@ impl<'b> Decode<'b, ()> for Answer {
                 beacons: fields.list(SYNC_BEACONS)?,
                 more: fields.get()?,
             },
+            109 => Self::LinkNonce {
+                nonce: fields.bytes()?,
+            },
+            110 => Self::LinkAwaited,
+            111 => Self::Linked(Box::new(fields.get()?)),
             199 => Self::Refused(Refusal::from_code(fields.get()?)),
             kind => Self::Unknown { kind },
         };

@@ -9,6 +9,7 @@ use minicbor::Decoder;
 use super::digest::{Digest, LogHead, SegmentDigest};
 use super::wire::Fields;
 use crate::crypto::sign::{SIGNATURE_LEN, Signed};
+use crate::device_link::{Ask, Linked};
 use crate::encoding::{self, DecodeError};
 use crate::ids::{ChannelTag, DeviceId, InviteId, LogId, OpId, SegmentId, Writer};
 use crate::limits::SYNC_MESSAGE_MAX;
@@ -120,6 +121,13 @@ pub enum Request {
         /// The newest that the asker holds of each device.
         have: Vec<BeaconTime>,
     },
+    /// To become a device of the account of whoever shows a link.
+    Link(Box<Ask>),
+    /// The nonce that a `Link` committed to; repeated until there is an end of it.
+    LinkOpen {
+        /// The nonce.
+        nonce: [u8; 32],
+    },
     /// A request of a kind that this version does not know: refused, and nothing more.
     Unknown {
         /// Its kind.
@@ -176,6 +184,15 @@ pub enum Answer {
         /// Whether there are more.
         more: bool,
     },
+    /// What the code is made of, besides what the asker knows.
+    LinkNonce {
+        /// Drawn for this exchange.
+        nonce: [u8; 32],
+    },
+    /// Nobody has confirmed the code yet.
+    LinkAwaited,
+    /// Somebody has.
+    Linked(Box<Linked>),
     /// No.
     Refused(Refusal),
     /// An answer of a kind that this version does not know.
@@ -206,6 +223,12 @@ pub enum Refusal {
     /// Every use of the invite has been made.
     #[error("the invite has been used up")]
     InviteUsedUp,
+    /// The link for a device has expired.
+    #[error("the link has expired")]
+    LinkExpired,
+    /// The link for a device was used, withdrawn or tried too often, or nobody shows one.
+    #[error("the link is not good any more")]
+    LinkOver,
     /// A reason that this version does not know.
     #[error("refused for a reason that this version does not know ({0})")]
     Other(u8),
@@ -220,6 +243,8 @@ impl Refusal {
             Self::InviteRevoked => 4,
             Self::InviteExpired => 5,
             Self::InviteUsedUp => 6,
+            Self::LinkExpired => 7,
+            Self::LinkOver => 8,
             Self::Other(code) => code,
         }
     }
@@ -232,6 +257,8 @@ impl Refusal {
             4 => Self::InviteRevoked,
             5 => Self::InviteExpired,
             6 => Self::InviteUsedUp,
+            7 => Self::LinkExpired,
+            8 => Self::LinkOver,
             other => Self::Other(other),
         }
     }
@@ -266,7 +293,7 @@ impl Request {
                 .ok()?
                 .get()
                 .ok(),
-            Self::Unknown { .. } => None,
+            Self::Link(_) | Self::LinkOpen { .. } | Self::Unknown { .. } => None,
         }
     }
 }

@@ -31,13 +31,17 @@ pub struct Served {
 }
 
 /// Answers a request about the channel of `replica`. None for those that the host answers: keys,
-/// proofs of an invite and offers.
+/// proofs of an invite, offers, and devices that want to be linked.
 pub fn serve(replica: &impl Replica, asker: &TransportKey, request: &Request) -> Option<Served> {
     let for_this_channel = request.tag() == Some(replica.channel().tag());
     let certified = replica.control().roster().by_transport(asker).is_some();
     let mut differs = false;
     let answer = match request {
-        Request::Keys(_) | Request::Prove { .. } | Request::Offer { .. } => return None,
+        Request::Keys(_)
+        | Request::Prove { .. }
+        | Request::Offer { .. }
+        | Request::Link(_)
+        | Request::LinkOpen { .. } => return None,
         Request::Unknown { .. } => Answer::Refused(Refusal::Malformed),
         Request::Control { have, .. } if for_this_channel && !certified => {
             farewell(replica, asker, have)

@@ -4,6 +4,7 @@
 use kith_crdt::beacon::Beacon;
 use kith_crdt::control::{Body, VerifiedOp};
 use kith_crdt::crypto::sign::Signed;
+use kith_crdt::device_link::DeviceLink;
 use kith_crdt::encoding::decode;
 use kith_crdt::envelope::{Envelope, Header};
 use kith_crdt::frame::open_frame;
@@ -20,8 +21,8 @@ use kith_crdt::term::Term;
 use proptest::prelude::*;
 
 use super::{
-    CHANNEL, NOON, WINDOW, control, envelope, gossip, identity, keys, log_id, rng, segment,
-    signing, sync, writer,
+    CHANNEL, NOON, WINDOW, control, envelope, gossip, identity, keys, linking, log_id, rng,
+    segment, signing, sync, writer,
 };
 
 /// Gives the bytes to everything that reads bytes, and says whether one that demands a signature
@@ -54,10 +55,12 @@ fn read(bytes: &[u8]) -> bool {
     let (pending, _) = request(&CHANNEL, &signing(), &[epoch.epoch], &mut rng());
     let signed = decode::<Signed>(bytes, 1 << 16).ok();
     let link = std::str::from_utf8(bytes).map(str::parse::<InviteLink>);
+    let device_link = std::str::from_utf8(bytes).map(str::parse::<DeviceLink>);
     let trusted = [
         VerifiedOp::verify(bytes).is_ok(),
         decode::<Certificate>(bytes, 1 << 16).is_ok_and(|certificate| certificate.verify().is_ok()),
         link.is_ok_and(|link| link.is_ok()),
+        device_link.is_ok_and(|link| link.is_ok()),
         Envelope::parse(bytes, &CHANNEL).is_ok_and(|envelope| envelope.verify(&CHANNEL).is_ok()),
         Fork::parse(bytes).is_ok_and(|fork| fork.verify(&CHANNEL).is_ok()),
         open_frame(&epoch.frame_key, &epoch.topic(), bytes).is_ok(),
@@ -83,6 +86,7 @@ fn all() -> Vec<Vec<u8>> {
         gossip::RECORDS,
         identity::RECORDS,
         keys::RECORDS,
+        linking::RECORDS,
         segment::RECORDS,
         sync::RECORDS,
     ]

@@ -12,6 +12,7 @@ mod gossip;
 mod hostile;
 mod identity;
 mod keys;
+mod linking;
 mod segment;
 mod sync;
 
