@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Timestamp;
 use crate::id::{AccountId, DeviceId};
 
 /// The account of a home.
@@ -39,4 +40,80 @@ pub struct DeviceInfo {
 pub struct UpdateDevice {
     /// What to call it: at most 64 characters.
     pub name: String,
+}
+
+/// Asks for a link by which a new device comes to belong to the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceLinkRequest {
+    /// Whether that device is to link and remove devices as well.
+    #[serde(default)]
+    pub manages: bool,
+    /// For how many milliseconds it holds; ten minutes if absent, a day at most.
+    #[serde(default)]
+    pub expires_ms: Option<u64>,
+}
+
+impl DeviceLinkRequest {
+    /// For how many milliseconds a link holds if nobody says.
+    pub const EXPIRES_MS: u64 = 10 * 60_000;
+}
+
+/// A link for a new device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceLinkShown {
+    /// The link. Whoever has it may ask; nobody belongs before their code was typed here.
+    pub link: String,
+    /// Until when it can be used.
+    pub expires_at: Timestamp,
+}
+
+/// How far a link for a new device has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceLinkState {
+    /// Until when it can be used.
+    pub expires_at: Timestamp,
+    /// How far it has come.
+    pub stage: DeviceLinkStage,
+    /// What the device calls itself that asks, or belongs now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What the device that asks has to show, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
+    /// How many codes may still be typed wrongly, while one is awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codes_left: Option<u8>,
+    /// The device that belongs now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceId>,
+}
+
+/// How far a link for a new device has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceLinkStage {
+    /// No device has used it.
+    Shown,
+    /// A device waits for its code to be typed here.
+    Asked,
+    /// A device was taken in.
+    Linked,
+    /// It expired, or was tried too often. Nothing was handed over.
+    Over,
+}
+
+/// A picture of a code, with its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Picture {
+    /// The picture.
+    pub emoji: String,
+    /// What it is called.
+    pub name: String,
+}
+
+/// Takes in the device that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConfirmDeviceLink {
+    /// The six digits that it shows.
+    pub code: String,
 }

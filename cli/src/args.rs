@@ -6,8 +6,8 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    account, channel, completions, daemon, erase, init, invite, man, member, message, pin, policy,
-    read, retention, send, storage, tail, why,
+    account, channel, completions, daemon, device, erase, init, invite, man, member, message, pin,
+    policy, read, retention, send, storage, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -102,7 +102,7 @@ pub(crate) enum Verb {
     Account(account::AccountVerb),
     /// List this account's devices, or name this one
     #[command(subcommand)]
-    Device(account::DeviceVerb),
+    Device(device::DeviceVerb),
     /// Make, list, show and change channels
     #[command(subcommand)]
     Channel(channel::ChannelVerb),

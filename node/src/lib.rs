@@ -14,6 +14,7 @@ mod erasures;
 mod fate;
 pub mod handle;
 mod handover;
+pub mod linking;
 pub mod network;
 mod own_words;
 pub mod read;

@@ -18,7 +18,10 @@ use self::connection::{Call, Connections};
 pub use self::events::EventStream;
 use self::path::{Query, route};
 use crate::ApiError;
-use crate::account::{AccountInfo, DeviceInfo, UpdateDevice};
+use crate::account::{
+    AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
+    DeviceLinkState, UpdateDevice,
+};
 use crate::audit::{AuditPage, AuditQuery};
 use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, LeftChannel, MarkRead, Marked,
@@ -100,6 +103,30 @@ impl Client {
     pub async fn update_device(&self, request: &UpdateDevice) -> Answer<DeviceInfo> {
         let call = Call::new(Method::PATCH, "/v1/device".into());
         self.ask(call.json(request)).await
+    }
+
+    /// Shows a link by which a new device comes to belong to the account.
+    pub async fn show_device_link(&self, request: &DeviceLinkRequest) -> Answer<DeviceLinkShown> {
+        self.post("/v1/device/link".into(), request).await
+    }
+
+    /// How far the link has come that is shown.
+    pub async fn device_link(&self) -> Answer<DeviceLinkState> {
+        self.get("/v1/device/link".into()).await
+    }
+
+    /// Takes in the device that waits, if this is its code.
+    pub async fn confirm_device_link(
+        &self,
+        request: &ConfirmDeviceLink,
+    ) -> Answer<DeviceLinkState> {
+        self.post("/v1/device/link/confirm".into(), request).await
+    }
+
+    /// Takes the link back that is shown.
+    pub async fn withdraw_device_link(&self) -> Answer<()> {
+        self.ask(Call::new(Method::DELETE, "/v1/device/link".into()))
+            .await
     }
 
     /// Makes a channel.

@@ -87,6 +87,13 @@ impl Look {
         }
     }
 
+    /// A picture made of characters, black on white whatever the terminal's colours are; nothing
+    /// where there are none.
+    pub(crate) fn picture(&self, lines: &str) -> Option<String> {
+        let on_white = |line: &str| format!("\u{1b}[30;107m{line}\u{1b}[0m\n");
+        self.colour.then(|| lines.lines().map(on_white).collect())
+    }
+
     /// A time as short as the reader needs it: today's by the clock, this year's by day and
     /// clock, others by date.
     pub(crate) fn time(&self, time: Timestamp) -> String {

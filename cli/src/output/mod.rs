@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod channel;
 pub(crate) mod clean;
+mod device;
 pub(crate) mod erase;
 pub(crate) mod event;
 mod invite;
@@ -13,6 +14,7 @@ mod member;
 mod message;
 mod policy;
 pub(crate) mod progress;
+mod qr;
 mod retention;
 mod status;
 pub(crate) mod storage;
@@ -171,6 +173,13 @@ pub(crate) fn print_error(error: &ApiError, json: bool) {
     };
     // There is nowhere left to say that this failed.
     let _printed = writeln!(io::stderr(), "{text}");
+}
+
+/// Asks somebody for a line, where errors go.
+pub(crate) fn print_prompt(text: &str) {
+    let mut stderr = io::stderr();
+    // There is nowhere left to say that this failed.
+    let _printed = write!(stderr, "{text}").and_then(|()| stderr.flush());
 }
 
 /// Prints a warning where errors go, with a code for programs. It changes nothing about how the

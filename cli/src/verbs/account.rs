@@ -1,9 +1,8 @@
-//! `kith account` and `kith device`.
+//! `kith account`.
 
 use std::io::{self, IsTerminal, Read};
 
 use clap::Subcommand;
-use kith_api::account::UpdateDevice;
 use kith_api::id::AccountId;
 use kith_api::{ApiError, ErrorCode};
 use kith_crdt::crypto::phrase::{PHRASE_WORDS, Phrase, PhraseError, Slip, find_slip};
@@ -35,18 +34,6 @@ pub(crate) enum PhraseVerb {
     Verify,
 }
 
-/// Shows the devices of the account, or names this one.
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeviceVerb {
-    /// List the devices of the account
-    List,
-    /// Give this device another name, which everybody sees who shares a channel with you
-    Rename {
-        /// What to call it, at most 64 characters
-        name: String,
-    },
-}
-
 /// The answer to words that are right.
 #[derive(Serialize)]
 struct Verified {
@@ -68,17 +55,6 @@ impl Session {
             AccountVerb::Phrase(PhraseVerb::Verify) => {
                 let account = self.client.status().await?.account;
                 verify(account, &typed()?, &self.output)
-            }
-        }
-    }
-
-    /// Does what the verb says.
-    pub(crate) async fn device(&self, verb: &DeviceVerb) -> Outcome {
-        match verb {
-            DeviceVerb::List => self.output.put_each(&self.client.account().await?.devices),
-            DeviceVerb::Rename { name } => {
-                let request = UpdateDevice { name: name.clone() };
-                self.output.put(&self.client.update_device(&request).await?)
             }
         }
     }

@@ -49,11 +49,7 @@ struct Created<'a> {
 /// Makes the home, and shows the recovery phrase this once.
 pub(crate) fn init(args: &InitArgs, place: &Place, output: &Output) -> Outcome {
     let home = place.home()?;
-    if is_being_destroyed(&home) {
-        let lock = HomeLock::acquire(&home).map_err(|error| unusable(&home, &error))?;
-        destroy(&home, lock).map_err(|error| unusable(&home, &error))?;
-    }
-    refuse_existing(&home)?;
+    clear(&home)?;
     let name = args.name.clone().unwrap_or_else(login_name);
     check_name(&name)?;
     let passphrase = place.new_passphrase()?;
@@ -63,6 +59,22 @@ pub(crate) fn init(args: &InitArgs, place: &Place, output: &Output) -> Outcome {
         device: secrets.device().into(),
         phrase: &phrase.words(),
     })
+}
+
+/// Makes an empty directory for a home that is to be.
+pub(crate) fn prepare_home(home: &Path) -> Outcome {
+    clear(home)?;
+    prepare(home).map_err(|error| unusable(home, &error))
+}
+
+/// Sees to it that nothing is in the way of a new home: a home that was being destroyed goes, and
+/// anything else is left alone and refused.
+fn clear(home: &Path) -> Outcome {
+    if is_being_destroyed(home) {
+        let lock = HomeLock::acquire(home).map_err(|error| unusable(home, &error))?;
+        destroy(home, lock).map_err(|error| unusable(home, &error))?;
+    }
+    refuse_existing(home)
 }
 
 /// Refuses a name that shows nothing.
@@ -133,7 +145,7 @@ fn login_name() -> String {
         .unwrap_or_else(|| "me".to_owned())
 }
 
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = clean(name.trim()).into_owned();
     if name.is_empty() {

@@ -5,6 +5,7 @@ pub(crate) mod channel;
 pub(crate) mod completions;
 pub(crate) mod daemon;
 mod damage;
+pub(crate) mod device;
 pub(crate) mod erase;
 pub(crate) mod init;
 pub(crate) mod invite;
@@ -27,6 +28,7 @@ use tokio::runtime::Builder;
 use crate::args::{Cli, Verb};
 use crate::demo;
 use crate::output::Output;
+use crate::verbs::device::DeviceVerb;
 
 /// How a verb ends.
 pub(crate) type Outcome = Result<(), ApiError>;
@@ -49,6 +51,13 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
             wait(
                 runtime.enable_all(),
                 daemon::daemon(args, &cli.place, &output),
+            )
+        }
+        Verb::Device(DeviceVerb::Join(args)) => {
+            let mut runtime = Builder::new_multi_thread();
+            wait(
+                runtime.enable_all(),
+                device::join(args, &cli.place, &output),
             )
         }
         Verb::Demo => {

@@ -189,6 +189,16 @@ impl NewDevice {
         })
     }
 
+    /// The seed of the libp2p Ed25519 key, for the connection by which it is certified.
+    pub const fn transport(&self) -> &Secret {
+        &self.transport
+    }
+
+    /// The public half of the transport key.
+    pub fn transport_key(&self) -> TransportKey {
+        TransportKey(SecretKey::from_seed(&self.transport).public())
+    }
+
     /// Makes the device's secrets complete with the certificate that lists it.
     ///
     /// # Errors

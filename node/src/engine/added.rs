@@ -4,7 +4,8 @@
 //! ask every member. A device that is no member as far as it knows takes the question for a hint
 //! and asks back for the control log, which proves itself: whether this account belongs is found
 //! from the signed ops, and nobody is believed. A channel never heard of is asked after only where
-//! the peer is a member of a channel of this account's, one at a time with each.
+//! the peer is a member of a channel of this account's, one at a time with each; of another device
+//! of this account everything is, for what one belongs to all of them do.
 //!
 //! Nobody asks before they add somebody, so nobody can fill another's node with channels either: of
 //! those that one account added this one to, and that it has not answered in, there are at most
@@ -101,6 +102,13 @@ impl Engine {
     /// Somebody asked about a channel that was never heard of here: this account may have been
     /// added.
     pub(super) fn hear_of(&mut self, now: Millis, tag: ChannelTag, peer: TransportKey) {
+        if self.own_device(&peer).is_some() {
+            // What one of its devices belongs to all of them do, and nobody is filled with it.
+            if self.check_room().is_ok() && !self.outstanding.hearing_of(&peer, &tag) {
+                self.ask_about(now, tag, peer, None);
+            }
+            return;
+        }
         let is_acquainted = self.channels.values().any(|channel| {
             channel.roster.is_member(&self.me) && channel.roster.by_transport(&peer).is_some()
         });
@@ -153,16 +161,19 @@ impl Engine {
         if more && new > 0 {
             self.ask_about(now, tag, peer, Some(log));
         } else if log.roster().is_member(&self.me) {
-            self.take_in(now, *log);
+            let is_own = self.own_device(&peer).is_some();
+            self.take_in(now, *log, is_own);
         }
     }
 
-    fn take_in(&mut self, now: Millis, log: ControlLog) {
+    /// Takes a channel in, of which another device of this account told, or somebody else.
+    fn take_in(&mut self, now: Millis, log: ControlLog, is_own: bool) {
         let id = log.channel();
         if self.channels.contains_key(&id) || self.check_room().is_err() {
             return;
         }
-        if let Some(adder) = adder(&log, &self.me)
+        if !is_own
+            && let Some(adder) = adder(&log, &self.me)
             && !self.may_be_added_by(&adder)
         {
             return self.decline(id.tag());

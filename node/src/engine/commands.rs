@@ -54,6 +54,12 @@ impl Engine {
                 topic,
                 retention,
             } => self.create_channel(now, &name, &topic, retention),
+            Command::ShowLink {
+                manages,
+                expires_at,
+            } => self.show_link(now, manages, expires_at),
+            Command::ConfirmLink { code } => self.confirm_link(now, &code),
+            Command::WithdrawLink => Ok(self.withdraw_link()),
             Command::Rename { channel, name } => {
                 check_name(&name, "name", NAME_MAX_CHARS)?;
                 self.set_policy(now, channel, Policy::Name(name), false)

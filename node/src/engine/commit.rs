@@ -100,6 +100,9 @@ impl Engine {
             }
         }
         self.share(&stage.touched);
+        if let Some(linking) = stage.linking {
+            self.shared.put_linking(linking);
+        }
         self.shared.put_clock_ahead(self.witness.leapt_by(self.now));
         self.shared.put_quota(self.quota);
         effects
@@ -172,6 +175,9 @@ impl Engine {
             // It does not begin, so it does not end either.
             self.forgotten.rewriting = None;
         }
+        // What it had promised to a device is not on the disk.
+        self.linking = None;
+        self.shared.put_linking(None);
         self.rest.begin(self.now);
         self.timers = Timers::default();
         self.lives = Timers::default();

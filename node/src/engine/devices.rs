@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kith_crdt::control::{Body, ControlLog};
 use kith_crdt::encoding;
 use kith_crdt::identity::{Certificate, Certified, DeviceRecord, DeviceSecrets, IdentityError};
-use kith_crdt::ids::ChannelId;
+use kith_crdt::ids::{ChannelId, DeviceId, TransportKey};
 use kith_crdt::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, NAME_MAX_CHARS};
 use kith_crdt::time::Millis;
 use kith_store::View;
@@ -19,6 +19,7 @@ use super::effect::{Outcome, Refusal};
 use super::members::brought;
 use super::texts::check_name;
 use super::{Engine, Timer};
+use crate::network::Command;
 
 /// The name under which the newest certificate is kept.
 const META_CERTIFICATE: &str = "certificate";
@@ -64,6 +65,7 @@ impl Engine {
             self.hear_certificate(*id);
         }
         self.certify_everywhere(now);
+        self.want_own_devices(now);
     }
 
     /// Gives this device another name.
@@ -130,19 +132,43 @@ impl Engine {
         }
     }
 
-    fn certify_everywhere(&mut self, now: Millis) {
+    pub(super) fn certify_everywhere(&mut self, now: Millis) {
         let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
         for id in ids {
             self.certify(now, id);
         }
     }
 
-    fn certified(&self) -> Option<&Certified> {
+    /// The device of this account, other than this one, that has a transport key.
+    pub(super) fn own_device(&self, peer: &TransportKey) -> Option<DeviceId> {
+        let mut devices = self.certified()?.devices.values();
+        let device = devices.find(|device| device.transport == *peer)?.device;
+        (device != self.writer.device).then_some(device)
+    }
+
+    /// Wants connections to the other devices of this account, and lets them connect here, whether
+    /// or not there is a channel yet.
+    pub(super) fn want_own_devices(&mut self, now: Millis) {
+        let own = self.secrets.transport_key();
+        let devices = self.certified().into_iter();
+        let devices = devices.flat_map(|certified| certified.devices.values());
+        let others: Vec<TransportKey> = devices
+            .map(|device| device.transport)
+            .filter(|transport| *transport != own)
+            .collect();
+        for peer in others {
+            self.peers.want(peer);
+            self.stage.send(Command::Protect(peer));
+        }
+        self.timers.set_by(Timer::Dial, now);
+    }
+
+    pub(super) fn certified(&self) -> Option<&Certified> {
         Some(&self.devices.as_ref()?.certified)
     }
 
     /// Takes over a certificate, and says whether it is newer.
-    fn adopt(&mut self, certificate: Certificate) -> bool {
+    pub(super) fn adopt(&mut self, certificate: Certificate) -> bool {
         let kept = encoding::encode(&certificate);
         let newer = self.secrets.adopt(certificate).is_ok_and(|newer| newer);
         if newer {
@@ -160,9 +186,10 @@ fn certificate_in(control: &ControlLog, certified: &Certified) -> Option<Certifi
     op.op().body.certificate().cloned()
 }
 
-fn refused(error: &IdentityError) -> Refusal {
+pub(super) fn refused(error: &IdentityError) -> Refusal {
     match error {
         IdentityError::Name => Refusal::Usage(error.to_string()),
+        IdentityError::TooManyDevices => Refusal::Limit(error.to_string()),
         _ => Refusal::Denied(error.to_string()),
     }
 }

@@ -58,6 +58,16 @@ pub enum Outcome {
         #[n(2)]
         expires_at: Millis,
     },
+    /// A link for a device.
+    #[n(9)]
+    LinkShown {
+        /// The link to hand to it.
+        #[n(0)]
+        link: String,
+        /// Until when it can be used.
+        #[n(1)]
+        expires_at: Millis,
+    },
     /// An entry that is durable.
     #[n(3)]
     Written {

@@ -45,6 +45,20 @@ pub enum Command {
         /// How long its messages are kept.
         retention: Retention,
     },
+    /// Shows a link by which a new device comes to belong to this account.
+    ShowLink {
+        /// Whether that device is to manage the account's devices as well.
+        manages: bool,
+        /// Until when.
+        expires_at: Millis,
+    },
+    /// Takes in the device that waits, if this is its code.
+    ConfirmLink {
+        /// Six digits, as somebody typed them.
+        code: String,
+    },
+    /// Takes the link back.
+    WithdrawLink,
     /// Gives this device another name.
     RenameDevice {
         /// At most 64 characters.

@@ -33,6 +33,7 @@ mod invites;
 mod joining;
 mod keys;
 mod leaving;
+mod linking;
 mod load;
 mod members;
 mod mend;
@@ -83,6 +84,7 @@ pub use effect::{Effects, Moment, Outcome, Refusal};
 pub use event::{Command, Event};
 pub use holds::{Holds, Reach};
 pub use incarnation::{Run, Runs};
+pub use linking::{LinkStage, LinkView};
 pub use members::{MemberAct, MemberState, Stands};
 pub use mend::MendState;
 pub use peers::Connected;
@@ -121,6 +123,7 @@ pub struct Engine {
     peers_changed: bool,
     devices: Option<Arc<OwnDevices>>,
     devices_changed: bool,
+    linking: Option<linking::Linking>,
     /// Who was heard to be there, on which device, and when last.
     present: BTreeMap<(ChannelId, DeviceId), (AccountId, Millis)>,
     timers: Timers,
@@ -179,6 +182,7 @@ impl Engine {
             peers_changed: false,
             devices: None,
             devices_changed: false,
+            linking: None,
             present: BTreeMap::new(),
             timers: Timers::default(),
             lives: Timers::default(),

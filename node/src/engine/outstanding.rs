@@ -157,4 +157,11 @@ impl Outstanding {
             .values()
             .any(|(asked, _, purpose)| asked == peer && matches!(purpose, Purpose::Hearsay { .. }))
     }
+
+    /// Whether this peer has been asked about this channel that was never heard of here.
+    pub(super) fn hearing_of(&self, peer: &TransportKey, about: &ChannelTag) -> bool {
+        self.requests.values().any(|(asked, _, purpose)| {
+            asked == peer && matches!(purpose, Purpose::Hearsay { tag, .. } if tag == about)
+        })
+    }
 }

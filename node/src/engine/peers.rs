@@ -302,9 +302,9 @@ impl Engine {
     }
 
     fn knows(&self, peer: &TransportKey) -> bool {
-        self.channels
-            .values()
-            .any(|channel| channel.roster.by_transport(peer).is_some())
+        let mut channels = self.channels.values();
+        channels.any(|channel| channel.roster.by_transport(peer).is_some())
+            || self.own_device(peer).is_some()
     }
 
     fn tell_peer(&mut self, peer: TransportKey, address: String, connected: bool) {
@@ -314,6 +314,7 @@ impl Engine {
                 .by_transport(&peer)
                 .map(|(device, known)| (device, known.account))
         });
+        let known = known.or_else(|| Some((self.own_device(&peer)?, self.me)));
         self.peers_changed = true;
         self.stage.tell(Moment::Peer {
             device: known.map(|(device, _)| device),

@@ -13,6 +13,7 @@ use kith_crdt::time::Millis;
 use super::channel::{Channel, Standing};
 use super::devices::OwnDevices;
 use super::holds::Holds;
+use super::linking::LinkView;
 use super::mend::MendState;
 use super::peers::Connected;
 use super::unread::{Places, count};
@@ -152,6 +153,7 @@ pub struct Shared {
     /// How many bytes all channels together may take up; 0 if there is no bound.
     quota: AtomicU64,
     devices: RwLock<Option<Arc<OwnDevices>>>,
+    linking: RwLock<Option<Arc<LinkView>>>,
 }
 
 impl Shared {
@@ -187,6 +189,18 @@ impl Shared {
             .devices
             .write()
             .expect("no reader panics while it holds the lock") = devices;
+    }
+
+    /// How the link for a device stands, if one is shown.
+    pub fn linking(&self) -> Option<Arc<LinkView>> {
+        self.read(&self.linking).clone()
+    }
+
+    pub(super) fn put_linking(&self, view: Option<Arc<LinkView>>) {
+        *self
+            .linking
+            .write()
+            .expect("no reader panics while it holds the lock") = view;
     }
 
     pub(super) fn put_clock_ahead(&self, ms: Option<u64>) {

@@ -2,12 +2,14 @@
 //! wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kith_crdt::ids::{AccountId, ChannelId, EpochId, LogId, MessageId, Place, SegmentId};
 use kith_crdt::projection::{Claim, SeenBy};
 use kith_store::Batch;
 
 use super::effect::{Effects, Moment, Outcome, Refusal};
+use super::linking::LinkView;
 use super::repeats::Kept;
 use crate::erasures::Erased;
 use crate::network;
@@ -42,6 +44,8 @@ pub(super) struct Stage {
     pub(super) erasures: BTreeMap<ChannelId, Vec<Erased>>,
     /// Whether what is projected was told of before.
     pub(super) quiet: bool,
+    /// How the link for a device stands now, if that changed.
+    pub(super) linking: Option<Option<Arc<LinkView>>>,
     /// Idempotency keys first used in this turn.
     pub(super) keys: BTreeMap<String, Kept>,
 }
@@ -63,6 +67,7 @@ impl Stage {
             recount: BTreeSet::new(),
             erasures: BTreeMap::new(),
             quiet: false,
+            linking: None,
             keys: BTreeMap::new(),
         }
     }

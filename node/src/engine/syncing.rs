@@ -300,6 +300,11 @@ impl Engine {
             });
             return Answer::Refused(Refusal::Malformed);
         };
+        match &request {
+            Request::Link(ask) => return self.answer_link(now, peer, ask),
+            Request::LinkOpen { nonce } => return self.answer_opening(now, peer, nonce),
+            _ => {}
+        }
         let Some(tag) = request.tag() else {
             return Answer::Refused(Refusal::Malformed);
         };

@@ -1,10 +1,14 @@
 //! What is asked about this account and its devices.
 
 use kith_api::ApiError;
-use kith_api::account::{AccountInfo, DeviceInfo, UpdateDevice};
+use kith_api::account::{
+    AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
+    DeviceLinkStage, DeviceLinkState, Picture, UpdateDevice,
+};
 
 use super::Node;
-use crate::engine::Command;
+use crate::clock;
+use crate::engine::{Command, LinkStage, LinkView, Outcome};
 
 impl Node {
     /// The account of this home, with its devices.
@@ -26,5 +30,97 @@ impl Node {
         let mut devices = self.account().await?.devices.into_iter();
         let this = devices.find(|device| device.this);
         this.ok_or_else(|| ApiError::other("this home's own certificate does not hold"))
+    }
+
+    /// Shows a link by which a new device comes to belong to the account, in the place of the one
+    /// before it.
+    ///
+    /// # Errors
+    /// [`ApiError`] if this device may not manage, or the account has as many devices as it may.
+    pub async fn show_device_link(
+        &self,
+        request: DeviceLinkRequest,
+    ) -> Result<DeviceLinkShown, ApiError> {
+        let life = request.expires_ms.unwrap_or(DeviceLinkRequest::EXPIRES_MS);
+        let command = Command::ShowLink {
+            manages: request.manages,
+            expires_at: clock::now().plus(life),
+        };
+        match self.command(command, None).await? {
+            Outcome::LinkShown { link, expires_at } => Ok(DeviceLinkShown {
+                link,
+                expires_at: expires_at.into(),
+            }),
+            other => Err(ApiError::other(format_args!("not a link: {other:?}"))),
+        }
+    }
+
+    /// How far the link has come that is shown.
+    ///
+    /// # Errors
+    /// [`ApiError`] if none is.
+    pub async fn device_link(&self) -> Result<DeviceLinkState, ApiError> {
+        let view = self.0.shared.linking();
+        let view = view.ok_or_else(|| ApiError::not_found("no link for a device is shown"))?;
+        Ok(link_state(&view))
+    }
+
+    /// Takes in the device that waits, if this is the code that it shows.
+    ///
+    /// # Errors
+    /// [`ApiError`] if none waits, or it is another code.
+    pub async fn confirm_device_link(
+        &self,
+        request: ConfirmDeviceLink,
+    ) -> Result<DeviceLinkState, ApiError> {
+        let ConfirmDeviceLink { code } = request;
+        self.command(Command::ConfirmLink { code }, None).await?;
+        self.device_link().await
+    }
+
+    /// Takes the link back that is shown.
+    ///
+    /// # Errors
+    /// [`ApiError`] if the daemon is stopping.
+    pub async fn withdraw_device_link(&self) -> Result<(), ApiError> {
+        self.command(Command::WithdrawLink, None).await?;
+        Ok(())
+    }
+}
+
+fn link_state(view: &LinkView) -> DeviceLinkState {
+    let state = |stage| DeviceLinkState {
+        expires_at: view.expires_at.into(),
+        stage,
+        name: None,
+        pictures: Vec::new(),
+        codes_left: None,
+        device: None,
+    };
+    match &view.stage {
+        LinkStage::Linked { device, name } => DeviceLinkState {
+            name: Some(name.clone()),
+            device: Some((*device).into()),
+            ..state(DeviceLinkStage::Linked)
+        },
+        LinkStage::Over => state(DeviceLinkStage::Over),
+        _ if view.expires_at <= clock::now() => state(DeviceLinkStage::Over),
+        LinkStage::Shown => state(DeviceLinkStage::Shown),
+        LinkStage::Asked {
+            name,
+            pictures,
+            codes_left,
+        } => DeviceLinkState {
+            name: Some(name.clone()),
+            pictures: pictures
+                .iter()
+                .map(|(emoji, name)| Picture {
+                    emoji: (*emoji).to_owned(),
+                    name: (*name).to_owned(),
+                })
+                .collect(),
+            codes_left: Some(*codes_left),
+            ..state(DeviceLinkStage::Asked)
+        },
     }
 }

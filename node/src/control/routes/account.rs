@@ -1,7 +1,10 @@
 //! This account and its devices.
 
 use axum::extract::State;
-use kith_api::account::{AccountInfo, DeviceInfo, UpdateDevice};
+use kith_api::account::{
+    AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
+    DeviceLinkState, UpdateDevice,
+};
 use kith_api::error::ErrorBody;
 
 use crate::control::answer::{Answer, answer};
@@ -24,4 +27,42 @@ pub(in crate::control) async fn update(
     InBody(request): InBody<UpdateDevice>,
 ) -> Answer<DeviceInfo> {
     answer(node.update_device(request).await)
+}
+
+/// Shows a link by which a new device comes to belong to the account, in the place of the one
+/// before it.
+#[utoipa::path(post, path = "/v1/device/link", tag = "node",
+    operation_id = "show_device_link", request_body = DeviceLinkRequest,
+    responses((status = 200, body = DeviceLinkShown), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn show_link(
+    State(node): State<Node>,
+    InBody(request): InBody<DeviceLinkRequest>,
+) -> Answer<DeviceLinkShown> {
+    answer(node.show_device_link(request).await)
+}
+
+/// How far the link has come that is shown.
+#[utoipa::path(get, path = "/v1/device/link", tag = "node", operation_id = "device_link",
+    responses((status = 200, body = DeviceLinkState), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn link(State(node): State<Node>) -> Answer<DeviceLinkState> {
+    answer(node.device_link().await)
+}
+
+/// Takes the link back that is shown.
+#[utoipa::path(delete, path = "/v1/device/link", tag = "node",
+    operation_id = "withdraw_device_link",
+    responses((status = 200), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn withdraw_link(State(node): State<Node>) -> Answer<()> {
+    answer(node.withdraw_device_link().await)
+}
+
+/// Takes in the device that waits, if this is the code that it shows.
+#[utoipa::path(post, path = "/v1/device/link/confirm", tag = "node",
+    operation_id = "confirm_device_link", request_body = ConfirmDeviceLink,
+    responses((status = 200, body = DeviceLinkState), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn confirm_link(
+    State(node): State<Node>,
+    InBody(request): InBody<ConfirmDeviceLink>,
+) -> Answer<DeviceLinkState> {
+    answer(node.confirm_device_link(request).await)
 }

@@ -35,6 +35,13 @@ pub(super) fn router(node: Node) -> Router {
         .route("/v1/account", get(account::show))
         .route("/v1/account/erase", post(erase::account))
         .route("/v1/device", patch(account::update))
+        .route(
+            "/v1/device/link",
+            get(account::link)
+                .post(account::show_link)
+                .delete(account::withdraw_link),
+        )
+        .route("/v1/device/link/confirm", post(account::confirm_link))
         .route("/v1/channels/{channel}/mark", post(channels::mark))
         .route("/v1/channels/{channel}/typing", post(channels::typing))
         .route(

@@ -1,0 +1,319 @@
+//! Showing a link to a new device of this account, and taking that device in (`device_link` in the
+//! core has the exchange).
+//!
+//! There is one link at a time, in memory alone: a daemon that starts again knows none. Everything
+//! that a device does before somebody has typed its code leads to a certificate of nothing.
+
+use std::sync::Arc;
+
+use kith_crdt::crypto::secret::Secret;
+use kith_crdt::crypto::sign::SecretKey;
+use kith_crdt::device_link::{Ask, Code, DeviceLink, Linked};
+use kith_crdt::identity::{DeviceRecord, IdentityError};
+use kith_crdt::ids::{DeviceId, TransportKey};
+use kith_crdt::limits::{
+    ADDRESSES_MAX, DEVICE_LINK_LIFE_MAX_MS, DEVICE_LINK_TRIES, DEVICES_PER_ACCOUNT,
+};
+use kith_crdt::sync::{Answer, Refusal as Refused};
+use kith_crdt::time::Millis;
+use rand_core::Rng;
+
+use super::Engine;
+use super::devices::refused;
+use super::effect::{Outcome, Refusal};
+
+/// A link that is shown, and how far a device has come with it.
+#[derive(Debug)]
+pub(super) struct Linking {
+    link: DeviceLink,
+    /// Whether the new device is to manage as well.
+    manages: bool,
+    /// Devices that may still ask.
+    asks_left: u8,
+    /// Codes that may still be typed wrongly.
+    codes_left: u8,
+    asked: Option<Asked>,
+}
+
+/// A device that proved the link.
+#[derive(Debug)]
+struct Asked {
+    peer: TransportKey,
+    ask: Ask,
+    record: DeviceRecord,
+    nonce: [u8; 32],
+    /// Known once the device has opened its commitment.
+    code: Option<Code>,
+    linked: Option<Linked>,
+}
+
+/// How a link stands, for those who watch it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkView {
+    /// When it expires.
+    pub expires_at: Millis,
+    /// How far it has come.
+    pub stage: LinkStage,
+}
+
+/// How far a link has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkStage {
+    /// Nobody has used it.
+    Shown,
+    /// A device waits for its code to be typed.
+    Asked {
+        /// What it calls itself.
+        name: String,
+        /// What it has to show, each picture with its name.
+        pictures: [(&'static str, &'static str); 4],
+        /// Codes that may still be typed wrongly.
+        codes_left: u8,
+    },
+    /// The device belongs to the account.
+    Linked {
+        /// Which it is.
+        device: DeviceId,
+        /// What it calls itself.
+        name: String,
+    },
+    /// Nothing comes of it any more: it was tried too often.
+    Over,
+}
+
+impl Linking {
+    const fn is_over(&self) -> bool {
+        self.codes_left == 0
+    }
+
+    fn stage(&self) -> LinkStage {
+        if self.is_over() {
+            return LinkStage::Over;
+        }
+        match &self.asked {
+            Some(asked) if asked.linked.is_some() => LinkStage::Linked {
+                device: asked.record.device,
+                name: asked.record.name.clone(),
+            },
+            Some(Asked {
+                code: Some(code),
+                record,
+                ..
+            }) => LinkStage::Asked {
+                name: record.name.clone(),
+                pictures: code.pictures(),
+                codes_left: self.codes_left,
+            },
+            // Of a device that has not opened its commitment there is nothing to be compared.
+            _ => LinkStage::Shown,
+        }
+    }
+}
+
+impl Engine {
+    /// Shows a link for a new device, in the place of the one before it.
+    ///
+    /// # Errors
+    /// [`Refusal`] if this device may not manage, the account has as many devices as it may have,
+    /// or the link is to hold for too long.
+    pub(super) fn show_link(
+        &mut self,
+        now: Millis,
+        manages: bool,
+        expires_at: Millis,
+    ) -> Result<Outcome, Refusal> {
+        if self.secrets.management.is_none() {
+            return Err(refused(&IdentityError::NoManagementKey));
+        }
+        let certified = self
+            .certified()
+            .ok_or_else(|| refused(&IdentityError::NotListed))?;
+        if certified.devices.len() >= DEVICES_PER_ACCOUNT {
+            return Err(refused(&IdentityError::TooManyDevices));
+        }
+        if expires_at <= now || expires_at > now.plus(DEVICE_LINK_LIFE_MAX_MS) {
+            return Err(Refusal::Usage(
+                "a link for a device holds for a day at most: give it less".into(),
+            ));
+        }
+        let link = DeviceLink {
+            account: self.me,
+            name: certified.name.clone(),
+            secret: Secret::random(&mut self.rng),
+            expires_at,
+            host: self.secrets.transport_key(),
+            addresses: self.peers.own_addresses().take(ADDRESSES_MAX).collect(),
+        };
+        let text = link.to_string();
+        self.linking = Some(Linking {
+            link,
+            manages,
+            asks_left: DEVICE_LINK_TRIES,
+            codes_left: DEVICE_LINK_TRIES,
+            asked: None,
+        });
+        self.tell_linking();
+        Ok(Outcome::LinkShown {
+            link: text,
+            expires_at,
+        })
+    }
+
+    /// Takes a link back.
+    pub(super) fn withdraw_link(&mut self) -> Outcome {
+        self.linking = None;
+        self.tell_linking();
+        Outcome::Done
+    }
+
+    /// Answers a device that wants to belong to this account.
+    pub(super) fn answer_link(&mut self, now: Millis, peer: TransportKey, ask: &Ask) -> Answer {
+        let mut nonce = [0; 32];
+        self.rng.fill_bytes(&mut nonce);
+        let own = self.secrets.transport_key();
+        let is_known = |device: &DeviceId| {
+            let certified = self.certified();
+            certified.is_none_or(|certified| certified.devices.contains_key(device))
+        };
+        // Read before anything is borrowed: whether its record is one at all.
+        let record = DeviceRecord::verify(&ask.record).ok();
+        let record = record.filter(|record| {
+            record.account == self.me && record.transport == peer && !is_known(&record.device)
+        });
+        let Some(linking) = &mut self.linking else {
+            return Answer::Refused(Refused::LinkOver);
+        };
+        if ask.verify(&linking.link, (&own, &peer)).is_err() {
+            return Answer::Refused(Refused::NotForYou);
+        }
+        if let Some(asked) = &linking.asked
+            && asked.peer == peer
+            && asked.ask == *ask
+        {
+            return Answer::LinkNonce { nonce: asked.nonce };
+        }
+        let is_used = linking
+            .asked
+            .as_ref()
+            .is_some_and(|asked| asked.linked.is_some());
+        if is_used || linking.is_over() || linking.asks_left == 0 {
+            return Answer::Refused(Refused::LinkOver);
+        }
+        if linking.link.expires_at <= now {
+            return Answer::Refused(Refused::LinkExpired);
+        }
+        let Some(record) = record else {
+            return Answer::Refused(Refused::Malformed);
+        };
+        linking.asks_left -= 1;
+        linking.asked = Some(Asked {
+            peer,
+            ask: ask.clone(),
+            record,
+            nonce,
+            code: None,
+            linked: None,
+        });
+        self.tell_linking();
+        Answer::LinkNonce { nonce }
+    }
+
+    /// Answers a device that shows the nonce it committed to.
+    pub(super) fn answer_opening(
+        &mut self,
+        now: Millis,
+        peer: TransportKey,
+        nonce: &[u8; 32],
+    ) -> Answer {
+        let own = self.secrets.transport_key();
+        let Some(linking) = self.linking.as_mut().filter(|linking| !linking.is_over()) else {
+            return Answer::Refused(Refused::LinkOver);
+        };
+        let Some(asked) = linking.asked.as_mut().filter(|asked| asked.peer == peer) else {
+            return Answer::Refused(Refused::LinkOver);
+        };
+        if linking.link.expires_at <= now {
+            return Answer::Refused(Refused::LinkExpired);
+        }
+        if !asked.ask.is_opened_by(nonce, &peer) {
+            return Answer::Refused(Refused::NotForYou);
+        }
+        if let Some(linked) = &asked.linked {
+            return Answer::Linked(Box::new(linked.clone()));
+        }
+        if asked.code.is_none() {
+            let nonces = (&asked.nonce, nonce);
+            let code = linking.link.code((&own, &peer), &asked.ask.record, nonces);
+            asked.code = Some(code);
+            self.tell_linking();
+        }
+        Answer::LinkAwaited
+    }
+
+    /// Takes the device in whose code somebody has typed.
+    ///
+    /// # Errors
+    /// [`Refusal`] if no device waits, or it is another code.
+    pub(super) fn confirm_link(&mut self, now: Millis, typed: &str) -> Result<Outcome, Refusal> {
+        let waiting = self.linking.as_mut().filter(|linking| !linking.is_over());
+        let waiting = waiting.and_then(|linking| {
+            let expires_at = linking.link.expires_at;
+            let asked = linking.asked.as_ref()?;
+            let code = asked.code.filter(|_| asked.linked.is_none())?;
+            let record = asked.ask.record.clone();
+            (expires_at > now).then_some((linking, code, record))
+        });
+        let Some((linking, code, record)) = waiting else {
+            return Err(Refusal::NotFound(
+                "no device waits for its code: show a new link with `kith device link`".into(),
+            ));
+        };
+        if !code.is_typed(typed) {
+            linking.codes_left -= 1;
+            let told = match linking.codes_left {
+                0 => "that is not the code either: nothing was handed over, and the link is not \
+                      good any more; make a new one with `kith device link`"
+                    .to_owned(),
+                left => format!(
+                    "that is not the code that this device has made: type the six digits from the \
+                     new device, {left} more tr{}; if they are what you typed, somebody stands \
+                     between the two, so stop here",
+                    if left == 1 { "y" } else { "ies" }
+                ),
+            };
+            self.tell_linking();
+            return Err(Refusal::Denied(told));
+        }
+        let manages = linking.manages;
+        let certificate = self.secrets.admit(&record);
+        let certificate = certificate.map_err(|error| refused(&error))?;
+        let management = self.secrets.management.as_ref().filter(|_| manages);
+        let linked = Linked {
+            certificate: certificate.clone(),
+            management: management.map(SecretKey::seed),
+        };
+        self.adopt(certificate);
+        self.want_own_devices(now);
+        self.certify_everywhere(now);
+        if let Some(asked) = self
+            .linking
+            .as_mut()
+            .and_then(|linking| linking.asked.as_mut())
+        {
+            asked.linked = Some(linked);
+        }
+        self.tell_linking();
+        Ok(Outcome::Done)
+    }
+
+    /// Has those who watch see how the link stands, once the turn is durable.
+    pub(super) fn tell_linking(&mut self) {
+        let view = self.linking.as_ref().map(|linking| {
+            Arc::new(LinkView {
+                expires_at: linking.link.expires_at,
+                stage: linking.stage(),
+            })
+        });
+        self.stage.linking = Some(view);
+    }
+}
