@@ -151,7 +151,7 @@ pub const HEADER_MAX: usize = 512;
 pub const FORK_MAX: usize = 1_280;
 /// Writers per account and segment whose reading is remembered: as many as a segment has envelopes.
 pub const SEEN_WRITERS_MAX: usize = 8_192;
-/// Times that a link for a device may be tried: connecting by it, or typing its code wrongly.
+/// Devices that may ask by a link for one, and codes that may be typed wrongly.
 pub const DEVICE_LINK_TRIES: u8 = 3;
 /// The longest that a link for a device holds.
 pub const DEVICE_LINK_LIFE_MAX_MS: u64 = 24 * 3_600_000;
