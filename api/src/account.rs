@@ -1,7 +1,7 @@
 //! This account and its devices.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Timestamp;
 use crate::id::{AccountId, DeviceId};
@@ -61,6 +61,8 @@ impl DeviceLinkRequest {
 /// A link for a new device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceLinkShown {
+    /// Tells it from the one before it.
+    pub id: String,
     /// The link. Whoever has it may ask; nobody belongs before their code was typed here.
     pub link: String,
     /// Until when it can be used.
@@ -70,6 +72,8 @@ pub struct DeviceLinkShown {
 /// How far a link for a new device has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceLinkState {
+    /// Tells it from the one before it.
+    pub id: String,
     /// Until when it can be used.
     pub expires_at: Timestamp,
     /// How far it has come.
@@ -80,6 +84,9 @@ pub struct DeviceLinkState {
     /// What the device that asks has to show, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pictures: Vec<Picture>,
+    /// Whether the device that asks is to link and remove devices as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manages: Option<bool>,
     /// How many codes may still be typed wrongly, while one is awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes_left: Option<u8>,
@@ -111,9 +118,28 @@ pub struct Picture {
     pub name: String,
 }
 
+impl From<(&str, &str)> for Picture {
+    fn from((emoji, name): (&str, &str)) -> Self {
+        Self {
+            emoji: emoji.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+}
+
 /// Takes in the device that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConfirmDeviceLink {
+    /// The link that it has used.
+    pub id: String,
     /// The six digits that it shows.
     pub code: String,
+}
+
+/// Which link is to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WithdrawDeviceLink {
+    /// The link.
+    pub id: String,
 }

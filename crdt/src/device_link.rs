@@ -8,9 +8,10 @@
 //! new → old   Ask     commitment to a nonce, the own record, proof of holding the link
 //! old → new   nonce
 //! new → old   Open    the nonce committed to
-//!             both derive the code of: account, link, both transport keys, record, both nonces
-//! new → old   Open    again and again, until the person has typed the new device's code at the
-//!                     old one: then the certificate
+//!             both derive the code of: account, link, both transport keys, record, both nonces;
+//!             the person says on the new device that both show the same pictures, and types the
+//!             digits that it shows then at the old one
+//! new → old   Open    again and again, until that is done: then the certificate
 //! ```
 //!
 //! Whoever stands between them has two transcripts, and in each one nonce that is chosen after
@@ -33,7 +34,7 @@ use crate::crypto::secret::Secret;
 use crate::crypto::sign::{self, BadSignature, SIGNATURE_LEN, SecretKey, Signed};
 use crate::encoding::{self, DecodeError, check_text};
 use crate::identity::Certificate;
-use crate::ids::{AccountId, TransportKey};
+use crate::ids::{AccountId, TransportKey, base32};
 use crate::limits::NAME_MAX_CHARS;
 use crate::link::{self, Coded, Flaw, check_addresses};
 use crate::time::Millis;
@@ -97,6 +98,12 @@ pub struct DeviceLink {
 impl DeviceLink {
     fn key(&self) -> SecretKey {
         SecretKey::from_seed(&self.secret)
+    }
+
+    /// Tells links apart, and tells nothing of them.
+    pub fn id(&self) -> String {
+        let hash = hash::derive("device-link-id", &[&self.key().public()]);
+        base32(&hash[..10])
     }
 
     /// The code of an exchange, as one side has seen it. `device` is the new device's transport

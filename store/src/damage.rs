@@ -199,13 +199,15 @@ impl DamageLog {
         named
     }
 
-    /// Whether a record is known to be damaged, or to be in a table that has holes.
-    pub(crate) fn may_have_hit(&self, table: Table, key: &[u8]) -> bool {
-        let key = hex(key);
+    /// Whether a record of a channel is known to be damaged, or its table to have a hole in which
+    /// it may have been.
+    pub(crate) fn may_have_hit(&self, table: Table, chan: &Tag, key: &[u8]) -> bool {
+        let (chan, key) = (hex(chan), hex(key));
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.known().any(|damage| {
-            let is_hole = matches!(damage.kind, DamageKind::Block | DamageKind::Log);
-            damage.table == table.name() && (is_hole || damage.key == key)
+        let mut of_table = seen.known().filter(|damage| damage.table == table.name());
+        of_table.any(|damage| match damage.kind {
+            DamageKind::Block | DamageKind::Log => is_of(damage, &chan) || is_anywhere(damage),
+            _ => damage.key == key,
         })
     }
 

@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kith_crdt::ids::{ChannelId, SegmentId};
+use kith_crdt::ids::{ChannelId, LogId, SegmentId};
+use kith_crdt::ranges::Ranges;
 use zeroize::Zeroizing;
 
 use crate::damage::{Damage, DamageLog};
@@ -33,6 +34,26 @@ impl std::fmt::Debug for Inspection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Inspection")
     }
+}
+
+/// A log as its records name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogHandle(Vec<u8>);
+
+impl LogHandle {
+    /// The segment that it is of.
+    pub fn segment(&self) -> Option<SegmentId> {
+        segment_in(&self.0)
+    }
+}
+
+/// What of a log is on the disk.
+#[derive(Debug, Clone, Default)]
+pub struct Readable {
+    /// The numbers that can be read.
+    pub readable: Ranges,
+    /// Those that are there and cannot.
+    pub unreadable: Ranges,
 }
 
 impl Reader {
@@ -108,14 +129,14 @@ impl Inspection {
         }
     }
 
-    /// How many envelopes of each segment of a channel there are that cannot be read, and that can:
-    /// those whose records open and are `usable`. Reads all of them.
+    /// What is on the disk of each log of a channel: reads all envelopes. Those count as readable
+    /// whose records open and are `usable`.
     pub fn readable(
         &self,
         channel: &ChannelId,
         usable: impl Fn(&[u8]) -> bool,
-    ) -> BTreeMap<SegmentId, (u64, u64)> {
-        let mut counts: BTreeMap<SegmentId, (u64, u64)> = BTreeMap::new();
+    ) -> BTreeMap<LogHandle, Readable> {
+        let mut logs: BTreeMap<LogHandle, Readable> = BTreeMap::new();
         let prefix = self.reader.shared.keys.channel(channel);
         self.view().each(Table::Envelopes, prefix, |key, found| {
             let is_readable = match found {
@@ -123,13 +144,22 @@ impl Inspection {
                 Found::Damaged => false,
                 Found::Nothing => return,
             };
-            let Some(segment) = segment_in(key) else {
+            let Some((log, seq)) = key.split_last_chunk::<4>() else {
                 return;
             };
-            let (unreadable, readable) = counts.entry(segment).or_default();
-            *(if is_readable { readable } else { unreadable }) += 1;
+            let log = logs.entry(LogHandle(log.to_vec())).or_default();
+            let seq = u32::from_be_bytes(*seq);
+            match is_readable {
+                true => log.readable.insert(seq),
+                false => log.unreadable.insert(seq),
+            };
         });
-        counts
+        logs
+    }
+
+    /// The name by which [`Self::readable`] knows a log.
+    pub fn handle(&self, channel: &ChannelId, log: &LogId) -> LogHandle {
+        LogHandle(self.reader.shared.keys.log(channel, log))
     }
 
     /// The damage met so far that is of a channel, or of none that can be told. At most the first

@@ -40,7 +40,7 @@ pub use error::StoreError;
 pub use events::EVENTS_KEPT;
 pub use footprint::{ChannelFootprint, Files, Footprint, envelope_bytes};
 pub use home::{HomeLock, LockError, destroy, is_being_destroyed, prepare};
-pub use inspect::Inspection;
+pub use inspect::{Inspection, LogHandle, Readable};
 pub use kdf::KdfCost;
 pub use rocks::{Medium, MemoryEnv};
 pub use store::{CommitInfo, Store, Swept};

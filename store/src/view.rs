@@ -83,7 +83,8 @@ impl Reader {
     /// this run or an earlier one.
     pub fn has_lost(&self, channel: &ChannelId, epoch: &EpochId) -> bool {
         let key = self.shared.keys.epoch(channel, &epoch.0);
-        self.shared.damage.may_have_hit(Table::Epochs, &key)
+        let chan = self.shared.keys.chan(channel);
+        self.shared.damage.may_have_hit(Table::Epochs, &chan, &key)
     }
 }
 

@@ -38,7 +38,8 @@ fn the_words_on_the_paper_are_checked_and_the_wrong_one_is_named() {
     let (code, said) = verified(&ana, &list.join(" "));
     assert_eq!(code, 5);
     assert!(said.contains("word 7 is not"), "{said}");
-    assert!(!said.contains(list[7]), "no word is repeated");
+    // Not the next one: many words of the list are words of any sentence.
+    assert!(!said.contains("zo"), "no word is repeated");
     let (code, said) = verified(&ana, ben.phrase());
     assert_eq!(code, 5);
     assert!(said.contains("another account"), "{said}");

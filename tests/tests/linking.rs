@@ -17,6 +17,13 @@ fn unread(home: &Home, channel: &str) -> u64 {
     shown["unread"].as_u64().expect("a number")
 }
 
+/// Says that the pictures are the same, and returns the code.
+fn code_of(joining: &mut Talk) -> String {
+    joining.line();
+    joining.answer("yes");
+    joining.line()["code"].as_str().expect("digits").to_owned()
+}
+
 #[test]
 fn a_linked_device_has_every_channel_and_is_the_same_person() {
     let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
@@ -111,7 +118,7 @@ fn a_device_that_may_manage_links_the_next() {
     let link = showing.line()["link"].as_str().expect("a link").to_owned();
     let server = Home::vacant("server");
     let mut joining = Talk::begin(&server, &["device", "join", &link, "--no-mdns"]);
-    let code = joining.line()["code"].as_str().expect("digits").to_owned();
+    let code = code_of(&mut joining);
     showing.line();
     showing.answer(&code);
     assert_eq!(joining.end().0, 0);
@@ -147,7 +154,7 @@ fn without_the_code_nothing_is_handed_over() {
     // A code that is guessed three times.
     let (mut showing, link) = begin(&[]);
     let (other, mut joining) = join(&link);
-    let code = joining.line()["code"].as_str().expect("digits").to_owned();
+    let code = code_of(&mut joining);
     showing.line();
     let wrong = if code == "000000" { "000001" } else { "000000" };
     (0..3).for_each(|_| showing.answer(wrong));
@@ -165,7 +172,7 @@ fn without_the_code_nothing_is_handed_over() {
     // Nobody who says yes, and a link that was taken back.
     let (mut showing, link) = begin(&[]);
     let (other, mut joining) = join(&link);
-    joining.line();
+    code_of(&mut joining);
     showing.line();
     showing.hang_up();
     let (ended, _, stderr) = showing.end();
@@ -174,10 +181,25 @@ fn without_the_code_nothing_is_handed_over() {
     assert!(!other.path().join("vault").exists());
     assert_eq!(join(&link).1.end().0, 5);
 
+    // Nobody who finds the pictures the same, on the new device.
+    let (showing, link) = begin(&[]);
+    let (other, mut joining) = join(&link);
+    joining.line();
+    joining.answer("no");
+    let (ended, lines, stderr) = joining.end();
+    assert!(ended == 5 && lines.is_empty(), "{stderr}");
+    assert!(!other.path().join("vault").exists());
+
+    // A link that another took the place of, watched by who showed it.
+    let (second, _) = begin(&[]);
+    drop(second);
+    let (ended, _, stderr) = showing.end();
+    assert!(ended == 5 && stderr.contains("taken the place"), "{stderr}");
+
     // A link that was used, with a copy of it.
     let (mut showing, link) = begin(&[]);
     let (_other, mut joining) = join(&link);
-    let code = joining.line()["code"].as_str().expect("digits").to_owned();
+    let code = code_of(&mut joining);
     showing.line();
     showing.answer(&code);
     assert_eq!((showing.end().0, joining.end().0), (0, 0));

@@ -123,10 +123,10 @@ impl Client {
         self.post("/v1/device/link/confirm".into(), request).await
     }
 
-    /// Takes the link back that is shown.
-    pub async fn withdraw_device_link(&self) -> Answer<()> {
-        self.ask(Call::new(Method::DELETE, "/v1/device/link".into()))
-            .await
+    /// Takes a link back.
+    pub async fn withdraw_device_link(&self, id: &str) -> Answer<()> {
+        let path = Query::new("/v1/device/link".into()).with("id", Some(id));
+        self.ask(Call::new(Method::DELETE, path.into())).await
     }
 
     /// Makes a channel.

@@ -8,7 +8,7 @@ use super::Show;
 use super::clean::clean;
 use super::look::{Look, Paint};
 use super::qr::qr;
-use crate::verbs::device::{CodeShown, Joined};
+use crate::verbs::device::{CodeShown, Compared, Joined};
 
 impl Show for DeviceLinkShown {
     fn show(&self, look: &Look, out: &mut String) {
@@ -34,15 +34,15 @@ impl Show for DeviceLinkState {
         let name = look.paint(Paint::Strong, name);
         match self.stage {
             DeviceLinkStage::Asked => {
-                let _written = writeln!(
-                    out,
-                    "\n{name} asks to be a device of your account. It has to show these pictures \
-                     and six digits:\n"
-                );
+                let what = match self.manages {
+                    Some(true) => "a device of your account, and to link and remove devices",
+                    _ => "a device of your account",
+                };
+                let _written = writeln!(out, "\n{name} asks to be {what}. It has to show:\n");
                 pictures(&self.pictures, out);
                 out.push_str(
-                    "\nAre the pictures the same there? Then type its six digits here. If not, \
-                     stop: somebody\nstands between the two.\n",
+                    "\nIf it does, say so there: then it shows six digits, which you type here. If \
+                     it shows other\npictures, stop: somebody stands between the two.\n",
                 );
             }
             DeviceLinkStage::Linked => {
@@ -58,15 +58,21 @@ impl Show for DeviceLinkState {
     }
 }
 
+impl Show for Compared {
+    fn show(&self, _: &Look, out: &mut String) {
+        out.push_str("The other device answers. It has to show the same as this one:\n\n");
+        pictures(&self.pictures, out);
+        out.push('\n');
+    }
+}
+
 impl Show for CodeShown {
     fn show(&self, look: &Look, out: &mut String) {
-        out.push_str("The other device answers. It has to show the same pictures:\n\n");
-        pictures(&self.pictures, out);
         let (first, last) = self.code.split_at(self.code.len() / 2);
         let digits = look.paint(Paint::Strong, format_args!("{first} {last}"));
         let _written = writeln!(
             out,
-            "\nIf they are the same, type this code there:  {digits}\n\nWaiting for that…"
+            "\nType this code on the other device:  {digits}\n\nWaiting for that…"
         );
     }
 }

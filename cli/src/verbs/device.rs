@@ -5,26 +5,27 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use kith_api::account::{
-    ConfirmDeviceLink, DeviceLinkRequest, DeviceLinkStage, DeviceLinkState, UpdateDevice,
+    ConfirmDeviceLink, DeviceLinkRequest, DeviceLinkStage, DeviceLinkState, Picture, UpdateDevice,
 };
 use kith_api::id::{AccountId, DeviceId};
 use kith_api::{ApiError, ErrorCode};
 use kith_crdt::device_link::{Code, DeviceLink};
-use kith_node::linking::{LinkConfig, LinkError, SettleError, link, settle};
-use kith_store::{LockError, VaultError};
+use kith_node::device::{JoinConfig, JoinError, join, make_home};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::args::Place;
 use crate::duration::parse_milliseconds;
 use crate::output::{Output, print_prompt, print_warning};
-use crate::verbs::init::{host_name, prepare_home};
+use crate::verbs::init::{claim_home, host_name};
 use crate::verbs::{Outcome, Session};
 
 /// Between two looks at how far a link has come.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How long a new device looks for the one that shows the link, if nobody says.
 const PATIENCE: Duration = Duration::from_secs(30);
+const TYPE_DIGITS: &str = "The six digits that it shows (nothing to stop): ";
+const SAY_YES: &str = "Does it show the same? (yes to go on): ";
 const NOT_CONFIRMED: &str = "not confirmed: nothing was handed over, and the link is taken back";
 
 /// Shows the devices of the account, names this one, or links another.
@@ -72,24 +73,16 @@ pub(crate) struct DeviceJoinArgs {
     no_mdns: bool,
 }
 
-/// The code that a new device shows.
+/// What both devices show before anything is taken over.
+#[derive(Serialize)]
+pub(crate) struct Compared {
+    pub(crate) pictures: Vec<Picture>,
+}
+
+/// The code that is to be typed at the device that shows the link.
 #[derive(Serialize)]
 pub(crate) struct CodeShown {
     pub(crate) code: String,
-    pub(crate) pictures: Vec<kith_api::account::Picture>,
-}
-
-impl CodeShown {
-    fn of(code: &Code) -> Self {
-        let picture = |(emoji, name): (&str, &str)| kith_api::account::Picture {
-            emoji: emoji.to_owned(),
-            name: name.to_owned(),
-        };
-        Self {
-            code: code.digits(),
-            pictures: code.pictures().map(picture).into(),
-        }
-    }
 }
 
 /// A device that was linked, told on the new device.
@@ -123,24 +116,30 @@ impl Session {
             manages: args.manage,
             expires_ms: args.expires,
         };
-        self.output
-            .put(&self.client.show_device_link(&request).await?)?;
+        let shown = self.client.show_device_link(&request).await?;
+        self.output.put(&shown)?;
         let seen_through = tokio::select! {
-            done = self.see_through() => done,
+            done = self.see_through(&shown.id) => done,
             _ = tokio::signal::ctrl_c() => Err(ApiError::new(ErrorCode::Denied, NOT_CONFIRMED)),
         };
         if seen_through.is_err() {
             // It ends by itself where the daemon cannot be told.
-            drop(self.client.withdraw_device_link().await);
+            drop(self.client.withdraw_device_link(&shown.id).await);
         }
         seen_through
     }
 
-    async fn see_through(&self) -> Outcome {
+    async fn see_through(&self, id: &str) -> Outcome {
         let mut typed = lines();
         let mut shown: Option<DeviceLinkState> = None;
         loop {
             let state = self.client.device_link().await?;
+            if state.id != id {
+                return Err(ApiError::new(
+                    ErrorCode::Denied,
+                    "another link has taken the place of this one: nothing was handed over by it",
+                ));
+            }
             match state.stage {
                 DeviceLinkStage::Linked => return self.output.put(&state),
                 DeviceLinkStage::Over => {
@@ -160,10 +159,10 @@ impl Session {
                 .as_ref()
                 .is_none_or(|shown| shown.pictures != state.pictures)
             {
-                self.output.put(&state)?;
                 // What was typed before there was anything to compare confirms nothing.
                 while typed.try_recv().is_ok() {}
-                self.prompt();
+                self.output.put(&state)?;
+                ask_for(TYPE_DIGITS, self.output.is_json());
                 shown = Some(state);
             }
             let line = match tokio::time::timeout(LOOK_AGAIN, typed.recv()).await {
@@ -172,7 +171,8 @@ impl Session {
             };
             let code = line.filter(|line| !line.trim().is_empty());
             let code = code.ok_or_else(|| ApiError::new(ErrorCode::Denied, NOT_CONFIRMED))?;
-            let request = ConfirmDeviceLink { code };
+            let id = id.to_owned();
+            let request = ConfirmDeviceLink { id, code };
             match self.client.confirm_device_link(&request).await {
                 Ok(_) => {}
                 Err(error) if error.code == ErrorCode::Denied => {
@@ -181,17 +181,18 @@ impl Session {
                         return Err(error);
                     }
                     print_warning("other_code", &error.message, self.output.is_json());
-                    self.prompt();
+                    ask_for(TYPE_DIGITS, self.output.is_json());
                 }
                 Err(error) => return Err(error),
             }
         }
     }
+}
 
-    fn prompt(&self) {
-        if !self.output.is_json() && io::stdin().is_terminal() {
-            print_prompt("The six digits that it shows (nothing to stop): ");
-        }
+/// Asks somebody at a terminal for a line.
+fn ask_for(what: &str, json: bool) {
+    if !json && io::stdin().is_terminal() {
+        print_prompt(what);
     }
 }
 
@@ -209,55 +210,51 @@ fn lines() -> mpsc::UnboundedReceiver<String> {
     lines
 }
 
-/// Makes this a device of an account. Nothing is written before the other device has agreed.
-pub(crate) async fn join(args: &DeviceJoinArgs, place: &Place, output: &Output) -> Outcome {
+/// Makes this a device of an account.
+pub(crate) async fn join_account(args: &DeviceJoinArgs, place: &Place, output: &Output) -> Outcome {
     let home = place.home()?;
-    let shown: DeviceLink = args
+    let link: DeviceLink = args
         .link
         .parse()
         .map_err(|error| ApiError::new(ErrorCode::Denied, error))?;
-    prepare_home(&home)?;
     let name = args.name.clone().unwrap_or_else(host_name);
     if name.trim().is_empty() {
         return Err(ApiError::usage(
             "the name is empty: say with --name what to call this device",
         ));
     }
+    // Nobody else makes a home there meanwhile.
+    let lock = claim_home(&home)?;
     let passphrase = place.new_passphrase()?;
-    let config = LinkConfig {
-        link: shown.clone(),
+    let config = JoinConfig {
+        link: link.clone(),
         name,
         patience: args.wait.map_or(PATIENCE, Duration::from_millis),
         mdns: !args.no_mdns,
     };
-    let mut told = Ok(());
-    let on_code = |code: &Code| told = output.put(&CodeShown::of(code));
-    let secrets = link(config, on_code).await.map_err(not_linked)?;
-    told?;
-    let made = settle(&home, passphrase.as_bytes(), &secrets, &shown);
-    made.map_err(|error| not_settled(&error))?;
+    let secrets = join(config, async |code| compare(code, output).await)
+        .await
+        .map_err(|error: JoinError| ApiError::new(error.code(), error))?;
+    let whose = (&secrets, &link);
+    make_home(&home, &lock, passphrase.as_bytes(), whose).map_err(ApiError::other)?;
     output.put(&Joined {
         account: secrets.account.into(),
         device: secrets.device().into(),
-        name: shown.name,
+        name: link.name,
         manages: secrets.management.is_some(),
     })
 }
 
-fn not_linked(error: LinkError) -> ApiError {
-    ApiError::new(error.code(), error)
-}
-
-fn not_settled(error: &SettleError) -> ApiError {
-    let code = match error {
-        SettleError::Lock(LockError::Held) => ErrorCode::Locked,
-        SettleError::Vault(VaultError::Exists) => ErrorCode::Other,
-        _ => ErrorCode::Other,
+/// Has somebody compare the pictures, and tells them what to type at the other device if they are
+/// the same.
+async fn compare(code: &Code, output: &Output) -> bool {
+    let mut typed = lines();
+    let pictures = code.pictures().map(Picture::from).into();
+    let is_same = output.put(&Compared { pictures }).is_ok() && {
+        ask_for(SAY_YES, output.is_json());
+        let line = typed.recv().await.unwrap_or_default();
+        ["y", "yes"].contains(&line.trim().to_lowercase().as_str())
     };
-    ApiError::new(
-        code,
-        format_args!(
-            "{error}; the account lists this device already: make a new link and join once more"
-        ),
-    )
+    let code = code.digits();
+    is_same && output.put(&CodeShown { code }).is_ok()
 }

@@ -61,10 +61,13 @@ pub(crate) fn init(args: &InitArgs, place: &Place, output: &Output) -> Outcome {
     })
 }
 
-/// Makes an empty directory for a home that is to be.
-pub(crate) fn prepare_home(home: &Path) -> Outcome {
+/// Makes an empty directory for a home that is to be, and keeps it from others.
+pub(crate) fn claim_home(home: &Path) -> Result<HomeLock, ApiError> {
     clear(home)?;
-    prepare(home).map_err(|error| unusable(home, &error))
+    prepare(home).map_err(|error| unusable(home, &error))?;
+    let lock = HomeLock::acquire(home).map_err(|error| unusable(home, &error))?;
+    refuse_existing(home)?;
+    Ok(lock)
 }
 
 /// Sees to it that nothing is in the way of a new home: a home that was being destroyed goes, and
@@ -97,9 +100,7 @@ pub(crate) fn make_home(
     let phrase = Phrase::random(&mut rng);
     let secrets = create_account(&phrase, name, &host_name(), &mut rng).map_err(ApiError::usage)?;
     let identity = Zeroizing::new(encode(&secrets));
-    prepare(home).map_err(|error| unusable(home, &error))?;
-    let _lock = HomeLock::acquire(home).map_err(|error| unusable(home, &error))?;
-    refuse_existing(home)?;
+    let _lock = claim_home(home)?;
     let passphrase = passphrase.as_bytes();
     let opened = Vault::create(home, passphrase, &identity, &mut rng, KdfCost::default());
     opened.map_err(|error| unusable(home, &error))?;

@@ -57,7 +57,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
             let mut runtime = Builder::new_multi_thread();
             wait(
                 runtime.enable_all(),
-                device::join(args, &cli.place, &output),
+                device::join_account(args, &cli.place, &output),
             )
         }
         Verb::Demo => {

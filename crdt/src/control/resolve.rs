@@ -127,6 +127,7 @@ pub(super) fn resolve(
                 roster,
                 standing.iter().copied().chain(outranked),
             );
+            retention::release(graph, roster, &standing);
         }
     }
 }

@@ -124,6 +124,15 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The public half of the management key that the account epoch names, which is not checked.
+    ///
+    /// # Errors
+    /// [`CertificateError`] if it cannot be read.
+    pub fn management_key(&self) -> Result<[u8; 32], CertificateError> {
+        let epoch: AccountEpoch = part(&self.account_epoch, "account epoch")?;
+        Ok(epoch.management)
+    }
+
     /// Checks every signature and that the parts belong together.
     ///
     /// # Errors

@@ -212,6 +212,13 @@ impl NewDevice {
         if certified.account != self.account {
             return Err(IdentityError::OtherAccount);
         }
+        let manages = certificate.management_key()?;
+        if management
+            .as_ref()
+            .is_some_and(|key| key.public() != manages)
+        {
+            return Err(IdentityError::OtherAccount);
+        }
         if !certified
             .devices
             .contains_key(&DeviceId(self.signing.public()))

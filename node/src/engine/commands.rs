@@ -58,8 +58,8 @@ impl Engine {
                 manages,
                 expires_at,
             } => self.show_link(now, manages, expires_at),
-            Command::ConfirmLink { code } => self.confirm_link(now, &code),
-            Command::WithdrawLink => Ok(self.withdraw_link()),
+            Command::ConfirmLink { id, code } => self.confirm_link(now, &id, &code),
+            Command::WithdrawLink { id } => Ok(self.withdraw_link(&id)),
             Command::Rename { channel, name } => {
                 check_name(&name, "name", NAME_MAX_CHARS)?;
                 self.set_policy(now, channel, Policy::Name(name), false)

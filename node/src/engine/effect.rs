@@ -61,6 +61,9 @@ pub enum Outcome {
     /// A link for a device.
     #[n(9)]
     LinkShown {
+        /// Tells it from others.
+        #[n(2)]
+        id: String,
         /// The link to hand to it.
         #[n(0)]
         link: String,

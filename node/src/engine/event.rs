@@ -54,11 +54,16 @@ pub enum Command {
     },
     /// Takes in the device that waits, if this is its code.
     ConfirmLink {
+        /// The link that it has used.
+        id: String,
         /// Six digits, as somebody typed them.
         code: String,
     },
-    /// Takes the link back.
-    WithdrawLink,
+    /// Takes a link back.
+    WithdrawLink {
+        /// Which.
+        id: String,
+    },
     /// Gives this device another name.
     RenameDevice {
         /// At most 64 characters.

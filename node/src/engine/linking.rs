@@ -1,13 +1,15 @@
 //! Showing a link to a new device of this account, and taking that device in (`device_link` in the
 //! core has the exchange).
 //!
-//! There is one link at a time, in memory alone: a daemon that starts again knows none. Everything
-//! that a device does before somebody has typed its code leads to a certificate of nothing.
+//! There is one link at a time, in memory alone: a daemon that starts again knows none. Before
+//! somebody has typed its code nothing that a device does gets it anything. Once it is certified it
+//! gets the certificate whenever it asks, whatever has become of the link: otherwise the account
+//! would list a device that nobody has.
 
 use std::sync::Arc;
 
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::crypto::sign::SecretKey;
+use kith_crdt::crypto::sign::{SecretKey, Signed};
 use kith_crdt::device_link::{Ask, Code, DeviceLink, Linked};
 use kith_crdt::identity::{DeviceRecord, IdentityError};
 use kith_crdt::ids::{DeviceId, TransportKey};
@@ -25,6 +27,8 @@ use super::effect::{Outcome, Refusal};
 /// A link that is shown, and how far a device has come with it.
 #[derive(Debug)]
 pub(super) struct Linking {
+    /// Tells it from the one before it.
+    id: String,
     link: DeviceLink,
     /// Whether the new device is to manage as well.
     manages: bool,
@@ -44,12 +48,14 @@ struct Asked {
     nonce: [u8; 32],
     /// Known once the device has opened its commitment.
     code: Option<Code>,
-    linked: Option<Linked>,
+    is_linked: bool,
 }
 
 /// How a link stands, for those who watch it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkView {
+    /// Tells it from the one before it.
+    pub id: String,
     /// When it expires.
     pub expires_at: Millis,
     /// How far it has come.
@@ -67,6 +73,8 @@ pub enum LinkStage {
         name: String,
         /// What it has to show, each picture with its name.
         pictures: [(&'static str, &'static str); 4],
+        /// Whether it is to manage the account's devices as well.
+        manages: bool,
         /// Codes that may still be typed wrongly.
         codes_left: u8,
     },
@@ -91,7 +99,7 @@ impl Linking {
             return LinkStage::Over;
         }
         match &self.asked {
-            Some(asked) if asked.linked.is_some() => LinkStage::Linked {
+            Some(asked) if asked.is_linked => LinkStage::Linked {
                 device: asked.record.device,
                 name: asked.record.name.clone(),
             },
@@ -102,6 +110,7 @@ impl Linking {
             }) => LinkStage::Asked {
                 name: record.name.clone(),
                 pictures: code.pictures(),
+                manages: self.manages,
                 codes_left: self.codes_left,
             },
             // Of a device that has not opened its commitment there is nothing to be compared.
@@ -145,7 +154,9 @@ impl Engine {
             addresses: self.peers.own_addresses().take(ADDRESSES_MAX).collect(),
         };
         let text = link.to_string();
+        let id = link.id();
         self.linking = Some(Linking {
+            id: id.clone(),
             link,
             manages,
             asks_left: DEVICE_LINK_TRIES,
@@ -154,68 +165,72 @@ impl Engine {
         });
         self.tell_linking();
         Ok(Outcome::LinkShown {
+            id,
             link: text,
             expires_at,
         })
     }
 
-    /// Takes a link back.
-    pub(super) fn withdraw_link(&mut self) -> Outcome {
-        self.linking = None;
-        self.tell_linking();
+    /// Takes a link back; one that another has taken the place of is back already.
+    pub(super) fn withdraw_link(&mut self, id: &str) -> Outcome {
+        if self
+            .linking
+            .as_ref()
+            .is_some_and(|linking| linking.id == id)
+        {
+            self.linking = None;
+            self.tell_linking();
+        }
         Outcome::Done
     }
 
     /// Answers a device that wants to belong to this account.
     pub(super) fn answer_link(&mut self, now: Millis, peer: TransportKey, ask: &Ask) -> Answer {
-        let mut nonce = [0; 32];
-        self.rng.fill_bytes(&mut nonce);
         let own = self.secrets.transport_key();
-        let is_known = |device: &DeviceId| {
-            let certified = self.certified();
-            certified.is_none_or(|certified| certified.devices.contains_key(device))
-        };
-        // Read before anything is borrowed: whether its record is one at all.
-        let record = DeviceRecord::verify(&ask.record).ok();
-        let record = record.filter(|record| {
-            record.account == self.me && record.transport == peer && !is_known(&record.device)
-        });
-        let Some(linking) = &mut self.linking else {
+        let Some(linking) = &self.linking else {
             return Answer::Refused(Refused::LinkOver);
         };
         if ask.verify(&linking.link, (&own, &peer)).is_err() {
             return Answer::Refused(Refused::NotForYou);
         }
-        if let Some(asked) = &linking.asked
-            && asked.peer == peer
-            && asked.ask == *ask
-        {
+        // It may not have heard the answer.
+        let same = linking.asked.as_ref();
+        if let Some(asked) = same.filter(|asked| asked.peer == peer && asked.ask == *ask) {
             return Answer::LinkNonce { nonce: asked.nonce };
         }
-        let is_used = linking
-            .asked
-            .as_ref()
-            .is_some_and(|asked| asked.linked.is_some());
+        let is_used = linking.asked.as_ref().is_some_and(|asked| asked.is_linked);
         if is_used || linking.is_over() || linking.asks_left == 0 {
             return Answer::Refused(Refused::LinkOver);
         }
         if linking.link.expires_at <= now {
             return Answer::Refused(Refused::LinkExpired);
         }
-        let Some(record) = record else {
+        let Some(record) = self.acceptable(&ask.record, &peer) else {
             return Answer::Refused(Refused::Malformed);
         };
-        linking.asks_left -= 1;
-        linking.asked = Some(Asked {
-            peer,
-            ask: ask.clone(),
-            record,
-            nonce,
-            code: None,
-            linked: None,
-        });
+        let mut nonce = [0; 32];
+        self.rng.fill_bytes(&mut nonce);
+        if let Some(linking) = &mut self.linking {
+            linking.asks_left -= 1;
+            linking.asked = Some(Asked {
+                peer,
+                ask: ask.clone(),
+                record,
+                nonce,
+                code: None,
+                is_linked: false,
+            });
+        }
         self.tell_linking();
         Answer::LinkNonce { nonce }
+    }
+
+    /// What a new device says of itself, if that is of this account and of whoever says it.
+    fn acceptable(&self, record: &Signed, peer: &TransportKey) -> Option<DeviceRecord> {
+        let record = DeviceRecord::verify(record).ok()?;
+        let known = &self.certified()?.devices;
+        let fits = record.account == self.me && record.transport == *peer;
+        (fits && !known.contains_key(&record.device)).then_some(record)
     }
 
     /// Answers a device that shows the nonce it committed to.
@@ -225,6 +240,9 @@ impl Engine {
         peer: TransportKey,
         nonce: &[u8; 32],
     ) -> Answer {
+        if self.own_device(&peer).is_some() {
+            return Answer::Linked(Box::new(self.handed_to(&peer)));
+        }
         let own = self.secrets.transport_key();
         let Some(linking) = self.linking.as_mut().filter(|linking| !linking.is_over()) else {
             return Answer::Refused(Refused::LinkOver);
@@ -238,9 +256,6 @@ impl Engine {
         if !asked.ask.is_opened_by(nonce, &peer) {
             return Answer::Refused(Refused::NotForYou);
         }
-        if let Some(linked) = &asked.linked {
-            return Answer::Linked(Box::new(linked.clone()));
-        }
         if asked.code.is_none() {
             let nonces = (&asked.nonce, nonce);
             let code = linking.link.code((&own, &peer), &asked.ask.record, nonces);
@@ -250,16 +265,32 @@ impl Engine {
         Answer::LinkAwaited
     }
 
+    /// What a device of this account is handed.
+    fn handed_to(&self, peer: &TransportKey) -> Linked {
+        let management = self.secrets.management.as_ref();
+        let management = management.filter(|_| self.managers.contains(peer));
+        Linked {
+            certificate: self.secrets.certificate.clone(),
+            management: management.map(SecretKey::seed),
+        }
+    }
+
     /// Takes the device in whose code somebody has typed.
     ///
     /// # Errors
     /// [`Refusal`] if no device waits, or it is another code.
-    pub(super) fn confirm_link(&mut self, now: Millis, typed: &str) -> Result<Outcome, Refusal> {
-        let waiting = self.linking.as_mut().filter(|linking| !linking.is_over());
+    pub(super) fn confirm_link(
+        &mut self,
+        now: Millis,
+        id: &str,
+        typed: &str,
+    ) -> Result<Outcome, Refusal> {
+        let shown = self.linking.as_mut().filter(|linking| linking.id == id);
+        let waiting = shown.filter(|linking| !linking.is_over());
         let waiting = waiting.and_then(|linking| {
             let expires_at = linking.link.expires_at;
             let asked = linking.asked.as_ref()?;
-            let code = asked.code.filter(|_| asked.linked.is_none())?;
+            let code = asked.code.filter(|_| !asked.is_linked)?;
             let record = asked.ask.record.clone();
             (expires_at > now).then_some((linking, code, record))
         });
@@ -270,37 +301,22 @@ impl Engine {
         };
         if !code.is_typed(typed) {
             linking.codes_left -= 1;
-            let told = match linking.codes_left {
-                0 => "that is not the code either: nothing was handed over, and the link is not \
-                      good any more; make a new one with `kith device link`"
-                    .to_owned(),
-                left => format!(
-                    "that is not the code that this device has made: type the six digits from the \
-                     new device, {left} more tr{}; if they are what you typed, somebody stands \
-                     between the two, so stop here",
-                    if left == 1 { "y" } else { "ies" }
-                ),
-            };
+            let told = other_code(linking.codes_left);
             self.tell_linking();
             return Err(Refusal::Denied(told));
         }
-        let manages = linking.manages;
         let certificate = self.secrets.admit(&record);
         let certificate = certificate.map_err(|error| refused(&error))?;
-        let management = self.secrets.management.as_ref().filter(|_| manages);
-        let linked = Linked {
-            certificate: certificate.clone(),
-            management: management.map(SecretKey::seed),
-        };
         self.adopt(certificate);
         self.want_own_devices(now);
         self.certify_everywhere(now);
-        if let Some(asked) = self
-            .linking
-            .as_mut()
-            .and_then(|linking| linking.asked.as_mut())
+        if let Some(linking) = &mut self.linking
+            && let Some(asked) = &mut linking.asked
         {
-            asked.linked = Some(linked);
+            asked.is_linked = true;
+            if linking.manages {
+                self.managers.insert(asked.peer);
+            }
         }
         self.tell_linking();
         Ok(Outcome::Done)
@@ -310,10 +326,25 @@ impl Engine {
     pub(super) fn tell_linking(&mut self) {
         let view = self.linking.as_ref().map(|linking| {
             Arc::new(LinkView {
+                id: linking.id.clone(),
                 expires_at: linking.link.expires_at,
                 stage: linking.stage(),
             })
         });
         self.stage.linking = Some(view);
+    }
+}
+
+fn other_code(left: u8) -> String {
+    match left {
+        0 => "that is not the code either: nothing was handed over, and the link is not good any \
+              more; make a new one with `kith device link`"
+            .to_owned(),
+        left => format!(
+            "that is not the code that this device has made: type the six digits from the new \
+             device, {left} more tr{}; if they are what you typed, somebody stands between the two, \
+             so stop here",
+            if left == 1 { "y" } else { "ies" }
+        ),
     }
 }

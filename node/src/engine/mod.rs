@@ -57,7 +57,7 @@ mod timers;
 mod unread;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kith_crdt::identity::{Certificate, DeviceSecrets};
@@ -124,6 +124,8 @@ pub struct Engine {
     devices: Option<Arc<OwnDevices>>,
     devices_changed: bool,
     linking: Option<linking::Linking>,
+    /// Devices that were linked in this run and are to manage as well.
+    managers: BTreeSet<TransportKey>,
     /// Who was heard to be there, on which device, and when last.
     present: BTreeMap<(ChannelId, DeviceId), (AccountId, Millis)>,
     timers: Timers,
@@ -183,6 +185,7 @@ impl Engine {
             devices: None,
             devices_changed: false,
             linking: None,
+            managers: BTreeSet::new(),
             present: BTreeMap::new(),
             timers: Timers::default(),
             lives: Timers::default(),
@@ -309,9 +312,7 @@ impl Engine {
             }
             NetworkEvent::Answered { id, peer, bytes } => self.take_answer(now, id, peer, &bytes),
             NetworkEvent::RequestFailed { id, peer, .. } => {
-                if let Some(purpose) = self.outstanding.take(id, &peer) {
-                    self.failed(now, peer, purpose);
-                }
+                self.request_failed(now, id, peer);
             }
         }
     }

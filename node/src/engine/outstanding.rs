@@ -1,6 +1,10 @@
 //! Requests that peers have not answered yet, and what their answers are for.
+//!
+//! The network carries a bounded number of requests to a peer and fails those on top. So they are
+//! held back here until there is room: two nodes that have many channels to speak of would find
+//! half of their questions failed, and wait for the next occasion to ask again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use kith_crdt::control::ControlLog;
 use kith_crdt::grant::PendingKeyRequest;
@@ -10,6 +14,10 @@ use kith_crdt::time::Millis;
 
 /// Sessions with one peer at a time; the others wait for their turn.
 const SESSIONS_PER_PEER: usize = 8;
+
+/// Requests under way to one peer at a time: fewer than the network carries, which learns a moment
+/// later that one has ended.
+const REQUESTS_PER_PEER: usize = 14;
 
 /// What a request was made for.
 #[derive(Debug)]
@@ -53,14 +61,44 @@ pub(super) struct Outstanding {
     requests: BTreeMap<u64, (TransportKey, Millis, Purpose)>,
     /// Channels that want a session with a peer which has as many as it may.
     waiting: BTreeMap<TransportKey, Vec<ChannelId>>,
+    peers: BTreeMap<TransportKey, Lane>,
+}
+
+/// What is asked of one peer.
+#[derive(Debug, Default)]
+struct Lane {
+    under_way: usize,
+    /// Requests by number that wait until one of those ends.
+    held_back: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Outstanding {
-    /// Notes a request and gives it a number.
-    pub(super) fn add(&mut self, now: Millis, peer: TransportKey, purpose: Purpose) -> u64 {
+    /// Notes a request. What is to be sent now comes from [`Self::next`].
+    pub(super) fn add(
+        &mut self,
+        now: Millis,
+        peer: TransportKey,
+        purpose: Purpose,
+        bytes: Vec<u8>,
+    ) {
         self.next_id += 1;
         self.requests.insert(self.next_id, (peer, now, purpose));
-        self.next_id
+        let lane = self.peers.entry(peer).or_default();
+        lane.held_back.push_back((self.next_id, bytes));
+    }
+
+    /// The next request to a peer, with its number, if there is room for one.
+    pub(super) fn next(&mut self, peer: &TransportKey) -> Option<(u64, Vec<u8>)> {
+        let lane = self.peers.get_mut(peer)?;
+        while lane.under_way < REQUESTS_PER_PEER {
+            let (id, bytes) = lane.held_back.pop_front()?;
+            // What it was for may be forgotten by now.
+            if self.requests.contains_key(&id) {
+                lane.under_way += 1;
+                return Some((id, bytes));
+            }
+        }
+        None
     }
 
     /// Forgets all requests. Their numbers are not given again, so that a late answer to one of
@@ -68,6 +106,7 @@ impl Outstanding {
     pub(super) fn forget(&mut self) {
         self.requests.clear();
         self.waiting.clear();
+        self.peers.clear();
     }
 
     /// Forgets the sessions about a channel: what they found was compared with what is not here any
@@ -78,8 +117,11 @@ impl Outstanding {
         });
     }
 
-    /// Takes out the request with a number, if this peer is the one that was asked.
+    /// Takes out the request with a number, which has ended, if this peer is the one that was asked.
     pub(super) fn take(&mut self, id: u64, peer: &TransportKey) -> Option<Purpose> {
+        if let Some(lane) = self.peers.get_mut(peer) {
+            lane.under_way = lane.under_way.saturating_sub(1);
+        }
         if self.requests.get(&id)?.0 != *peer {
             return None;
         }
@@ -89,6 +131,7 @@ impl Outstanding {
     /// Takes out everything asked of a peer that is gone.
     pub(super) fn drop_peer(&mut self, peer: &TransportKey) -> Vec<Purpose> {
         self.waiting.remove(peer);
+        self.peers.remove(peer);
         let ids: Vec<u64> = self
             .requests
             .iter()

@@ -94,12 +94,29 @@ impl Engine {
         purpose: Purpose,
         request: &Request,
     ) {
-        let id = self.outstanding.add(now, peer, purpose);
-        self.stage.send(Command::Request {
-            id,
-            peer,
-            bytes: request.to_bytes(),
-        });
+        self.outstanding.add(now, peer, purpose, request.to_bytes());
+        self.send_requests(peer);
+    }
+
+    /// Sends what was to be asked of a peer, as far as there is room.
+    fn send_requests(&mut self, peer: TransportKey) {
+        while let Some((id, bytes)) = self.outstanding.next(&peer) {
+            self.stage.send(Command::Request { id, peer, bytes });
+        }
+    }
+
+    /// A request has ended, answered or not: what was it for?
+    fn ended(&mut self, request: u64, peer: TransportKey) -> Option<Purpose> {
+        let purpose = self.outstanding.take(request, &peer);
+        self.send_requests(peer);
+        purpose
+    }
+
+    /// Takes it that a request was not answered.
+    pub(super) fn request_failed(&mut self, now: Millis, request: u64, peer: TransportKey) {
+        if let Some(purpose) = self.ended(request, peer) {
+            self.failed(now, peer, purpose);
+        }
     }
 
     /// Takes the answer of a peer.
@@ -110,7 +127,7 @@ impl Engine {
         peer: TransportKey,
         bytes: &[u8],
     ) {
-        let Some(purpose) = self.outstanding.take(request, &peer) else {
+        let Some(purpose) = self.ended(request, peer) else {
             return;
         };
         let Ok(answer) = Answer::parse(bytes) else {

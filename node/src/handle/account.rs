@@ -3,7 +3,7 @@
 use kith_api::ApiError;
 use kith_api::account::{
     AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
-    DeviceLinkStage, DeviceLinkState, Picture, UpdateDevice,
+    DeviceLinkStage, DeviceLinkState, Picture, UpdateDevice, WithdrawDeviceLink,
 };
 
 use super::Node;
@@ -47,7 +47,12 @@ impl Node {
             expires_at: clock::now().plus(life),
         };
         match self.command(command, None).await? {
-            Outcome::LinkShown { link, expires_at } => Ok(DeviceLinkShown {
+            Outcome::LinkShown {
+                id,
+                link,
+                expires_at,
+            } => Ok(DeviceLinkShown {
+                id,
                 link,
                 expires_at: expires_at.into(),
             }),
@@ -73,23 +78,27 @@ impl Node {
         &self,
         request: ConfirmDeviceLink,
     ) -> Result<DeviceLinkState, ApiError> {
-        let ConfirmDeviceLink { code } = request;
-        self.command(Command::ConfirmLink { code }, None).await?;
+        let ConfirmDeviceLink { id, code } = request;
+        let command = Command::ConfirmLink { id, code };
+        self.command(command, None).await?;
         self.device_link().await
     }
 
-    /// Takes the link back that is shown.
+    /// Takes a link back.
     ///
     /// # Errors
     /// [`ApiError`] if the daemon is stopping.
-    pub async fn withdraw_device_link(&self) -> Result<(), ApiError> {
-        self.command(Command::WithdrawLink, None).await?;
+    pub async fn withdraw_device_link(&self, query: WithdrawDeviceLink) -> Result<(), ApiError> {
+        let WithdrawDeviceLink { id } = query;
+        self.command(Command::WithdrawLink { id }, None).await?;
         Ok(())
     }
 }
 
 fn link_state(view: &LinkView) -> DeviceLinkState {
     let state = |stage| DeviceLinkState {
+        id: view.id.clone(),
+        manages: None,
         expires_at: view.expires_at.into(),
         stage,
         name: None,
@@ -109,16 +118,12 @@ fn link_state(view: &LinkView) -> DeviceLinkState {
         LinkStage::Asked {
             name,
             pictures,
+            manages,
             codes_left,
         } => DeviceLinkState {
+            manages: Some(*manages),
             name: Some(name.clone()),
-            pictures: pictures
-                .iter()
-                .map(|(emoji, name)| Picture {
-                    emoji: (*emoji).to_owned(),
-                    name: (*name).to_owned(),
-                })
-                .collect(),
+            pictures: pictures.map(Picture::from).into(),
             codes_left: Some(*codes_left),
             ..state(DeviceLinkStage::Asked)
         },

@@ -9,6 +9,7 @@
 mod core;
 mod figure;
 mod forgetting;
+mod linked;
 mod load;
 mod newcomer;
 mod past;
@@ -148,6 +149,11 @@ async fn main() -> anyhow::Result<()> {
             report.print();
             return Ok(());
         }
+        Ok("linked") => {
+            linked::measure(&mut report, &sizes).await?;
+            report.print();
+            return Ok(());
+        }
         Ok("reconnect") => {
             let mut stage = Stage::open(report).await?;
             load::fill(&Stage::client(&stage.ana), 0..sizes.sends).await?;
@@ -157,7 +163,9 @@ async fn main() -> anyhow::Result<()> {
             return Ok(());
         }
         Ok(part) => {
-            anyhow::bail!("KITH_BENCH_ONLY is {part}: `forgetting` and `reconnect` are parts")
+            anyhow::bail!(
+                "KITH_BENCH_ONLY is {part}: `forgetting`, `linked` and `reconnect` are parts"
+            )
         }
     }
     core::measure(&mut report);
@@ -173,6 +181,7 @@ async fn main() -> anyhow::Result<()> {
     deep(&mut stage, &sizes, small).await?;
     reconnect::measure(&mut stage).await?;
     let mut report = idle(stage, &sizes).await?;
+    linked::measure(&mut report, &sizes).await?;
     forgetting::measure(&mut report, &sizes).await?;
 
     report.print();

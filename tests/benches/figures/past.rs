@@ -49,8 +49,13 @@ impl Past {
 
     /// Makes the channel in which everything happens, which keeps what is written in it.
     pub(crate) fn make_channel(&mut self) -> anyhow::Result<ChannelId> {
+        self.make_channel_named(CHANNEL)
+    }
+
+    /// Makes a channel that keeps what is written in it.
+    pub(crate) fn make_channel_named(&mut self, name: &str) -> anyhow::Result<ChannelId> {
         let make = Command::CreateChannel {
-            name: CHANNEL.to_owned(),
+            name: name.to_owned(),
             topic: String::new(),
             retention: Retention::Forever,
         };

@@ -1,5 +1,7 @@
 //! What epochs promise whose makers did not know of what was done at the same time (rule 9).
 
+use std::collections::BTreeSet;
+
 use crate::control::body::Body;
 use crate::control::graph::{Graph, Index};
 use crate::control::judge::Judgment;
@@ -71,6 +73,26 @@ pub(super) fn shorten(
             roster.shorten(epoch, (*retention, &promise.audience));
             roster.take_no_more_messages(epoch);
         }
+    }
+}
+
+/// Has nobody wait for those who went, where an epoch's maker did not know of that: messages have
+/// ended since on every node that did.
+pub(super) fn release(graph: &Graph, roster: &mut Roster, standing: &[Index]) {
+    for index in standing {
+        let op = graph.op(*index).op();
+        let gone = match &op.body {
+            Body::Leave => op.author,
+            Body::Remove { account, .. } | Body::Ban { account, .. } => *account,
+            _ => continue,
+        };
+        let epochs = roster.epochs.iter();
+        let unknowing = epochs.filter(|(_, epoch)| match graph.index(&epoch.op) {
+            Some(made) => !graph.is_ancestor(*index, made),
+            None => true,
+        });
+        let unknowing: BTreeSet<EpochId> = unknowing.map(|(id, _)| *id).collect();
+        roster.await_no_more(&gone, |epoch| unknowing.contains(epoch));
     }
 }
 

@@ -237,7 +237,7 @@ impl Roster {
 
     fn withdraw(&mut self, op: &VerifiedOp, account: &AccountId, status: Status) {
         self.retire_epochs();
-        self.await_no_more(account);
+        self.await_no_more(account, |_| true);
         let Some(member) = self.members.get_mut(account) else {
             return;
         };

@@ -184,14 +184,18 @@ impl Roster {
         }
     }
 
-    /// Has nobody wait any more for somebody who has gone, also if they come back: messages have
-    /// ended since.
-    pub(super) fn await_no_more(&mut self, account: &AccountId) {
+    /// Has no message of some epochs wait any more for somebody who has gone, also if they come back:
+    /// messages have ended since.
+    pub(in crate::control) fn await_no_more(
+        &mut self,
+        account: &AccountId,
+        in_epoch: impl Fn(&EpochId) -> bool,
+    ) {
         // The same people take no room of their own.
         let mut shared: BTreeMap<Arc<BTreeSet<AccountId>>, Arc<BTreeSet<AccountId>>> =
             BTreeMap::new();
-        for state in self.epochs.values_mut() {
-            if state.audience.contains(account) {
+        for (id, state) in &mut self.epochs {
+            if in_epoch(id) && state.audience.contains(account) {
                 let left = shared
                     .entry(Arc::clone(&state.audience))
                     .or_insert_with(|| {

@@ -339,6 +339,22 @@ fn who_left_is_not_waited_for_when_they_come_back() {
 }
 
 #[test]
+fn who_left_while_an_epoch_was_made_is_not_waited_for_either() {
+    let mut log = instant(&[bob(), carol()]);
+    let before = head(&log);
+    // Alice makes an epoch without knowing that Bob leaves.
+    renewed(&mut log, alice(), 1);
+    let left = forge(&log, &bob().phone, &[&before], NOW, Body::Leave);
+    log.insert(left);
+    let message = by(alice(), 1);
+    let over = Fate::Over(End::ReadByAll);
+    assert_eq!(seen_by(&log, &message, &[carol()]), over);
+    admit(&mut log, 9, Role::Member, bob());
+    assert!(is_active(&log, bob()));
+    assert_eq!(seen_by(&log, &message, &[carol()]), over);
+}
+
+#[test]
 fn what_is_there_and_becomes_instant_waits_for_those_who_belonged_then() {
     let mut log = founded();
     renewed(&mut log, alice(), 1);

@@ -3,12 +3,12 @@
 use axum::extract::State;
 use kith_api::account::{
     AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
-    DeviceLinkState, UpdateDevice,
+    DeviceLinkState, UpdateDevice, WithdrawDeviceLink,
 };
 use kith_api::error::ErrorBody;
 
 use crate::control::answer::{Answer, answer};
-use crate::control::request::InBody;
+use crate::control::request::{InBody, InQuery};
 use crate::handle::Node;
 
 /// The account of this home, with its devices.
@@ -48,12 +48,15 @@ pub(in crate::control) async fn link(State(node): State<Node>) -> Answer<DeviceL
     answer(node.device_link().await)
 }
 
-/// Takes the link back that is shown.
+/// Takes a link back.
 #[utoipa::path(delete, path = "/v1/device/link", tag = "node",
-    operation_id = "withdraw_device_link",
+    operation_id = "withdraw_device_link", params(WithdrawDeviceLink),
     responses((status = 200), (status = "default", body = ErrorBody)))]
-pub(in crate::control) async fn withdraw_link(State(node): State<Node>) -> Answer<()> {
-    answer(node.withdraw_device_link().await)
+pub(in crate::control) async fn withdraw_link(
+    State(node): State<Node>,
+    InQuery(query): InQuery<WithdrawDeviceLink>,
+) -> Answer<()> {
+    answer(node.withdraw_device_link(query).await)
 }
 
 /// Takes in the device that waits, if this is the code that it shows.

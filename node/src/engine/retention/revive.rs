@@ -87,10 +87,17 @@ impl Engine {
                 self.want_body(id, &envelope);
             }
         }
+        // A text that was erased with a deletion is nobody's any more, and so are its edits.
+        let has_text = |place: &&Place| {
+            let log = self.channels.get(&id)?.logs.get(&place.log)?;
+            Some(!log.erased.contains(place.seq))
+        };
+        let texts = alive.iter().filter(|place| has_text(place) == Some(true));
+        let texts: BTreeSet<MessageId> = texts.map(|place| place.message_id(&id)).collect();
         let ids: BTreeSet<MessageId> = alive.iter().map(|place| place.message_id(&id)).collect();
         self.stage.quiet = true;
         for log_id in logs {
-            self.take_back_claims(now, id, log_id, &ids);
+            self.take_back_claims(now, id, log_id, (&ids, &texts));
         }
         self.stage.quiet = false;
         self.stage.touched.insert(id);
@@ -124,13 +131,13 @@ impl Engine {
         .collect()
     }
 
-    /// Takes back what a log says about messages.
+    /// Takes back what a log says about messages, of which some are to have their texts again.
     fn take_back_claims(
         &mut self,
         now: Millis,
         id: ChannelId,
         log_id: LogId,
-        messages: &BTreeSet<MessageId>,
+        (messages, texts): (&BTreeSet<MessageId>, &BTreeSet<MessageId>),
     ) {
         let reader = self.store.reader();
         let view = reader.view();
@@ -150,19 +157,23 @@ impl Engine {
                     .get(&id)
                     .and_then(|channel| channel.entry_of(&envelope));
                 let target = entry.and_then(|entry| entry.target());
-                if target.is_some_and(|target| messages.contains(&target)) {
-                    self.apply(now, id, &envelope);
+                let Some(target) = target.filter(|target| messages.contains(target)) else {
+                    continue;
+                };
+                self.apply(now, id, &envelope);
+                if texts.contains(&target) {
                     self.want_body(id, &envelope);
                 }
             }
         }
     }
 
-    /// Has the body of an envelope looked for, if it was erased.
+    /// Has the body of an envelope looked for that was purged, if it had one. What the store says
+    /// of it is of no use: the purge may be of this very turn.
     fn want_body(&mut self, id: ChannelId, envelope: &Envelope) {
         let place = envelope.place();
         if let Some(channel) = self.channels.get_mut(&id)
-            && envelope.body_erased()
+            && envelope.header.body_hash.is_some()
         {
             channel.log_mut(place.log).bodiless.insert(place.seq);
         }

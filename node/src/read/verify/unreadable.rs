@@ -22,31 +22,31 @@ impl Verifying<'_> {
         let is_usable = |bytes: &[u8]| {
             Envelope::epoch_of_stored(bytes).is_ok_and(|epoch| !lost.contains(&epoch))
         };
-        let mut counts = self.inspection.readable(&self.id, is_usable);
-        let written = self.written();
-        for segment in written.keys() {
-            counts.entry(*segment).or_default();
+        let mut missing: BTreeMap<SegmentId, u64> = BTreeMap::new();
+        let mut found = self.inspection.readable(&self.id, is_usable);
+        for log in self.logs() {
+            let on_disk = found.remove(&self.inspection.handle(&self.id, &log.id));
+            let on_disk = on_disk.unwrap_or_default();
+            // In a hole of a file there is nothing to be counted; the log knows what was there.
+            let mut written = log.awaited.clone();
+            written.insert_range(1, log.head);
+            let mut lost = written.minus(&log.lost).minus(&on_disk.readable);
+            on_disk.unreadable.iter().for_each(|seq| {
+                lost.insert(seq);
+            });
+            *missing.entry(log.id.segment).or_default() += lost.len();
         }
-        let mut stretches: Vec<Unreadable> = Vec::new();
-        for (segment, (unreadable, readable)) in counts {
-            // In a hole of a file there is nothing to be counted; the logs know what was there.
-            let written = written.get(&segment).copied().unwrap_or_default();
-            let entries = unreadable.max(written.saturating_sub(readable));
-            if entries > 0 {
-                add(&mut stretches, &segment, entries);
+        // Of logs whose own records are lost as well there is only what lies there.
+        for (log, on_disk) in found {
+            if let Some(segment) = log.segment() {
+                *missing.entry(segment).or_default() += on_disk.unreadable.len();
             }
         }
-        stretches
-    }
-
-    /// How many entries the logs of each segment have, those left out that nobody has any more.
-    fn written(&self) -> BTreeMap<SegmentId, u64> {
-        let mut written: BTreeMap<SegmentId, u64> = BTreeMap::new();
-        for log in self.logs() {
-            let entries = u64::from(log.head) + log.awaited.len();
-            *written.entry(log.id.segment).or_default() += entries.saturating_sub(log.lost.len());
+        let mut stretches: Vec<Unreadable> = Vec::new();
+        for (segment, entries) in missing.into_iter().filter(|(_, entries)| *entries > 0) {
+            add(&mut stretches, &segment, entries);
         }
-        written
+        stretches
     }
 
     /// The epochs whose keys are not on the disk any more: those that the daemon has in memory, and

@@ -1,24 +1,19 @@
-//! Becoming a device of an account, from the new device's side: only the network runs, and nothing
-//! is written before the account's certificate is here.
+//! Becoming a device of an account, from the new device's side (`engine/linking.rs` is the other):
+//! only the network runs, and nothing is written.
 
-use std::path::Path;
 use std::time::Duration;
 
 use getrandom::SysRng;
 use kith_api::ErrorCode;
 use kith_crdt::crypto::sign::SecretKey;
 use kith_crdt::device_link::{Ask, Code, DeviceLink, Linked};
-use kith_crdt::encoding::encode;
 use kith_crdt::identity::{DeviceSecrets, IdentityError, NewDevice};
 use kith_crdt::sync::{Answer, Refusal, Request};
-use kith_store::{HomeLock, KdfCost, LockError, Medium, Store, StoreError, Vault, VaultError};
 use rand_core::UnwrapErr;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use zeroize::Zeroizing;
 
 use crate::clock;
-use crate::dialer::Dialer;
 use crate::network::{self, Command, Network, NetworkConfig, NetworkError, NetworkEvent};
 
 /// Between two dials of a device that did not answer.
@@ -26,9 +21,9 @@ const REDIAL: Duration = Duration::from_secs(2);
 /// Between two questions whether the code has been typed.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// How a device is linked.
+/// How a device joins.
 #[derive(Debug)]
-pub struct LinkConfig {
+pub struct JoinConfig {
     /// What the device that shows it says.
     pub link: DeviceLink,
     /// What to call this device.
@@ -41,7 +36,7 @@ pub struct LinkConfig {
 
 /// Why a device was not linked. Nothing was written.
 #[derive(Debug, thiserror::Error)]
-pub enum LinkError {
+pub enum JoinError {
     /// The link's time is over.
     #[error("the link has expired: make a new one with `kith device link` on the other device")]
     Expired,
@@ -50,6 +45,11 @@ pub enum LinkError {
         "the link is not good any more (it works once, until it is withdrawn or its code was wrong): make a new one with `kith device link` on the other device"
     )]
     Over,
+    /// Somebody said that the two devices do not show the same.
+    #[error(
+        "not confirmed: nothing was taken over; if the pictures differ, somebody stands between the two, so make a new link and hand it over another way"
+    )]
+    NotConfirmed,
     /// The device that answers does not know the link, or what it hands over is not good.
     #[error("the other device did not accept this: make a new link there")]
     Refused,
@@ -66,11 +66,11 @@ pub enum LinkError {
     Network(#[from] NetworkError),
 }
 
-impl LinkError {
+impl JoinError {
     /// The code that the command line exits with.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Expired | Self::Over | Self::Refused => ErrorCode::Denied,
+            Self::Expired | Self::Over | Self::Refused | Self::NotConfirmed => ErrorCode::Denied,
             Self::Unreachable => ErrorCode::Unreachable,
             Self::Identity(_) => ErrorCode::Usage,
             Self::Network(_) => ErrorCode::Other,
@@ -78,47 +78,30 @@ impl LinkError {
     }
 }
 
-/// Why the home of a linked device cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum SettleError {
-    /// Somebody else has the home.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The vault cannot be made.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    /// The store cannot be made.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Has this device certified. `on_code` is called with the code that is to be typed at the other
-/// device.
+/// Has this device certified. `compare` is called with the code: it says whether somebody has found
+/// that the other device shows the same, and tells them what to type there. Whoever gave this
+/// device another's link would otherwise have it in their own account.
 ///
 /// # Errors
-/// [`LinkError`]
-pub async fn link(
-    config: LinkConfig,
-    on_code: impl FnOnce(&Code),
-) -> Result<DeviceSecrets, LinkError> {
+/// [`JoinError`]
+pub async fn join(
+    config: JoinConfig,
+    compare: impl AsyncFnOnce(&Code) -> bool,
+) -> Result<DeviceSecrets, JoinError> {
     if config.link.expires_at <= clock::now() {
-        return Err(LinkError::Expired);
+        return Err(JoinError::Expired);
     }
     let mut rng = UnwrapErr(SysRng);
     let device = NewDevice::generate(config.link.account, &config.name, &mut rng)?;
-    let us = device.transport_key();
-    let (ask, nonce) = Ask::new(
-        &config.link,
-        (&config.link.host, &us),
-        device.record.clone(),
-        &mut rng,
-    );
+    let keys = (&config.link.host, &device.transport_key());
+    let record = device.record.clone();
+    let (ask, nonce) = Ask::new(&config.link, keys, record, &mut rng);
     let (network, events) = network::start(NetworkConfig {
         transport_seed: device.transport().clone(),
         listen: Vec::new(),
         mdns: config.mdns,
     })?;
-    let mut linking = Linking {
+    let mut exchange = Exchange {
         link: &config.link,
         ask,
         nonce,
@@ -127,47 +110,22 @@ pub async fn link(
         requests: 0,
         is_connected: false,
     };
-    let theirs = linking.first_answer(config.patience).await?;
-    let record = &linking.ask.record;
-    on_code(
-        &config
-            .link
-            .code((&config.link.host, &us), record, (&theirs, &nonce)),
-    );
-    let linked = linking.confirmed().await?;
+    let theirs = exchange.first_answer(config.patience).await?;
+    let nonces = (&theirs, &nonce);
+    let code = config.link.code(keys, &exchange.ask.record, nonces);
+    exchange.open(config.patience).await?;
+    if !compare(&code).await {
+        return Err(JoinError::NotConfirmed);
+    }
+    let linked = exchange.confirmed().await?;
     let management = linked.management.as_ref().map(SecretKey::from_seed);
     device
         .certified(linked.certificate, management)
-        .map_err(|_| LinkError::Refused)
-}
-
-/// Makes the home of a linked device, which knows where the other one is.
-///
-/// # Errors
-/// [`SettleError`]; a vault that was made is the device's all the same.
-pub fn settle(
-    home: &Path,
-    passphrase: &[u8],
-    secrets: &DeviceSecrets,
-    link: &DeviceLink,
-) -> Result<(), SettleError> {
-    let _lock = HomeLock::acquire(home)?;
-    let mut rng = UnwrapErr(SysRng);
-    let identity = Zeroizing::new(encode(secrets));
-    let opened = Vault::create(home, passphrase, &identity, &mut rng, KdfCost::default())?;
-    let mut store = Store::open(home, &opened.master, Medium::Disk)?;
-    let mut dialer = Dialer::default();
-    dialer.learn(link.host, &link.addresses, clock::now());
-    let mut batch = store.batch();
-    if let Some(record) = dialer.record(&link.host) {
-        batch.put_peer(&link.host, record);
-    }
-    store.commit(batch)?;
-    Ok(())
+        .map_err(|_| JoinError::Refused)
 }
 
 /// An exchange under way.
-struct Linking<'a> {
+struct Exchange<'a> {
     link: &'a DeviceLink,
     ask: Ask,
     nonce: [u8; 32],
@@ -177,9 +135,9 @@ struct Linking<'a> {
     is_connected: bool,
 }
 
-impl Linking<'_> {
+impl Exchange<'_> {
     /// Looks for the device that shows the link, asks it, and returns its nonce.
-    async fn first_answer(&mut self, patience: Duration) -> Result<[u8; 32], LinkError> {
+    async fn first_answer(&mut self, patience: Duration) -> Result<[u8; 32], JoinError> {
         let until = Instant::now() + patience;
         let question = Request::Link(Box::new(self.ask.clone()));
         match self.answer_to(&question, until).await? {
@@ -188,8 +146,18 @@ impl Linking<'_> {
         }
     }
 
+    /// Shows the nonce, so that the other device can make its code.
+    async fn open(&mut self, patience: Duration) -> Result<(), JoinError> {
+        let until = Instant::now() + patience;
+        let question = Request::LinkOpen { nonce: self.nonce };
+        match self.answer_to(&question, until).await? {
+            Answer::LinkAwaited => Ok(()),
+            other => Err(refused(&other)),
+        }
+    }
+
     /// Waits until somebody has typed the code.
-    async fn confirmed(&mut self) -> Result<Linked, LinkError> {
+    async fn confirmed(&mut self) -> Result<Linked, JoinError> {
         let left = self.link.expires_at.since(clock::now());
         // A little longer, so that it is the other device that says so.
         let until = Instant::now() + Duration::from_millis(left) + REDIAL;
@@ -204,7 +172,7 @@ impl Linking<'_> {
     }
 
     /// Asks until there is an answer: the connection may end and come back.
-    async fn answer_to(&mut self, question: &Request, until: Instant) -> Result<Answer, LinkError> {
+    async fn answer_to(&mut self, question: &Request, until: Instant) -> Result<Answer, JoinError> {
         let mut asked = None;
         let mut redial = Instant::now();
         loop {
@@ -229,8 +197,8 @@ impl Linking<'_> {
             };
             let event = match timeout_at(next, self.events.recv()).await {
                 Ok(Some(event)) => event,
-                Ok(None) => return Err(LinkError::Unreachable),
-                Err(_) if Instant::now() >= until => return Err(LinkError::Unreachable),
+                Ok(None) => return Err(JoinError::Unreachable),
+                Err(_) if Instant::now() >= until => return Err(JoinError::Unreachable),
                 Err(_) => continue,
             };
             match event {
@@ -248,7 +216,13 @@ impl Linking<'_> {
                     self.dial(addresses).await?;
                 }
                 NetworkEvent::Answered { id, bytes, .. } if Some(id) == asked => {
-                    return Answer::parse(&bytes).map_err(|_| LinkError::Refused);
+                    match Answer::parse(&bytes).map_err(|_| JoinError::Refused)? {
+                        Answer::Refused(Refusal::Busy) => {
+                            sleep_until(Instant::now() + ASK_AGAIN).await;
+                            asked = None;
+                        }
+                        answer => return Ok(answer),
+                    }
                 }
                 NetworkEvent::RequestFailed { id, .. } if Some(id) == asked => {
                     sleep_until(Instant::now() + ASK_AGAIN).await;
@@ -264,21 +238,21 @@ impl Linking<'_> {
         }
     }
 
-    async fn dial(&self, addresses: Vec<String>) -> Result<(), LinkError> {
+    async fn dial(&self, addresses: Vec<String>) -> Result<(), JoinError> {
         let peer = Some(self.link.host);
         self.send(Command::Dial { peer, addresses }).await
     }
 
-    async fn send(&self, command: Command) -> Result<(), LinkError> {
+    async fn send(&self, command: Command) -> Result<(), JoinError> {
         let sent = self.network.commands.send(command).await;
-        sent.map_err(|_| LinkError::Unreachable)
+        sent.map_err(|_| JoinError::Unreachable)
     }
 }
 
-const fn refused(answer: &Answer) -> LinkError {
+const fn refused(answer: &Answer) -> JoinError {
     match answer {
-        Answer::Refused(Refusal::LinkExpired) => LinkError::Expired,
-        Answer::Refused(Refusal::LinkOver) => LinkError::Over,
-        _ => LinkError::Refused,
+        Answer::Refused(Refusal::LinkExpired) => JoinError::Expired,
+        Answer::Refused(Refusal::LinkOver) => JoinError::Over,
+        _ => JoinError::Refused,
     }
 }

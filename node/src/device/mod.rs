@@ -1,0 +1,7 @@
+//! A further device of an account: how it joins, and the home that it gets.
+
+mod home;
+mod join;
+
+pub use home::{HomeError, make_home};
+pub use join::{JoinConfig, JoinError, join};
