@@ -15,11 +15,17 @@ use super::replica::Replica;
 use crate::ids::{LogId, SegmentId, Writer};
 use crate::limits::{LOG_ENVELOPES, PULL_LOGS};
 
+/// Envelopes asked for at first: the newest page of a conversation, and little more, so that it can
+/// be read before much of the rest has come. Each further request asks for four times as many.
+const FIRST_ENVELOPES: u32 = 128;
+
 /// The logs that are wanted, newest segments first.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
     logs: BTreeMap<(Reverse<SegmentId>, Writer), Target>,
     given_up: usize,
+    /// How often something was asked for.
+    requests: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,13 +84,18 @@ impl Targets {
     /// What to ask for next, forgetting the logs of which nothing is wanted any more.
     pub(super) fn wants(&mut self, replica: &impl Replica) -> Vec<LogWant> {
         let mut wants = Vec::new();
+        let mut room = FIRST_ENVELOPES.saturating_mul(4_u32.saturating_pow(self.requests));
+        self.requests = self.requests.saturating_add(1);
         self.logs.retain(|key, target| {
             let log = log_of(key);
-            if wants.len() == PULL_LOGS {
+            if wants.len() == PULL_LOGS || room == 0 {
                 return true;
             }
             let from = target.from(replica.digests().head(&log));
-            wants.extend(from.map(|from| LogWant { log, from }));
+            if let Some(from) = from {
+                wants.push(LogWant { log, from });
+                room = room.saturating_sub(target.theirs.seq.saturating_sub(from).max(1));
+            }
             from.is_some()
         });
         wants

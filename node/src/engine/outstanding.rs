@@ -4,7 +4,7 @@
 //! held back here until there is room: two nodes that have many channels to speak of would find
 //! half of their questions failed, and wait for the next occasion to ask again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use kith_crdt::control::ControlLog;
 use kith_crdt::grant::PendingKeyRequest;
@@ -70,6 +70,8 @@ struct Lane {
     under_way: usize,
     /// Requests by number that wait until one of those ends.
     held_back: VecDeque<(u64, Vec<u8>)>,
+    /// Channels that have made room for others that wait, and go on to their end next time.
+    yielded: BTreeSet<ChannelId>,
 }
 
 impl Outstanding {
@@ -166,10 +168,32 @@ impl Outstanding {
         false
     }
 
+    /// Whether a session that has brought something is to make room for the channels that wait for
+    /// one with this peer: once, so that the newest of each comes before the rest of any. It is
+    /// remembered that it has to go on.
+    pub(super) fn yields(&mut self, channel: &ChannelId, peer: &TransportKey) -> bool {
+        let Some(waiting) = self.waiting.get_mut(peer).filter(|all| !all.is_empty()) else {
+            return false;
+        };
+        let is_first = self
+            .peers
+            .entry(*peer)
+            .or_default()
+            .yielded
+            .insert(*channel);
+        if is_first && !waiting.contains(channel) {
+            waiting.push(*channel);
+        }
+        is_first
+    }
+
     /// The next channel that waited for a session with this peer.
     pub(super) fn next_waiting(&mut self, peer: &TransportKey) -> Option<ChannelId> {
         let waiting = self.waiting.get_mut(peer)?;
         if waiting.is_empty() {
+            if let Some(lane) = self.peers.get_mut(peer) {
+                lane.yielded.clear();
+            }
             None
         } else {
             Some(waiting.remove(0))

@@ -210,6 +210,9 @@ impl Engine {
             now: self.now,
             has_room,
         }) {
+            Next::Ask(_) if applied > 0 && self.outstanding.yields(&id, &peer) => {
+                self.start_waiting(now, peer);
+            }
             Next::Ask(request) => self.ask(
                 now,
                 peer,
