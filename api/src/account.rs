@@ -45,7 +45,7 @@ pub struct UpdateDevice {
 /// Asks for a link by which a new device comes to belong to the account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceLinkRequest {
-    /// Whether that device is to link and remove devices as well.
+    /// Whether that device is to change the account's devices as well.
     #[serde(default)]
     pub manages: bool,
     /// For how many milliseconds it holds; ten minutes if absent, a day at most.
@@ -84,7 +84,7 @@ pub struct DeviceLinkState {
     /// What the device that asks has to show, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pictures: Vec<Picture>,
-    /// Whether the device that asks is to link and remove devices as well.
+    /// Whether the device that asks is to change the account's devices as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manages: Option<bool>,
     /// How many codes may still be typed wrongly, while one is awaited.

@@ -100,7 +100,7 @@ pub(crate) enum Verb {
     /// Show this account, or check the words that bring it back
     #[command(subcommand)]
     Account(account::AccountVerb),
-    /// List this account's devices, or name this one
+    /// Link another device to this account, list those it has, or name this one
     #[command(subcommand)]
     Device(device::DeviceVerb),
     /// Make, list, show and change channels

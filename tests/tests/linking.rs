@@ -157,6 +157,7 @@ fn without_the_code_nothing_is_handed_over() {
     let code = code_of(&mut joining);
     showing.line();
     let wrong = if code == "000000" { "000001" } else { "000000" };
+    showing.answer("4711");
     (0..3).for_each(|_| showing.answer(wrong));
     let (ended, _, stderr) = showing.end();
     assert_eq!(

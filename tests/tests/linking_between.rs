@@ -1,6 +1,8 @@
 //! Somebody who stands between two devices that are being linked: they have copied the link, given
 //! the new device one that leads to themselves, and speak with both.
 
+use kith_api::account::ConfirmDeviceLink;
+use kith_api::{Client, ErrorCode};
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::SecretKey;
 use kith_crdt::device_link::{Ask, DeviceLink};
@@ -129,6 +131,7 @@ async fn whoever_stands_between_two_devices_makes_their_codes_differ() {
     let compared = joining.line();
     // It was not looked at.
     joining.answer("yes");
+    as_old.serve(Answer::LinkAwaited).await;
     let shown = joining.line();
     let between = theirs.code((&as_old.key, &peer), &asked.record, (&nonce, &ours));
     assert_eq!(shown["code"], between.digits(), "they know what it shows");
@@ -146,6 +149,7 @@ async fn whoever_stands_between_two_devices_makes_their_codes_differ() {
     let answer = as_new.ask(link.host, &Request::Link(Box::new(ask))).await;
     assert!(matches!(answer, Answer::LinkNonce { .. }), "{answer:?}");
     let open = Request::LinkOpen { nonce: opening };
+    assert_eq!(as_new.ask(link.host, &open).await, Answer::LinkAwaited);
     assert_eq!(as_new.ask(link.host, &open).await, Answer::LinkAwaited);
 
     // Ana sees that the pictures are others; had she not looked, the digits are others, too.
@@ -169,8 +173,11 @@ async fn asking_takes_the_link_and_a_commitment_and_is_good_for_three_tries() {
     let ana = Home::init("Ana");
     let _a = Daemon::start(&ana);
     let mut showing = Talk::begin(&ana, &["device", "link"]);
-    let link = showing.line()["link"].as_str().expect("a link").to_owned();
-    let link: DeviceLink = link.parse().expect("a good one");
+    let shown = showing.line();
+    let link: DeviceLink = shown["link"]
+        .as_str()
+        .and_then(|link| link.parse().ok())
+        .expect("a good link");
     let device = NewDevice::generate(link.account, "laptop", &mut rng).expect("a good name");
     let mut face = Face::new(device.transport());
     face.dial(&link).await;
@@ -219,6 +226,20 @@ async fn asking_takes_the_link_and_a_commitment_and_is_good_for_three_tries() {
         refused(Refusal::LinkOver)
     );
     assert_eq!(face.ask(link.host, &open(nonce)).await, Answer::LinkAwaited);
+    // Nothing is typed before the new device waits for it, and what is no code is no try.
+    let client = Client::new(ana.path());
+    let typed = async |code: &str| {
+        let id = shown["id"].as_str().expect("an id").to_owned();
+        let code = code.to_owned();
+        let request = ConfirmDeviceLink { id, code };
+        let confirmed = client.confirm_device_link(&request).await;
+        confirmed.expect_err("it is not the code").code
+    };
+    assert_eq!(typed("000 000").await, ErrorCode::Unreachable);
+    assert_eq!(face.ask(link.host, &open(nonce)).await, Answer::LinkAwaited);
+    assert_eq!(typed("4711").await, ErrorCode::Usage);
+    let left = client.device_link().await.expect("it is shown").codes_left;
+    assert_eq!(left, Some(3));
     // Two more tries take its place, and then there are none.
     for answered in [true, true, false] {
         let (ask, _) = Ask::new(&link, both, device.record.clone(), &mut rng);

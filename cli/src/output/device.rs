@@ -12,13 +12,13 @@ use crate::verbs::device::{CodeShown, Compared, Joined};
 
 impl Show for DeviceLinkShown {
     fn show(&self, look: &Look, out: &mut String) {
-        out.push_str("On the new device, where `kith` is installed and has no home yet:\n\n");
-        let command = format!("kith device join {}", self.link);
-        let _written = writeln!(out, "  {}\n", look.paint(Paint::Strong, command));
         if let Some(picture) = look.picture(&qr(&self.link)) {
             out.push_str(&picture);
             out.push('\n');
         }
+        out.push_str("On the new device, where `kith` is installed and has no home yet:\n\n");
+        let command = format!("kith device join {}", self.link);
+        let _written = writeln!(out, "  {}\n", look.paint(Paint::Strong, command));
         let until = look.time(self.expires_at);
         let _written = writeln!(
             out,
@@ -35,7 +35,7 @@ impl Show for DeviceLinkState {
         match self.stage {
             DeviceLinkStage::Asked => {
                 let what = match self.manages {
-                    Some(true) => "a device of your account, and to link and remove devices",
+                    Some(true) => "a device of your account, and to link further ones",
                     _ => "a device of your account",
                 };
                 let _written = writeln!(out, "\n{name} asks to be {what}. It has to show:\n");
@@ -86,7 +86,7 @@ impl Show for Joined {
             self.account, self.device
         );
         if self.manages {
-            out.push_str("It may link and remove devices.\n");
+            out.push_str("It may link further devices.\n");
         }
         out.push_str(
             "Next: `kith daemon`. The channels arrive while it is connected to another of your \

@@ -12,6 +12,7 @@ use kith_api::{ApiError, ErrorCode};
 use kith_crdt::device_link::{Code, DeviceLink};
 use kith_node::device::{JoinConfig, JoinError, join, make_home};
 use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::args::Place;
@@ -24,11 +25,11 @@ use crate::verbs::{Outcome, Session};
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How long a new device looks for the one that shows the link, if nobody says.
 const PATIENCE: Duration = Duration::from_secs(30);
-const TYPE_DIGITS: &str = "The six digits that it shows (nothing to stop): ";
+const TYPE_DIGITS: &str = "The six digits that it shows (Enter alone stops): ";
 const SAY_YES: &str = "Does it show the same? (yes to go on): ";
 const NOT_CONFIRMED: &str = "not confirmed: nothing was handed over, and the link is taken back";
 
-/// Shows the devices of the account, names this one, or links another.
+/// Links another device, or shows and names those of the account.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeviceVerb {
     /// List the devices of the account
@@ -49,7 +50,7 @@ pub(crate) enum DeviceVerb {
 /// Shows a link.
 #[derive(Debug, Args)]
 pub(crate) struct DeviceLinkArgs {
-    /// Let the new device link and remove devices as well
+    /// Let the new device link further ones as well
     #[arg(long)]
     manage: bool,
     /// How long the link holds, a day at most [default: 10min]
@@ -60,8 +61,9 @@ pub(crate) struct DeviceLinkArgs {
 /// Uses one.
 #[derive(Debug, Args)]
 pub(crate) struct DeviceJoinArgs {
-    /// The link, whole
-    link: String,
+    /// The link, whole; line breaks in it do no harm
+    #[arg(required = true, num_args = 1..)]
+    link: Vec<String>,
     /// What to call this device [default: the machine's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -120,7 +122,7 @@ impl Session {
         self.output.put(&shown)?;
         let seen_through = tokio::select! {
             done = self.see_through(&shown.id) => done,
-            _ = tokio::signal::ctrl_c() => Err(ApiError::new(ErrorCode::Denied, NOT_CONFIRMED)),
+            () = stopped() => Err(ApiError::new(ErrorCode::Denied, NOT_CONFIRMED)),
         };
         if seen_through.is_err() {
             // It ends by itself where the daemon cannot be told.
@@ -175,7 +177,11 @@ impl Session {
             let request = ConfirmDeviceLink { id, code };
             match self.client.confirm_device_link(&request).await {
                 Ok(_) => {}
-                Err(error) if error.code == ErrorCode::Denied => {
+                Err(error) if error.code == ErrorCode::Usage => {
+                    print_warning("no_code", &error.message, self.output.is_json());
+                    ask_for(TYPE_DIGITS, self.output.is_json());
+                }
+                Err(error) if matches!(error.code, ErrorCode::Denied | ErrorCode::Unreachable) => {
                     let state = self.client.device_link().await?;
                     if state.stage != DeviceLinkStage::Asked {
                         return Err(error);
@@ -186,6 +192,27 @@ impl Session {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// Resolves when somebody ends the command, by the keyboard, the terminal or the system.
+async fn stopped() {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let [interrupt, terminate, hangup] = kinds.map(|kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => drop(signal.recv().await),
+            // Without it the system's own way of ending stays.
+            Err(_) => std::future::pending().await,
+        }
+    });
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+        () = hangup => {}
     }
 }
 
@@ -215,6 +242,7 @@ pub(crate) async fn join_account(args: &DeviceJoinArgs, place: &Place, output: &
     let home = place.home()?;
     let link: DeviceLink = args
         .link
+        .concat()
         .parse()
         .map_err(|error| ApiError::new(ErrorCode::Denied, error))?;
     let name = args.name.clone().unwrap_or_else(host_name);
@@ -232,7 +260,12 @@ pub(crate) async fn join_account(args: &DeviceJoinArgs, place: &Place, output: &
         patience: args.wait.map_or(PATIENCE, Duration::from_millis),
         mdns: !args.no_mdns,
     };
-    let secrets = join(config, async |code| compare(code, output).await)
+    let show = |code: &Code| {
+        let code = code.digits();
+        // If it cannot be printed nobody types it.
+        drop(output.put(&CodeShown { code }));
+    };
+    let secrets = join(config, async |code| compare(code, output).await, show)
         .await
         .map_err(|error: JoinError| ApiError::new(error.code(), error))?;
     let whose = (&secrets, &link);
@@ -245,16 +278,14 @@ pub(crate) async fn join_account(args: &DeviceJoinArgs, place: &Place, output: &
     })
 }
 
-/// Has somebody compare the pictures, and tells them what to type at the other device if they are
-/// the same.
+/// Has somebody compare the pictures.
 async fn compare(code: &Code, output: &Output) -> bool {
     let mut typed = lines();
     let pictures = code.pictures().map(Picture::from).into();
-    let is_same = output.put(&Compared { pictures }).is_ok() && {
-        ask_for(SAY_YES, output.is_json());
-        let line = typed.recv().await.unwrap_or_default();
-        ["y", "yes"].contains(&line.trim().to_lowercase().as_str())
-    };
-    let code = code.digits();
-    is_same && output.put(&CodeShown { code }).is_ok()
+    if output.put(&Compared { pictures }).is_err() {
+        return false;
+    }
+    ask_for(SAY_YES, output.is_json());
+    let line = typed.recv().await.unwrap_or_default();
+    ["y", "yes"].contains(&line.trim().to_lowercase().as_str())
 }

@@ -64,11 +64,15 @@ impl Code {
         }
     }
 
+    /// Whether a text is a code at all, in whatever groups.
+    pub fn is_one(text: &str) -> bool {
+        let typed = without_groups(text);
+        typed.len() == 6 && typed.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
     /// Whether this is what somebody typed, in whatever groups.
     pub fn is_typed(&self, text: &str) -> bool {
-        let separates = |c: &char| c.is_whitespace() || *c == '-';
-        let typed: String = text.chars().filter(|c| !separates(c)).collect();
-        typed == self.digits()
+        without_groups(text) == self.digits()
     }
 
     /// Its six digits.
@@ -80,6 +84,11 @@ impl Code {
     pub fn pictures(&self) -> [(&'static str, &'static str); 4] {
         self.pictures.map(|at| PICTURES[usize::from(at)])
     }
+}
+
+fn without_groups(text: &str) -> String {
+    let separates = |c: &char| c.is_whitespace() || *c == '-';
+    text.chars().filter(|c| !separates(c)).collect()
 }
 
 /// Not in logs: whoever reads it there could confirm it.
@@ -107,6 +116,7 @@ mod tests {
         for typed in ["4711", "004712", "", "0047110"] {
             assert!(!code.is_typed(typed), "{typed}");
         }
+        assert!(Code::is_one(" 004 712") && !Code::is_one("4711") && !Code::is_one("00471x"));
     }
 
     #[test]

@@ -53,11 +53,14 @@ impl Coded {
     }
 
     /// The structure of a text.
+    ///
+    /// White space in it is what mail and terminals make of a long line.
     pub(crate) fn read<T: for<'b> Decode<'b, ()>>(&self, text: &str) -> Result<T, Flaw> {
         if !self.begins(text) {
             return Err(Flaw::OtherScheme);
         }
-        let coded = &text.trim()[self.scheme.len()..];
+        let coded = text.trim()[self.scheme.len()..].split_whitespace();
+        let coded = &*Zeroizing::new(coded.collect::<String>());
         if coded.len() > LINK_MAX.div_ceil(5) * 8 {
             return Err(Flaw::Altered);
         }

@@ -78,15 +78,16 @@ impl JoinError {
     }
 }
 
-/// Has this device certified. `compare` is called with the code: it says whether somebody has found
-/// that the other device shows the same, and tells them what to type there. Whoever gave this
-/// device another's link would otherwise have it in their own account.
+/// Has this device certified. `compare` says whether somebody has found that the other device shows
+/// the same pictures: whoever gave this device another's link would otherwise have it in their own
+/// account. `show` shows what is to be typed there, once the other device waits for it.
 ///
 /// # Errors
 /// [`JoinError`]
 pub async fn join(
     config: JoinConfig,
     compare: impl AsyncFnOnce(&Code) -> bool,
+    show: impl FnOnce(&Code),
 ) -> Result<DeviceSecrets, JoinError> {
     if config.link.expires_at <= clock::now() {
         return Err(JoinError::Expired);
@@ -117,6 +118,8 @@ pub async fn join(
     if !compare(&code).await {
         return Err(JoinError::NotConfirmed);
     }
+    exchange.open(config.patience).await?;
+    show(&code);
     let linked = exchange.confirmed().await?;
     let management = linked.management.as_ref().map(SecretKey::from_seed);
     device
@@ -146,7 +149,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Shows the nonce, so that the other device can make its code.
+    /// Shows the nonce, so that the other device can make its code; and again, so that it knows that
+    /// this one waits.
     async fn open(&mut self, patience: Duration) -> Result<(), JoinError> {
         let until = Instant::now() + patience;
         let question = Request::LinkOpen { nonce: self.nonce };

@@ -24,6 +24,9 @@ use super::Engine;
 use super::devices::refused;
 use super::effect::{Outcome, Refusal};
 
+/// Milliseconds of silence after which a new device counts as gone: it asks twice a second.
+const SILENT_MS: u64 = 3_000;
+
 /// A link that is shown, and how far a device has come with it.
 #[derive(Debug)]
 pub(super) struct Linking {
@@ -48,6 +51,9 @@ struct Asked {
     nonce: [u8; 32],
     /// Known once the device has opened its commitment.
     code: Option<Code>,
+    /// When it last asked whether the code has been typed. It does so only once somebody has said
+    /// there that the pictures are the same.
+    waits_at: Option<Millis>,
     is_linked: bool,
 }
 
@@ -218,6 +224,7 @@ impl Engine {
                 record,
                 nonce,
                 code: None,
+                waits_at: None,
                 is_linked: false,
             });
         }
@@ -256,7 +263,9 @@ impl Engine {
         if !asked.ask.is_opened_by(nonce, &peer) {
             return Answer::Refused(Refused::NotForYou);
         }
-        if asked.code.is_none() {
+        if asked.code.is_some() {
+            asked.waits_at = Some(now);
+        } else {
             let nonces = (&asked.nonce, nonce);
             let code = linking.link.code((&own, &peer), &asked.ask.record, nonces);
             asked.code = Some(code);
@@ -292,13 +301,27 @@ impl Engine {
             let asked = linking.asked.as_ref()?;
             let code = asked.code.filter(|_| !asked.is_linked)?;
             let record = asked.ask.record.clone();
-            (expires_at > now).then_some((linking, code, record))
+            let waits = asked.waits_at.is_some_and(|at| at.plus(SILENT_MS) > now);
+            (expires_at > now).then_some((linking, code, record, waits))
         });
-        let Some((linking, code, record)) = waiting else {
+        let Some((linking, code, record, waits)) = waiting else {
             return Err(Refusal::NotFound(
                 "no device waits for its code: show a new link with `kith device link`".into(),
             ));
         };
+        if !Code::is_one(typed) {
+            return Err(Refusal::Usage(
+                "a code has six digits: type those that the new device shows".into(),
+            ));
+        }
+        // A device that is gone would be in the account for good, and nobody would have it.
+        if !waits {
+            return Err(Refusal::Unreachable(
+                "the new device does not wait for its code: say there first that the pictures are \
+                 the same; if its `kith device join` has ended, begin it again with the same link"
+                    .into(),
+            ));
+        }
         if !code.is_typed(typed) {
             linking.codes_left -= 1;
             let told = other_code(linking.codes_left);
