@@ -70,8 +70,8 @@ struct Lane {
     under_way: usize,
     /// Requests by number that wait until one of those ends.
     held_back: VecDeque<(u64, Vec<u8>)>,
-    /// Channels that have made room for others that wait, and go on to their end next time.
-    yielded: BTreeSet<ChannelId>,
+    /// Channels of which something has come, while others wait.
+    begun: BTreeSet<ChannelId>,
 }
 
 impl Outstanding {
@@ -168,36 +168,35 @@ impl Outstanding {
         false
     }
 
-    /// Whether a session that has brought something is to make room for the channels that wait for
-    /// one with this peer: once, so that the newest of each comes before the rest of any. It is
-    /// remembered that it has to go on.
+    /// Whether a session that has brought something is to make room for a channel that waits for
+    /// its first one with this peer, so that the newest of each comes before the rest of any. It
+    /// waits for its turn then, to go on.
     pub(super) fn yields(&mut self, channel: &ChannelId, peer: &TransportKey) -> bool {
-        let Some(waiting) = self.waiting.get_mut(peer).filter(|all| !all.is_empty()) else {
+        let lane = self.peers.entry(*peer).or_default();
+        lane.begun.insert(*channel);
+        let Some(waiting) = self.waiting.get_mut(peer) else {
             return false;
         };
-        let is_first = self
-            .peers
-            .entry(*peer)
-            .or_default()
-            .yielded
-            .insert(*channel);
-        if is_first && !waiting.contains(channel) {
+        let yields = waiting.iter().any(|other| !lane.begun.contains(other));
+        if yields && !waiting.contains(channel) {
             waiting.push(*channel);
         }
-        is_first
+        yields
     }
 
-    /// The next channel that waited for a session with this peer.
+    /// The next channel that waited for a session with this peer: first those that have had none.
     pub(super) fn next_waiting(&mut self, peer: &TransportKey) -> Option<ChannelId> {
         let waiting = self.waiting.get_mut(peer)?;
         if waiting.is_empty() {
             if let Some(lane) = self.peers.get_mut(peer) {
-                lane.yielded.clear();
+                lane.begun.clear();
             }
-            None
-        } else {
-            Some(waiting.remove(0))
+            return None;
         }
+        let begun = self.peers.get(peer).map(|lane| &lane.begun);
+        let is_first = |channel: &ChannelId| begun.is_none_or(|begun| !begun.contains(channel));
+        let at = waiting.iter().position(is_first).unwrap_or(0);
+        Some(waiting.remove(at))
     }
 
     /// Whether keys of this channel have been asked for.
