@@ -353,9 +353,13 @@ impl KeyDb {
         if !self.location.is_on_disk() {
             return Ok(());
         }
-        hold_files(&self.location.path)
+        // RocksDB works beside this: what it removed meanwhile would not be overwritten.
+        self.db.disable_file_deletions()?;
+        let held = hold_files(&self.location.path)
             .and_then(|()| home::sync_dir(&self.location.path))
-            .map_err(|error| StoreError::io("erasing a key", error))
+            .map_err(|error| StoreError::io("erasing a key", error));
+        self.db.enable_file_deletions()?;
+        held
     }
 
     /// Whether files are held, because an erasing was cut off or failed.
@@ -413,6 +417,8 @@ fn hold_files(directory: &Path) -> io::Result<()> {
         };
         match fs::hard_link(&path, directory.join(format!("{HELD}{name}"))) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // It was being removed when this began.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // A file system without hard links: the file is removed without being overwritten.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
             done => done?,
