@@ -63,6 +63,9 @@ impl EraseAccountRequest {
 pub struct AccountErased {
     /// Each of its channels.
     pub channels: Vec<ErasedChannel>,
+    /// What the account's other devices are called: they keep their homes and the account's keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_devices: Vec<String>,
     /// Whether nothing was done.
     pub dry_run: bool,
     /// Whether all is done: the daemon stops and destroys the home that holds the account's data.

@@ -94,6 +94,9 @@ fn a_linked_device_has_every_channel_and_is_the_same_person() {
     assert_eq!(laptop.kith(&["device", "link"]).code, 5);
     assert_eq!(laptop.kith(&["device", "rename", "lap"]).code, 5);
 
+    let erased = laptop.json(&["erase", "--account", "--dry-run"]);
+    assert_eq!(erased["other_devices"].as_array().map(Vec::len), Some(1));
+
     // Either may be away.
     a.stop();
     let later = ben.field(&["send", "garden", "are you there?"], "id");

@@ -45,6 +45,15 @@ impl Show for AccountErased {
             (false, true) => "Your account is erased, and this home is destroyed.\n",
             (false, false) => "This home is kept until the others have heard of it.\n",
         });
+        if !self.other_devices.is_empty() {
+            let names: Vec<_> = self.other_devices.iter().map(|name| clean(name)).collect();
+            let _written = writeln!(
+                out,
+                "Your other devices ({}) keep their homes and the account's keys: run `kith erase \
+                 --account` there as well.",
+                names.join(", ")
+            );
+        }
     }
 }
 
@@ -113,6 +122,7 @@ mod tests {
     fn shown(channels: &[ErasedChannel], (dry_run, destroyed): (bool, bool)) -> String {
         let erased = AccountErased {
             channels: channels.to_vec(),
+            other_devices: Vec::new(),
             dry_run,
             destroyed,
         };

@@ -90,7 +90,10 @@ impl Node {
             self.0.destroys.store(true, Ordering::Release);
             self.shutdown().await;
         }
+        let devices = self.account().await?.devices.into_iter();
+        let others = devices.filter(|device| !device.this);
         Ok(AccountErased {
+            other_devices: others.map(|device| device.name).collect(),
             channels,
             dry_run,
             destroyed,
