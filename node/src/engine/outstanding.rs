@@ -186,13 +186,13 @@ impl Outstanding {
 
     /// The next channel that waited for a session with this peer: first those that have had none.
     pub(super) fn next_waiting(&mut self, peer: &TransportKey) -> Option<ChannelId> {
-        let waiting = self.waiting.get_mut(peer)?;
-        if waiting.is_empty() {
+        let Some(waiting) = self.waiting.get_mut(peer).filter(|all| !all.is_empty()) else {
+            // With nobody waiting it makes no difference which of them came first.
             if let Some(lane) = self.peers.get_mut(peer) {
                 lane.begun.clear();
             }
             return None;
-        }
+        };
         let begun = self.peers.get(peer).map(|lane| &lane.begun);
         let is_first = |channel: &ChannelId| begun.is_none_or(|begun| !begun.contains(channel));
         let at = waiting.iter().position(is_first).unwrap_or(0);
@@ -229,5 +229,64 @@ impl Outstanding {
         self.requests.values().any(|(asked, _, purpose)| {
             asked == peer && matches!(purpose, Purpose::Hearsay { tag, .. } if tag == about)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: TransportKey = TransportKey([1; 32]);
+
+    fn channel(number: u8) -> ChannelId {
+        ChannelId([number; 32])
+    }
+
+    fn ask(outstanding: &mut Outstanding, number: u8) {
+        let purpose = Purpose::Prove {
+            channel: channel(number),
+        };
+        outstanding.add(Millis(0), PEER, purpose, vec![number]);
+    }
+
+    fn sent(outstanding: &mut Outstanding) -> Vec<(u64, Vec<u8>)> {
+        std::iter::from_fn(|| outstanding.next(&PEER)).collect()
+    }
+
+    #[test]
+    fn what_the_network_would_not_carry_follows_as_the_others_end() {
+        let mut outstanding = Outstanding::default();
+        (0..20).for_each(|number| ask(&mut outstanding, number));
+        let first = sent(&mut outstanding);
+        assert_eq!(first.len(), REQUESTS_PER_PEER);
+        let (id, _) = first[3];
+        assert!(outstanding.take(id, &PEER).is_some());
+        let next = sent(&mut outstanding);
+        assert_eq!(next.len(), 1);
+        assert_eq!(next[0].1, [u8::try_from(REQUESTS_PER_PEER).unwrap()]);
+        // Nothing is left of what was to be asked of somebody who is gone.
+        assert_eq!(outstanding.drop_peer(&PEER).len(), 19);
+        assert!(sent(&mut outstanding).is_empty());
+        ask(&mut outstanding, 7);
+        assert_eq!(sent(&mut outstanding).len(), 1);
+    }
+
+    #[test]
+    fn channels_of_which_nothing_has_come_go_before_those_that_went_on() {
+        let mut outstanding = Outstanding::default();
+        outstanding
+            .waiting
+            .insert(PEER, vec![channel(2), channel(3)]);
+        // The first makes room for those that wait for their first turn, and only then.
+        assert!(outstanding.yields(&channel(1), &PEER));
+        assert_eq!(outstanding.next_waiting(&PEER), Some(channel(2)));
+        assert!(outstanding.yields(&channel(2), &PEER));
+        assert_eq!(outstanding.next_waiting(&PEER), Some(channel(3)));
+        assert!(!outstanding.yields(&channel(3), &PEER));
+        assert_eq!(outstanding.next_waiting(&PEER), Some(channel(1)));
+        assert_eq!(outstanding.next_waiting(&PEER), Some(channel(2)));
+        assert_eq!(outstanding.next_waiting(&PEER), None);
+        outstanding.waiting.insert(PEER, vec![channel(3)]);
+        assert!(outstanding.yields(&channel(1), &PEER), "a new round");
     }
 }

@@ -18,7 +18,7 @@ const CHANNELS: usize = 20;
 /// Days that they were written on.
 const DAYS: usize = 50;
 /// Times that the daemon of one of the devices is killed while it catches up.
-const KILLS: u32 = 5;
+const KILLS: u64 = 5;
 
 /// What a device of the account has to come to have of a channel.
 struct Wanted {
@@ -87,10 +87,12 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> anyhow::Resul
 
     let server = link(&ana, "server", &[]);
     let mut up = Duration::ZERO;
-    for _ in 0..KILLS {
+    let messages: u64 = wanted.iter().map(|channel| channel.messages).sum();
+    for kill in 1..=KILLS {
         let begun = Instant::now();
         let daemon = Daemon::start(&server);
-        tokio::time::sleep(all / (KILLS + 1)).await;
+        let share = messages * kill / (KILLS + 1);
+        until_holding(&Stage::client(&server), share).await?;
         up += begun.elapsed();
         daemon.kill();
     }
@@ -129,6 +131,19 @@ async fn until_readable(client: &Client, wanted: &[Wanted]) -> anyhow::Result<()
         }
     }
     Ok(())
+}
+
+/// Waits until the channels have so many messages together.
+async fn until_holding(client: &Client, messages: u64) -> anyhow::Result<()> {
+    let mut pause = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        let channels = client.channels().await?;
+        let held: u64 = channels.iter().map(|channel| channel.facts.messages).sum();
+        if held >= messages {
+            return Ok(());
+        }
+        pause.tick().await;
+    }
 }
 
 /// Waits until every channel has all its messages.
