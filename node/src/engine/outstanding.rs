@@ -286,7 +286,12 @@ mod tests {
         assert_eq!(outstanding.next_waiting(&PEER), Some(channel(1)));
         assert_eq!(outstanding.next_waiting(&PEER), Some(channel(2)));
         assert_eq!(outstanding.next_waiting(&PEER), None);
-        outstanding.waiting.insert(PEER, vec![channel(3)]);
+        outstanding
+            .waiting
+            .insert(PEER, vec![channel(1), channel(3)]);
         assert!(outstanding.yields(&channel(1), &PEER), "a new round");
+        // It waited first, and has had something.
+        assert_eq!(outstanding.next_waiting(&PEER), Some(channel(3)));
+        assert_eq!(outstanding.next_waiting(&PEER), Some(channel(1)));
     }
 }
