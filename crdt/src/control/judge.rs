@@ -228,8 +228,8 @@ fn acting(
         Body::RevokeInvite { invite } => may_revoke(author, invite, roster)?,
         Body::Leave => {
             leaves_an_owner(author, roster)?;
-            // Whoever belongs may leave, whatever their role rests on.
-            grounds.rests_on = vec![author.tenure.admitted()];
+            // Whoever belongs may leave, whatever their role rests on, and whatever let them in.
+            grounds.rests_on.clear();
         }
         Body::Policy(policy) => {
             require(roster, author, policy.takes())?;

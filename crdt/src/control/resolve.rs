@@ -22,8 +22,8 @@
 //!    so that a withdrawal can only be undone by one from above. Before all of them come leavings,
 //!    which need no authority, and among one author's stepping down comes first.
 //! 4. **Nothing stands on what is void**: an op by an account whose admission or promotion is
-//!    void, an op about somebody whose admission is void or who only stood lower by a void op, a
-//!    join by an invite that is void, coming back after a leaving or removal that is void. Nor
+//!    void, an op about somebody who only stood lower by a void op, a promotion of somebody whose
+//!    admission is void, a join by an invite that is void, coming back after a leaving or removal that is void. Nor
 //!    does a promotion of somebody who left at the same time; a lower role does, or leaving would
 //!    bring back what that made void. And what somebody did not know to
 //!    count (a removal, another role) counts against them: an op by an account that by then was

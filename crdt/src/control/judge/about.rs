@@ -2,7 +2,9 @@
 //!
 //! To do any of these to a member the author stands above them. What makes the member stand
 //! lower (having been given a lower role, or having gone) is then part of what the op rests on:
-//! were it void, the op would be one from below.
+//! were it void, the op would be one from below. What let the member in is not, but for a
+//! promotion: otherwise whoever was banned would undo it by another join, backdated so as to make
+//! the first one void.
 
 use super::{Grounds, Roster, leaves_an_owner, require, within_own};
 use crate::control::op::VerifiedOp;
@@ -32,6 +34,9 @@ pub(super) fn set_role(
         above(grounds, author, member)?;
     }
     grounds.lowers = role < member.role;
+    if !grounds.lowers {
+        grounds.rests_on.push(member.tenure.admitted());
+    }
     Ok(())
 }
 
@@ -107,7 +112,6 @@ fn above(grounds: &mut Grounds, author: &Member, member: &Member) -> Result<(), 
     if standing <= member.standing() {
         return Err(Rule::NotAbove);
     }
-    grounds.rests_on.push(member.tenure.admitted());
     grounds
         .rests_on
         .extend(member.tenure.lowered_below(standing));

@@ -38,8 +38,8 @@ impl Contest<'_> {
         if !steps_down && let Some(by) = self.withdrawn(Field::Leaving(author), index) {
             return Err(Rule::Withdrawn { by });
         }
-        let needs_role = !leaves && !matches!(body, Body::Join { .. });
-        if needs_role && let Some(by) = self.withdrawn(Field::Lowering(author), index) {
+        // A join is one that was made up: whom others gave a lower role had been let in already.
+        if !leaves && let Some(by) = self.withdrawn(Field::Lowering(author), index) {
             return Err(Rule::Lowered { by });
         }
         match body {

@@ -233,7 +233,7 @@ proptest! {
             .collect();
         let mut joins: BTreeMap<InviteId, u32> = BTreeMap::new();
         for (op, past) in &standing {
-            if !matches!(op.op().body, Body::Create { .. } | Body::Join { .. } | Body::Devices { .. }) {
+            if !matches!(op.op().body, Body::Create { .. } | Body::Join { .. } | Body::Devices { .. } | Body::Leave) {
                 let admits = |other: &VerifiedOp| {
                     other.op().author == op.op().author
                         && matches!(other.op().body, Body::Create { .. } | Body::Join { .. })
