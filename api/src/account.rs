@@ -19,6 +19,9 @@ pub struct AccountInfo {
     pub version: u32,
     /// Its devices, this one first.
     pub devices: Vec<DeviceInfo>,
+    /// When this device learnt that it was revoked. Absent unless it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// A device of the account.
@@ -40,6 +43,38 @@ pub struct DeviceInfo {
 pub struct UpdateDevice {
     /// What to call it: at most 64 characters.
     pub name: String,
+}
+
+/// Which device is to be the account's no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RevokeDevice {
+    /// Its id, a prefix of it, or its name.
+    pub device: String,
+    /// Only tells which device is meant.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// A device that is the account's no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceRevoked {
+    /// Whether nothing was done.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// The device.
+    pub device: DeviceId,
+    /// What it was called.
+    pub name: String,
+    /// Whether it could change the account's devices, as far as that is known. Whoever has it can
+    /// still, until the account is recovered with its phrase.
+    pub managed: bool,
+    /// How many channels know of it.
+    pub channels: u64,
+    /// The names of channels that will be told once their history has arrived here: what has not would be
+    /// hidden from everybody. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
 }
 
 /// Asks for a link by which a new device comes to belong to the account.

@@ -43,6 +43,10 @@ pub struct Status {
     pub declined: u64,
     /// How many of this device's messages are on no other device yet.
     pub pending: u64,
+    /// When this device learnt that another one of the account has revoked it: it keeps what it has
+    /// and can do nothing more. Absent unless it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
     /// By how many milliseconds this node's clock is ahead of the last time that it or another
     /// member knew, where that is more than a day: what is over is hidden and not yet destroyed.
     /// Absent if it is not.

@@ -118,7 +118,8 @@ const LAWS: [(Law, &str, &str, &str); 25] = [
         Law::Certificates,
         "A9",
         "certificates",
-        "a certificate counts by its signatures and its version, whoever brings it",
+        "a certificate counts by its signatures and for what it says beyond those known; a device \
+         that it cuts off does not bring it",
     ),
     (
         Law::Cause,
@@ -188,7 +189,7 @@ const LAWS: [(Law, &str, &str, &str); 25] = [
         "M3",
         "removals",
         "a removal hides what the remover did not have of somebody's messages, until they are let \
-         in again",
+         in again; revoking a device does the same for good",
     ),
     (
         Law::Edits,

@@ -24,9 +24,12 @@ pub const PIN_ENTRIES: usize = 4_096;
 pub const ACCOUNTS_PER_CHANNEL: usize = 1_000;
 /// Devices of an account.
 pub const DEVICES_PER_ACCOUNT: usize = 32;
-/// Bytes of one signed part of a certificate: a list of 32 devices with the longest name fits
-/// twice.
-pub const CERTIFICATE_PART_MAX: usize = 4 * 1024;
+/// Devices that are revoked in one account epoch: four times as many as there are at once, and
+/// the phrase begins a new one.
+pub const REVOKED_PER_EPOCH: usize = 128;
+/// Bytes of one signed part of a certificate: a list of 32 devices, all of which manage, with 128
+/// revoked and the longest name fits.
+pub const CERTIFICATE_PART_MAX: usize = 8 * 1024;
 /// Channels on a node: each has a gossip topic.
 pub const CHANNELS_PER_NODE: usize = 2_000;
 /// Channels that one account may have added this one to and that it has not answered in: more than

@@ -147,6 +147,12 @@ impl Node {
             peers: reading.peers(),
             channels: self.0.shared.channels().len() as u64,
             declined: self.0.shared.declined(),
+            revoked_at: self
+                .0
+                .shared
+                .devices()
+                .and_then(|own| own.revoked_at)
+                .map(Into::into),
             clock_ahead_ms: self.0.shared.clock_ahead(),
             pending: reading.pending(),
             damaged: self.0.reader.damage_known(),

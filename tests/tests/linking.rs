@@ -273,3 +273,64 @@ fn a_link_that_is_none_or_a_home_that_is_one_changes_nothing() {
         "its daemon does not run"
     );
 }
+
+#[test]
+fn a_device_that_is_revoked_is_told_and_shut_out() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let a = Daemon::start(&ana);
+    let _b = Daemon::start_towards(&ben, &a.addresses());
+    ana.json(&["channel", "create", "garden"]);
+    befriend(&ana, &ben, "garden");
+    let laptop = link(&ana, "laptop", &["--manage"]);
+    let l = Daemon::start(&laptop);
+    let tablet = link(&ana, "tablet", &[]);
+    let _t = Daemon::start(&tablet);
+    for home in [&laptop, &tablet] {
+        until("the channel", PATIENCE, || {
+            (home.kith(&["channel", "show", "garden"]).code == 0).then_some(())
+        });
+    }
+    let said = laptop.field(&["send", "garden", "from the laptop"], "id");
+    until_seen(&ben, &said);
+    until_seen(&ana, &said);
+
+    // What cannot be done, and nothing comes of it.
+    let revoke = |home: &Home, device: &str, more: &[&str]| {
+        home.kith(&[&["device", "revoke", device], more].concat())
+    };
+    assert_eq!(revoke(&ana, "laptop", &[]).code, 2, "nobody can be asked");
+    assert_eq!(revoke(&ana, "sofa", &["--yes"]).code, 4);
+    assert_eq!(revoke(&ana, "", &["--yes"]).code, 4);
+    let own = ana.json(&["status"])["device"].as_str().map(str::to_owned);
+    let itself = revoke(&ana, &own.expect("an id"), &["--yes"]);
+    assert_eq!(itself.code, 5);
+    assert_eq!(revoke(&tablet, "laptop", &["--yes"]).code, 5);
+    let would = revoke(&ana, "laptop", &["--dry-run"]);
+    assert_eq!(would.lines[0]["dry_run"], true);
+    assert_eq!(ana.kith(&["device", "list"]).lines.len(), 3);
+
+    l.stop();
+    let revoked = ana.json(&["device", "revoke", "laptop", "--yes"]);
+    assert_eq!(
+        (&revoked["managed"], &revoked["channels"]),
+        (&true.into(), &1.into())
+    );
+    until("the tablet to know", PATIENCE, || {
+        (tablet.kith(&["device", "list"]).lines.len() == 2).then_some(())
+    });
+    let _l = Daemon::start(&laptop);
+    until("the laptop to know", PATIENCE, || {
+        laptop.json(&["status"])["revoked_at"]
+            .is_string()
+            .then_some(())
+    });
+    let denied = laptop.kith(&["send", "garden", "still here"]);
+    assert_eq!(denied.code, 5);
+    assert_eq!(laptop.kith(&["device", "link"]).code, 5);
+    assert!(texts(&laptop, "garden").contains(&"from the laptop".to_owned()));
+    let among_us = ben.field(&["send", "garden", "among us"], "id");
+    until_seen(&tablet, &among_us);
+    until_agreed(&[&ana, &ben, &tablet], "garden");
+    assert!(texts(&ana, "garden").contains(&"from the laptop".to_owned()));
+    assert_eq!(laptop.kith(&["show", &among_us]).code, 4);
+}

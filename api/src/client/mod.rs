@@ -20,7 +20,7 @@ use self::path::{Query, route};
 use crate::ApiError;
 use crate::account::{
     AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
-    DeviceLinkState, UpdateDevice,
+    DeviceLinkState, DeviceRevoked, RevokeDevice, UpdateDevice,
 };
 use crate::audit::{AuditPage, AuditQuery};
 use crate::channel::{
@@ -103,6 +103,15 @@ impl Client {
     pub async fn update_device(&self, request: &UpdateDevice) -> Answer<DeviceInfo> {
         let call = Call::new(Method::PATCH, "/v1/device".into());
         self.ask(call.json(request)).await
+    }
+
+    /// Has a device of the account be one no more, for good: by its id, a prefix of it, or its
+    /// name.
+    pub async fn revoke_device(&self, request: &RevokeDevice) -> Answer<DeviceRevoked> {
+        let path = Query::new("/v1/device".into())
+            .with("device", Some(&request.device))
+            .with("dry_run", request.dry_run.then_some("true"));
+        self.ask(Call::new(Method::DELETE, path.into())).await
     }
 
     /// Shows a link by which a new device comes to belong to the account.

@@ -1,8 +1,8 @@
 //! The account and its devices, for people.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
-use kith_api::account::{AccountInfo, DeviceInfo};
+use kith_api::account::{AccountInfo, DeviceInfo, DeviceRevoked};
 
 use super::Show;
 use super::clean::clean;
@@ -14,8 +14,53 @@ impl Show for AccountInfo {
         let name = look.paint(Paint::Strong, clean(&self.name));
         let id = look.paint(Paint::Handle, self.account);
         let _written = writeln!(out, "{name}  {id}");
+        if let Some(at) = self.revoked_at {
+            let _written = writeln!(out, "{}", look.paint(Paint::Bad, revoked(look.time(at))));
+        }
         out.push('\n');
         self.devices.as_slice().show(look, out);
+    }
+}
+
+/// What is told at a device that was revoked.
+pub(super) fn revoked(at: impl Display) -> String {
+    format!(
+        "this device was revoked by another one of the account, as it learnt at {at}: it keeps \
+         what it has and can do nothing more"
+    )
+}
+
+impl Show for DeviceRevoked {
+    fn show(&self, look: &Look, out: &mut String) {
+        let name = look.paint(Paint::Strong, clean(&self.name));
+        if self.dry_run {
+            let _written = writeln!(out, "{name} would be revoked.");
+        } else {
+            let channels = match self.channels {
+                1 => "1 channel knows".to_owned(),
+                n => format!("{n} channels know"),
+            };
+            let _written = writeln!(
+                out,
+                "{name} is not a device of your account any more: {channels}. What it writes from \
+                 now on nobody is shown, and it gets no more keys. What it has it keeps."
+            );
+        }
+        if !self.waiting.is_empty() {
+            let names: Vec<_> = self.waiting.iter().map(|name| clean(name)).collect();
+            let _written = writeln!(
+                out,
+                "Told once their history is here, so that nothing is hidden which others have: {}",
+                names.join(", ")
+            );
+        }
+        if self.managed {
+            let _written = writeln!(
+                out,
+                "It managed the account: whoever has it and its passphrase can still add devices. \
+                 If that may be a stranger, `kith account recover` with your 24 words cuts them off."
+            );
+        }
     }
 }
 
@@ -30,8 +75,9 @@ impl Show for [DeviceInfo] {
         let mut table = Table::new(&["DEVICE", "ID", "WHAT"]);
         for device in self {
             let what = match (device.this, device.manages) {
-                (true, Some(true)) => "this device, may manage the others",
+                (true, Some(true)) => "this device, manages the account",
                 (true, _) => "this device",
+                (false, Some(true)) => "manages the account",
                 (false, _) => "",
             };
             table.row(vec![

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use kith_api::status::{PeerStatus, Ready, Status};
 
 use super::Show;
+use super::account::revoked;
 use super::channel::damage;
 use super::look::{Look, Paint, span};
 use super::message::short;
@@ -46,6 +47,12 @@ impl Show for Status {
             facts.row(vec![
                 Cell::new(Paint::Faint, "not taken in"),
                 Cell::new(Paint::Plain, &told),
+            ]);
+        }
+        if let Some(at) = self.revoked_at {
+            facts.row(vec![
+                Cell::new(Paint::Faint, "revoked"),
+                Cell::new(Paint::Bad, &revoked(look.time(at))),
             ]);
         }
         if let Some(ms) = self.clock_ahead_ms {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use kith_api::account::{
-    ConfirmDeviceLink, DeviceLinkRequest, DeviceLinkStage, DeviceLinkState, Picture, UpdateDevice,
+    ConfirmDeviceLink, DeviceLinkRequest, DeviceLinkStage, DeviceLinkState, Picture, RevokeDevice,
+    UpdateDevice,
 };
 use kith_api::id::{AccountId, DeviceId};
 use kith_api::{ApiError, ErrorCode};
@@ -17,7 +18,9 @@ use tokio::sync::mpsc;
 
 use crate::args::Place;
 use crate::duration::parse_milliseconds;
+use crate::output::clean::clean;
 use crate::output::{Output, print_prompt, print_warning};
+use crate::verbs::erase::confirm;
 use crate::verbs::init::{claim_home, host_name};
 use crate::verbs::{Outcome, Session};
 
@@ -27,6 +30,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(30);
 const TYPE_DIGITS: &str = "The six digits that it shows (Enter alone stops): ";
 const SAY_YES: &str = "Does it show the same? (yes to go on): ";
+const NOT_REVOKED: &str = "that is not its name: nothing was done";
 const NOT_CONFIRMED: &str = "not confirmed: nothing was handed over, and the link is taken back";
 
 /// Links another device, or shows and names those of the account.
@@ -38,6 +42,18 @@ pub(crate) enum DeviceVerb {
     Rename {
         /// What to call it, at most 64 characters
         name: String,
+    },
+    /// Have a device of the account be one no more, for good: one that you lost, sold or do not
+    /// trust. Every channel is told, and no key made since is given to it
+    Revoke {
+        /// Its name, its id or a prefix of it
+        device: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        /// Only say which device that would be
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
     },
     /// Show a link by which another device of yours gets the account and its channels, and wait
     /// for that device. Type the code that it shows; until then nothing is handed over
@@ -107,9 +123,41 @@ impl Session {
                 let request = UpdateDevice { name: name.clone() };
                 self.output.put(&self.client.update_device(&request).await?)
             }
+            DeviceVerb::Revoke {
+                device,
+                yes,
+                dry_run,
+            } => self.revoke_device(device, *yes, *dry_run).await,
             DeviceVerb::Link(args) => self.link_device(args).await,
             DeviceVerb::Join(_) => unreachable!("this does not ask a daemon"),
         }
+    }
+
+    async fn revoke_device(&self, device: &str, yes: bool, dry_run: bool) -> Outcome {
+        let request = RevokeDevice {
+            device: device.to_owned(),
+            dry_run,
+        };
+        if !yes && !dry_run {
+            if !io::stdin().is_terminal() {
+                return Err(ApiError::usage(
+                    "there is no terminal to ask whether you mean it, and it cannot be undone: add \
+                     --yes if you do, or see with --dry-run which device it would be",
+                ));
+            }
+            let asked = RevokeDevice {
+                dry_run: true,
+                ..request.clone()
+            };
+            let would = self.client.revoke_device(&asked).await?;
+            let name = clean(&would.name);
+            let question = format!(
+                "{name} will never be a device of your account again, and what it has written and \
+                 nobody\nhas seen is lost. Type its name to go on: "
+            );
+            confirm(&question, NOT_REVOKED, |typed| typed.trim() == name)?;
+        }
+        self.output.put(&self.client.revoke_device(&request).await?)
     }
 
     /// Shows a link and sees it through. Whatever ends it takes it back.

@@ -64,6 +64,7 @@ bring back nothing of it.";
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
 /// How often it is looked whether it has.
 const ASKS_EVERY: Duration = Duration::from_millis(20);
+const NOT_ERASED: &str = "that is not what was to be typed: nothing was erased";
 /// What somebody types who means it.
 const SENTENCE: &str = "erase my account";
 
@@ -100,6 +101,7 @@ impl Session {
                     words(&would),
                     clean(name)
                 ),
+                NOT_ERASED,
                 |typed| is_name(typed, name),
             )?;
         }
@@ -125,7 +127,7 @@ impl Session {
                  Type `{SENTENCE}` to go on: ",
                 output.words(&would)
             );
-            confirm(&question, |typed| typed.trim() == SENTENCE)?;
+            confirm(&question, NOT_ERASED, |typed| typed.trim() == SENTENCE)?;
         }
         let request = EraseAccountRequest {
             dry_run: false,
@@ -154,8 +156,8 @@ impl Session {
     }
 }
 
-/// Asks for what somebody types who means it.
-fn confirm(question: &str, is_meant: impl Fn(&str) -> bool) -> Outcome {
+/// Asks for what somebody types who means it, and tells what becomes of it if they do not.
+pub(super) fn confirm(question: &str, otherwise: &str, is_meant: impl Fn(&str) -> bool) -> Outcome {
     let mut typed = String::new();
     let mut stderr = io::stderr().lock();
     let asked = stderr
@@ -170,9 +172,7 @@ fn confirm(question: &str, is_meant: impl Fn(&str) -> bool) -> Outcome {
             // The input ended in the line of the question.
             drop(writeln!(stderr));
         }
-        Err(ApiError::usage(
-            "that is not what was to be typed: nothing was erased",
-        ))
+        Err(ApiError::usage(otherwise))
     }
 }
 

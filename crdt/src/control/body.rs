@@ -37,10 +37,12 @@ pub enum Body {
         /// The founder's certificate.
         certificate: Certificate,
     },
-    /// Brings a newer certificate of the author's account.
+    /// Brings a certificate of the author's account that says something new.
     Devices {
         /// The certificate.
         certificate: Certificate,
+        /// What the author had of the messages of those devices that it cuts off, if it does.
+        last_seen: Option<LastSeen>,
     },
     /// Opens an invite.
     Invite {
@@ -153,7 +155,7 @@ impl Body {
     pub const fn certificate(&self) -> Option<&Certificate> {
         match self {
             Self::Create { certificate, .. }
-            | Self::Devices { certificate }
+            | Self::Devices { certificate, .. }
             | Self::Join { certificate, .. }
             | Self::Add { certificate, .. } => Some(certificate),
             _ => None,
@@ -190,7 +192,12 @@ impl Body {
                 in_range((1..=INVITE_USES_MAX).contains(uses), "uses of an invite")
             }
             Self::Policy(policy) => policy.check(),
-            Self::Remove { last_seen, .. } | Self::Ban { last_seen, .. } => last_seen.check(),
+            Self::Remove { last_seen, .. }
+            | Self::Ban { last_seen, .. }
+            | Self::Devices {
+                last_seen: Some(last_seen),
+                ..
+            } => last_seen.check(),
             Self::Epoch(epoch) => {
                 in_range(
                     epoch.replaces.len() <= EPOCH_REPLACES_MAX,

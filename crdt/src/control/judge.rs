@@ -15,7 +15,9 @@
 //! 7. The last owner neither leaves nor steps down.
 //! 8. An invite lets in with its role and as often as it says, until it expires, is revoked, or
 //!    whoever made it may no longer invite. The joiner proves to have been given it.
-//! 9. A certificate changes something only if it holds and supersedes the one known.
+//! 9. A certificate changes something only if it holds and says what those known do not. It is
+//!    brought by a device that the account has by it: what was had of a device's messages when it
+//!    was cut off is not for that device to say.
 //! 10. What finds nothing to do, or nobody to do it to, is void.
 //! 11. A channel is founded once, by its first op.
 //! 12. The retention that is set lies within the limits that the channel has.
@@ -33,7 +35,7 @@ use super::policy::Policy;
 use super::role::{Right, Role, Standing};
 use super::roster::{Member, Promise, Roster};
 use super::verdict::{Rule, Verdict};
-use crate::identity::Certified;
+use crate::identity::{Certified, Cut};
 use crate::ids::{AccountId, InviteId, OpId};
 use crate::limits::ACCOUNTS_PER_CHANNEL;
 
@@ -64,6 +66,8 @@ pub(super) struct Grounds {
     pub(super) inviter: Option<(AccountId, Role)>,
     /// The joins that the maker of an epoch knew to be expelled.
     pub(super) expelled: Arc<BTreeSet<OpId>>,
+    /// The devices that a certificate cuts off, as far as its author knew them.
+    pub(super) cut: Option<Cut>,
     /// What the maker of an epoch promised to those who write in it; of a retention for existing
     /// messages, whom these are waited for by.
     pub(super) promise: Option<Promise>,
@@ -78,6 +82,7 @@ impl Grounds {
             lowers: false,
             inviter: None,
             expelled: Arc::default(),
+            cut: None,
             promise: None,
         }
     }
@@ -122,12 +127,19 @@ fn grounds(op: &VerifiedOp, roster: &Roster) -> Result<Grounds, Rule> {
             let member = roster
                 .active_member(&op.op().author)
                 .ok_or(Rule::NotAMember)?;
-            // A certificate that lists its device vouches for it: a recovered account has no
-            // other device left to bring the news.
-            let vouched = certified.is_some_and(|new| {
-                new.account == member.account && new.devices.contains_key(&op.op().device)
-            });
-            if !vouched && !roster.is_device_of(&op.op().device, member) {
+            let device = &op.op().device;
+            let is_theirs = match certified {
+                // A certificate vouches for whoever brings it: a recovered account has no other
+                // device left to bring the news.
+                Some(new) if new.account == member.account => {
+                    let together = member.certified.merge(new);
+                    let known = roster.account_of(device);
+                    together.devices.contains_key(device)
+                        && known.is_none_or(|account| account == member.account)
+                }
+                _ => roster.is_device_of(device, member),
+            };
+            if !is_theirs {
                 return Err(Rule::NotTheirDevice);
             }
             acting(op, member, certified, roster)
@@ -172,6 +184,7 @@ fn joining(
         return Err(Rule::NotTheirDevice);
     }
     let mut grounds = Grounds::new(Standing::new(state.role, op.order()));
+    grounds.cut = cut_by(certified, roster);
     grounds.rests_on.push(state.op);
     grounds.rests_on.extend(unbanned_by(certified, roster));
     grounds.grants = Some(state.role);
@@ -186,7 +199,11 @@ fn admission(certified: &Certified, op: &VerifiedOp, roster: &Roster) -> Result<
         if known.is_active() {
             return Err(Rule::AlreadyAMember);
         }
-        if known.certified.supersedes(certified) {
+        let joins = certified.account == op.op().author;
+        let together = known.certified.merge(certified);
+        if together.epoch > certified.epoch
+            || joins && !together.devices.contains_key(&op.op().device)
+        {
             return Err(Rule::OldCertificate);
         }
     }
@@ -197,6 +214,15 @@ fn admission(certified: &Certified, op: &VerifiedOp, roster: &Roster) -> Result<
         return Err(Rule::ChannelFull);
     }
     Ok(())
+}
+
+/// The devices that a certificate cuts off. Of an account that was never here others may know
+/// more, who let it in at the same time.
+fn cut_by(certified: &Certified, roster: &Roster) -> Option<Cut> {
+    match roster.members.get(&certified.account) {
+        Some(known) => known.certified.cut_by(certified),
+        None => certified.cuts_by_itself(),
+    }
 }
 
 /// The op that ended an account's ban.
@@ -214,9 +240,8 @@ fn acting(
     grounds.rests_on.push(author.tenure.basis());
     match &op.op().body {
         Body::Devices { .. } => {
-            if !certified.is_some_and(|new| new.supersedes(&author.certified)) {
-                return Err(Rule::OldCertificate);
-            }
+            let new = certified.filter(|new| new.adds_to(&author.certified));
+            grounds.cut = cut_by(new.ok_or(Rule::OldCertificate)?, roster);
         }
         Body::Invite { invite, role, .. } => {
             require(roster, author, Right::Invite)?;
@@ -269,6 +294,7 @@ fn acting(
             within_own(*role, author)?;
             let certified = certified.ok_or(Rule::BadCertificate)?;
             admission(certified, op, roster)?;
+            grounds.cut = cut_by(certified, roster);
             grounds.rests_on.extend(unbanned_by(certified, roster));
             grounds.grants = Some(*role);
         }

@@ -34,9 +34,9 @@
 //! 6. **Who is let in is first come, first served**, by (lamport, op id): joins beyond the
 //!    invite's uses and joins or additions beyond the channel's size are void, and so is an
 //!    account's second concurrent one.
-//! 7. **A certificate is a fact**, not an act: it counts by its signatures and its version,
-//!    whatever becomes of the op that brings it. What a device did concurrently with the op that
-//!    brought the certificate without it is void.
+//! 7. **A certificate is a fact**, not an act: it counts by its signatures, whatever becomes of the
+//!    op that brings it. What a device did concurrently with an op that cuts it off is void, and
+//!    of a certificate that it brought its word on what was seen.
 //! 8. **An epoch may be written in** if every removal that counts (being removed or banned,
 //!    leaving, a revoked device) is an ancestor of its op, and so is every admission of somebody
 //!    who may read from their joining on only (`history.rs`), and its author knew of everybody
@@ -70,7 +70,8 @@ use super::op::VerifiedOp;
 use super::role::{Role, Standing};
 use super::roster::Roster;
 use super::verdict::{Rule, Verdict};
-use crate::ids::{AccountId, DeviceId, InviteId, OpId};
+use crate::ids::{AccountId, InviteId, OpId};
+use devices::Revocations;
 use seats::Seats;
 pub(super) use stages::stages;
 use standings::Standings;
@@ -98,13 +99,15 @@ pub(super) fn resolve(
         };
         for (index, verdict) in stage.iter().zip(&outcome.verdicts) {
             let op = graph.op(*index);
+            let grounds = judgments[*index as usize].grounds();
+            let cut = grounds.and_then(|grounds| grounds.cut.as_ref());
             if verdict.stands() {
                 match stage {
                     [alone] => apply_alone(roster, op, &judgments[*alone as usize]),
-                    _ => roster.apply(op),
+                    _ => roster.apply(op, cut),
                 }
-            } else if let Some(grounds) = judgments[*index as usize].grounds() {
-                roster.note_void(op, grounds.grants.unwrap_or(Role::Reader));
+            } else if let Some(grounds) = grounds {
+                roster.note_void(op, grounds.grants.unwrap_or(Role::Reader), cut);
             }
             told(op.id(), *verdict);
         }
@@ -134,8 +137,8 @@ pub(super) fn resolve(
 
 /// Applies an op that is concurrent with none, to the roster of its ancestors.
 pub(super) fn apply_alone(roster: &mut Roster, op: &VerifiedOp, judgment: &Judgment) {
-    roster.apply(op);
     let grounds = judgment.grounds();
+    roster.apply(op, grounds.and_then(|grounds| grounds.cut.as_ref()));
     let promise = grounds.and_then(|grounds| grounds.promise.as_ref());
     roster.shorten_all(&op.op().body, promise);
 }
@@ -178,8 +181,8 @@ struct Contest<'a> {
     /// For each account what its removal can make void.
     exposed: BTreeMap<AccountId, Vec<Index>>,
     joins_by_invite: BTreeMap<InviteId, Vec<Index>>,
-    /// For each revoked device the ops that brought a certificate without it.
-    revoked_devices: BTreeMap<DeviceId, Vec<Index>>,
+    /// Which ops cut off which devices.
+    revocations: Revocations,
     /// Ops that stand about each thing.
     lines: Lines,
     /// Those of them that withdraw an account or an invite.
@@ -210,7 +213,7 @@ impl<'a> Contest<'a> {
             ops,
             exposed: BTreeMap::new(),
             joins_by_invite: BTreeMap::new(),
-            revoked_devices: BTreeMap::new(),
+            revocations: Revocations::default(),
             lines: Lines::default(),
             withdrawals: Lines::default(),
             kept: BTreeSet::new(),
@@ -237,7 +240,7 @@ impl<'a> Contest<'a> {
                     .push(index);
             }
         }
-        contest.revoked_devices = contest.revocations();
+        contest.revocations = contest.revocations();
         contest
     }
 
@@ -344,8 +347,11 @@ impl<'a> Contest<'a> {
         standings: &Standings<'_>,
     ) -> Result<(), Rule> {
         let op = self.graph.op(index);
-        if matches!(op.op().body, Body::Create { .. } | Body::Devices { .. }) {
-            return Ok(());
+        match op.op().body {
+            Body::Create { .. } => return Ok(()),
+            // Nothing else can make void what is a fact.
+            Body::Devices { .. } => return self.by_no_device_cut_off(index),
+            _ => {}
         }
         self.founded(index)?;
         if let Some(grounds) = self.grounds_of(index) {
@@ -407,7 +413,7 @@ impl<'a> Contest<'a> {
             None => self.judgments[*index as usize].verdict(),
         };
         let removed = self.ops.iter().filter(|op| self.is_standing_removal(**op));
-        let removals = removed.chain(self.revoked_devices.values().flatten());
+        let removals = removed.chain(&self.revocations.ops);
         Outcome {
             verdicts: self.ops.iter().map(verdict).collect(),
             removals: Some(epochs::Removals::new(self.graph, removals)),

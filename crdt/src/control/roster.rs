@@ -5,6 +5,7 @@
 //! one that does is applied, ancestors first.
 
 mod apply;
+mod cuts;
 mod lives;
 mod sanctions;
 mod tenure;
@@ -28,6 +29,7 @@ use crate::retention::{Life, Retention, RetentionLimits};
 use crate::term::Term;
 use crate::time::Millis;
 
+use cuts::Cuts;
 use lives::Kept;
 pub(super) use lives::Promise;
 use sanctions::Removal;
@@ -81,6 +83,7 @@ pub struct Roster {
     /// The least roles that the policy has set.
     rights: BTreeMap<Right, Course<Role>>,
     removals: BTreeMap<AccountId, Vec<Removal>>,
+    cuts: Cuts,
 }
 
 /// An account on the roster.
@@ -96,7 +99,7 @@ pub struct Member {
     pub name: String,
     /// The op that granted the role, as (lamport, op id).
     pub granted: (u64, OpId),
-    /// The account's newest certificate.
+    /// What the account's certificates say together.
     pub certified: Arc<Certified>,
     /// How it came by its role.
     pub(super) tenure: Tenure,
@@ -165,8 +168,10 @@ pub struct RosterDevice {
     pub transport: TransportKey,
     /// What the person calls it.
     pub name: String,
-    /// Whether the account belongs and its newest certificate lists the device.
+    /// Whether the account belongs and the device is one of its devices.
     pub active: bool,
+    /// The highest account epoch in which a certificate lists it.
+    pub(in crate::control) epoch: u32,
 }
 
 /// An invite that counts.
@@ -268,6 +273,7 @@ impl Roster {
             by_transport: BTreeMap::new(),
             rights: BTreeMap::new(),
             removals: BTreeMap::new(),
+            cuts: Cuts::default(),
         }
     }
 
@@ -286,11 +292,29 @@ impl Roster {
             .find(|(_, device)| device.active && device.transport == *key)
     }
 
-    /// The op by which the account went that the device with this transport key is of; nothing if
-    /// it belongs, or never did.
+    /// Whether a device with this transport key is one of a member's by a certificate that somebody
+    /// shows, together with what is known.
+    pub fn admits(&self, key: &TransportKey, shown: &Certified) -> bool {
+        let Some(member) = self.active_member(&shown.account) else {
+            return false;
+        };
+        let together = member.certified.merge(shown);
+        together.devices.iter().any(|(id, record)| {
+            let is_theirs = |account| account == shown.account;
+            record.transport == *key && self.account_of(id).is_none_or(is_theirs)
+        })
+    }
+
+    /// The op by which the account went that the device with this transport key is of, or by which
+    /// the device was cut off; nothing if it belongs, or never did.
     pub fn dismissal(&self, key: &TransportKey) -> Option<OpId> {
-        self.with_device(key)
-            .find_map(|member| member.tenure.gone().filter(|_| !member.is_active()))
+        let gone = self
+            .with_device(key)
+            .find_map(|member| member.tenure.gone().filter(|_| !member.is_active()));
+        gone.or_else(|| {
+            let mut devices = self.by_transport.get(key).into_iter().flatten();
+            devices.find_map(|id| self.cut_off_by(id))
+        })
     }
 
     /// Whether the account that the device with this transport key is of has left by itself.
@@ -329,6 +353,12 @@ impl Roster {
     /// Whether an account belongs now.
     pub fn is_member(&self, account: &AccountId) -> bool {
         self.members.get(account).is_some_and(Member::is_active)
+    }
+
+    /// Whether an account belongs now, and this device of it was not cut off. One that the roster
+    /// does not know yet may be new.
+    pub fn belongs_on(&self, account: &AccountId, device: &DeviceId) -> bool {
+        self.is_member(account) && !self.is_cut_off(device)
     }
 
     /// Whether an account belongs and its role includes a right, by the table and what the policy
@@ -429,7 +459,7 @@ impl Roster {
         member.role >= self.least_role(right)
     }
 
-    /// Whether a device is one of the account's by its newest certificate.
+    /// Whether a device is one of the account's.
     pub(super) fn is_device_of(&self, device: &DeviceId, member: &Member) -> bool {
         member.certified.devices.contains_key(device)
             && self.account_of(device) == Some(member.account)

@@ -1,4 +1,4 @@
-//! Certificates: the devices of an account, as signed and as verified.
+//! Certificates: the devices of an account, as signed.
 //!
 //! [`Certificate`] is bytes from somewhere; [`Certified`] is what they say once every signature
 //! holds. There is no way from the first to the second but [`Certificate::verify`].
@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
+use super::certified::Certified;
 use crate::crypto::hash;
 use crate::crypto::sign::{SecretKey, Signed};
 use crate::encoding::{self, DecodeError, check_text};
 use crate::ids::{AccountId, DeviceId, TransportKey};
-use crate::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, NAME_MAX_CHARS};
+use crate::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, NAME_MAX_CHARS, REVOKED_PER_EPOCH};
 
 const ACCOUNT_EPOCH: &str = "account-epoch";
 const DEVICE_LIST: &str = "device-list";
@@ -38,6 +39,14 @@ impl AccountEpoch {
     pub fn sign(&self, recovery: &SecretKey) -> Signed {
         Signed::new(recovery, ACCOUNT_EPOCH, &[], encoding::encode(self))
     }
+
+    /// Reads one without checking its signature.
+    ///
+    /// # Errors
+    /// [`CertificateError`] if it cannot be read.
+    pub(super) fn read(signed: &Signed) -> Result<Self, CertificateError> {
+        part(signed, "account epoch")
+    }
 }
 
 /// The devices of an account, signed by the management key.
@@ -59,6 +68,12 @@ pub struct DeviceList {
     /// The devices, sorted, without duplicates.
     #[n(4)]
     pub devices: Vec<DeviceId>,
+    /// Devices that are the account's no more and never will be again, sorted, without duplicates.
+    #[cbor(n(5), default)]
+    pub revoked: Vec<DeviceId>,
+    /// Those of the devices that have the management key, sorted, without duplicates.
+    #[cbor(n(6), default)]
+    pub managing: Vec<DeviceId>,
 }
 
 impl DeviceList {
@@ -129,8 +144,7 @@ impl Certificate {
     /// # Errors
     /// [`CertificateError`] if it cannot be read.
     pub fn management_key(&self) -> Result<[u8; 32], CertificateError> {
-        let epoch: AccountEpoch = part(&self.account_epoch, "account epoch")?;
-        Ok(epoch.management)
+        Ok(AccountEpoch::read(&self.account_epoch)?.management)
     }
 
     /// Checks every signature and that the parts belong together.
@@ -141,7 +155,7 @@ impl Certificate {
         if self.records.len() > DEVICES_PER_ACCOUNT {
             return Err(CertificateError::TooManyDevices(self.records.len()));
         }
-        let epoch: AccountEpoch = part(&self.account_epoch, "account epoch")?;
+        let epoch = AccountEpoch::read(&self.account_epoch)?;
         let list: DeviceList = part(&self.device_list, "device list")?;
         check_list(&list)?;
         if list.account != epoch.account || list.epoch != epoch.n {
@@ -162,47 +176,8 @@ impl Certificate {
         if !one_each {
             return Err(CertificateError::Mismatch);
         }
-        Ok(Certified {
-            account: epoch.account,
-            epoch: epoch.n,
-            version: list.version,
-            name: list.name,
-            devices,
-            list_hash: hash::derive("device-list-payload", &[&self.device_list.payload]),
-        })
-    }
-}
-
-/// What a certificate says, every signature of it verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certified {
-    /// The account.
-    pub account: AccountId,
-    /// The account epoch.
-    pub epoch: u32,
-    /// The version of the device list in that epoch.
-    pub version: u32,
-    /// The name the person goes by.
-    pub name: String,
-    /// The devices.
-    pub devices: BTreeMap<DeviceId, DeviceRecord>,
-    /// The hash of the device list's payload.
-    pub list_hash: [u8; 32],
-}
-
-impl Certified {
-    /// Whether this certificate counts instead of `other`, one of the same account: the larger
-    /// (epoch, version) does, at a tie the smaller hash of the device list. A strict order, so
-    /// that of any set of certificates every node picks the same.
-    pub fn supersedes(&self, other: &Self) -> bool {
-        let rank = |certified: &Self| {
-            (
-                certified.epoch,
-                certified.version,
-                std::cmp::Reverse(certified.list_hash),
-            )
-        };
-        rank(self) > rank(other)
+        let list_hash = hash::derive("device-list-payload", &[&self.device_list.payload]);
+        Ok(Certified::of(&list, list_hash, devices))
     }
 }
 
@@ -221,6 +196,9 @@ pub enum CertificateError {
     /// More devices than an account may have.
     #[error("certificate: {0} devices, where at most {DEVICES_PER_ACCOUNT} are allowed")]
     TooManyDevices(usize),
+    /// More devices than may be revoked in one account epoch.
+    #[error("certificate: {0} devices revoked, where at most {REVOKED_PER_EPOCH} are allowed")]
+    TooManyRevoked(usize),
 }
 
 fn holds(signed: &Signed, key: &[u8; 32], what: &'static str) -> Result<(), CertificateError> {
@@ -246,13 +224,21 @@ fn check_list(list: &DeviceList) -> Result<(), CertificateError> {
     if list.devices.len() > DEVICES_PER_ACCOUNT {
         return Err(CertificateError::TooManyDevices(list.devices.len()));
     }
-    if list.devices.is_sorted_by(|a, b| a < b) {
-        Ok(())
-    } else {
-        Err(CertificateError::Part(DecodeError::OutOfRange(
-            "devices: sorted, each once",
-        )))
+    if list.revoked.len() > REVOKED_PER_EPOCH {
+        return Err(CertificateError::TooManyRevoked(list.revoked.len()));
     }
+    let out_of_range = |what| CertificateError::Part(DecodeError::OutOfRange(what));
+    let lists = [&list.devices, &list.revoked, &list.managing];
+    if !lists.iter().all(|ids| ids.is_sorted_by(|a, b| a < b)) {
+        return Err(out_of_range("devices: sorted, each once"));
+    }
+    let is_listed = |id: &DeviceId| list.devices.binary_search(id).is_ok();
+    if list.revoked.iter().any(is_listed) || !list.managing.iter().all(is_listed) {
+        return Err(out_of_range(
+            "devices: none revoked, and those that manage among them",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 //! the control log's.
 
 mod certificate;
+mod certified;
 mod secrets;
 
-pub use certificate::{
-    AccountEpoch, Certificate, CertificateError, Certified, DeviceList, DeviceRecord,
-};
+pub use certificate::{AccountEpoch, Certificate, CertificateError, DeviceList, DeviceRecord};
+pub use certified::{Certified, Cut};
 pub use secrets::{DeviceSecrets, IdentityError, NewDevice, create_account, recover_account};

@@ -2,18 +2,19 @@
 //!
 //! The recovery key is made here, signs one account epoch and is gone again: no device keeps it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use rand_core::CryptoRng;
 
-use super::certificate::{
-    AccountEpoch, Certificate, CertificateError, Certified, DeviceList, DeviceRecord,
-};
+use super::certificate::{AccountEpoch, Certificate, CertificateError, DeviceList, DeviceRecord};
+use super::certified::Certified;
 use crate::crypto::phrase::Phrase;
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{SecretKey, Signed};
 use crate::encoding::{DecodeError, check_text};
 use crate::ids::{AccountId, DeviceId, TransportKey, Writer};
-use crate::limits::{DEVICES_PER_ACCOUNT, NAME_MAX_CHARS};
+use crate::limits::{DEVICES_PER_ACCOUNT, NAME_MAX_CHARS, REVOKED_PER_EPOCH};
 
 /// Why an account or a device cannot be made or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,17 @@ pub enum IdentityError {
     /// The certificate does not list this device.
     #[error("the certificate does not list this device")]
     NotListed,
+    /// The device was revoked, which is for good.
+    #[error("this device was revoked: it can only come back as a new one")]
+    Revoked,
+    /// A device would revoke itself.
+    #[error("a device cannot revoke itself: do it on another one that manages the account")]
+    Itself,
+    /// As many devices were revoked as can be.
+    #[error(
+        "at most {REVOKED_PER_EPOCH} devices can be revoked: recover the account with its phrase"
+    )]
+    TooManyRevoked,
     /// The numbering of certificates has come to its end.
     #[error("no further certificate can be numbered: recover the account with its phrase")]
     Exhausted,
@@ -77,77 +89,179 @@ impl DeviceSecrets {
         TransportKey(SecretKey::from_seed(&self.transport).public())
     }
 
-    /// The certificate with one more device, or with a new record of a device it has.
+    /// The certificate with one more device, which has the management key or not, or with a new
+    /// record of a device that the account has.
     ///
     /// # Errors
     /// [`IdentityError`] if this device may not, or the record does not hold.
-    pub fn admit(&self, record: &Signed) -> Result<Certificate, IdentityError> {
+    pub fn admit(&self, record: &Signed, manages: bool) -> Result<Certificate, IdentityError> {
         let admitted = DeviceRecord::verify(record)?;
         if admitted.account != self.account {
             return Err(IdentityError::OtherAccount);
         }
-        let mut records = self.records_without(&admitted.device)?;
-        records.push(record.clone());
-        self.certify(records)
+        let mut listed = self.listed()?;
+        if listed.revoked.contains(&admitted.device) {
+            return Err(IdentityError::Revoked);
+        }
+        listed.records.insert(admitted.device, record.clone());
+        if manages {
+            listed.managing.insert(admitted.device);
+        }
+        self.certify(listed)
     }
 
-    /// The certificate without one device.
+    /// The certificate with one device less, for good.
     ///
     /// # Errors
-    /// [`IdentityError`] if this device may not, or the certificate does not list that one.
-    pub fn dismiss(&self, device: &DeviceId) -> Result<Certificate, IdentityError> {
-        let records = self.records_without(device)?;
-        if records.len() == self.certificate.records.len() {
+    /// [`IdentityError`] if this device may not, it is this one, or the certificate does not list
+    /// it.
+    pub fn revoke(&self, device: &DeviceId) -> Result<Certificate, IdentityError> {
+        let mut listed = self.listed()?;
+        if listed.records.remove(device).is_none() {
             return Err(IdentityError::NotListed);
         }
-        self.certify(records)
+        if *device == self.device() {
+            return Err(IdentityError::Itself);
+        }
+        listed.managing.remove(device);
+        listed.revoked.insert(*device);
+        self.certify(listed)
     }
 
-    /// Takes over a certificate of this account if it counts instead of the one in hand; says
-    /// whether it does.
+    /// Takes over what a certificate of this account says beyond the one in hand, and tells
+    /// whether that changes the latter. A device that manages makes a certificate that says what
+    /// both do, if neither does; any other keeps the later of those that list it.
     ///
     /// # Errors
-    /// [`IdentityError`] if it does not hold or is of another account.
+    /// [`IdentityError::NotListed`] if this device is cut off by it; others if it does not hold or
+    /// is of another account.
     pub fn adopt(&mut self, certificate: Certificate) -> Result<bool, IdentityError> {
-        let certified = certificate.verify()?;
-        if certified.account != self.account {
+        let theirs = certificate.verify()?;
+        if theirs.account != self.account {
             return Err(IdentityError::OtherAccount);
         }
-        let newer = certified.supersedes(&self.certificate.verify()?);
-        if newer {
-            self.certificate = certificate;
+        let ours = self.certificate.verify()?;
+        let together = ours.merge(&theirs);
+        if !together.devices.contains_key(&self.device()) {
+            return Err(IdentityError::NotListed);
         }
-        Ok(newer)
+        if theirs.epoch > ours.epoch {
+            self.management = None;
+        }
+        let is_later = theirs.supersedes(&ours);
+        let says_all = is_later && together.says_what(&theirs);
+        if says_all && self.has_key_of(&certificate)? {
+            self.certificate = certificate;
+        } else if together.says_what(&ours) {
+            return Ok(false);
+        } else if self.management.is_some() {
+            self.certificate = self.certify_together(&certificate, &together)?;
+        } else if is_later && theirs.devices.contains_key(&self.device()) {
+            self.certificate = certificate;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
     }
 
-    fn records_without(&self, device: &DeviceId) -> Result<Vec<Signed>, IdentityError> {
-        let mut records = Vec::new();
-        for record in &self.certificate.records {
-            if DeviceRecord::verify(record)?.device != *device {
-                records.push(record.clone());
+    /// Whether this device can go on from a certificate: not if it manages with another key. Two
+    /// devices that were recovered at the same time have one each.
+    fn has_key_of(&self, certificate: &Certificate) -> Result<bool, IdentityError> {
+        let key = certificate.management_key()?;
+        let other = |own: &SecretKey| own.public() != key;
+        Ok(!self.management.as_ref().is_some_and(other))
+    }
+
+    fn certify_together(
+        &self,
+        other: &Certificate,
+        together: &Certified,
+    ) -> Result<Certificate, IdentityError> {
+        let mut records = BTreeMap::new();
+        for record in self.certificate.records.iter().chain(&other.records) {
+            let said = DeviceRecord::verify(record)?;
+            if together.devices.get(&said.device) == Some(&said) {
+                records.insert(said.device, record.clone());
             }
         }
-        Ok(records)
+        self.certify(Listed {
+            version: together.version,
+            name: together.name.clone(),
+            records,
+            revoked: together.revoked.clone(),
+            managing: together.managing.clone(),
+        })
     }
 
-    fn certify(&self, records: Vec<Signed>) -> Result<Certificate, IdentityError> {
+    /// What the certificate in hand lists.
+    fn listed(&self) -> Result<Listed, IdentityError> {
+        let certified = self.certificate.verify()?;
+        let mut records = BTreeMap::new();
+        for record in &self.certificate.records {
+            records.insert(DeviceRecord::verify(record)?.device, record.clone());
+        }
+        Ok(Listed {
+            version: certified.version,
+            name: certified.name,
+            records,
+            revoked: certified.revoked,
+            managing: certified.managing,
+        })
+    }
+
+    /// Signs a list of this, with the version that follows.
+    fn certify(&self, mut listed: Listed) -> Result<Certificate, IdentityError> {
         let management = self
             .management
             .as_ref()
             .ok_or(IdentityError::NoManagementKey)?;
-        let current = self.certificate.verify()?;
-        let version = current
+        listed.version = listed
             .version
             .checked_add(1)
             .ok_or(IdentityError::Exhausted)?;
-        let numbers = (self.account, current.epoch, version);
-        issue(
-            &self.certificate.account_epoch,
-            management,
-            numbers,
-            &current.name,
-            records,
-        )
+        // Lists of earlier versions of Kith do not say who manages.
+        listed.managing.insert(self.device());
+        listed.sign(self.account, &self.certificate.account_epoch, management)
+    }
+}
+
+/// What a device list says, with the signed records of its devices.
+struct Listed {
+    version: u32,
+    name: String,
+    records: BTreeMap<DeviceId, Signed>,
+    revoked: BTreeSet<DeviceId>,
+    managing: BTreeSet<DeviceId>,
+}
+
+impl Listed {
+    fn sign(
+        self,
+        account: AccountId,
+        account_epoch: &Signed,
+        management: &SecretKey,
+    ) -> Result<Certificate, IdentityError> {
+        if self.records.len() > DEVICES_PER_ACCOUNT {
+            return Err(IdentityError::TooManyDevices);
+        }
+        if self.revoked.len() > REVOKED_PER_EPOCH {
+            return Err(IdentityError::TooManyRevoked);
+        }
+        let manages = |id: &DeviceId| self.records.contains_key(id);
+        let list = DeviceList {
+            account,
+            epoch: AccountEpoch::read(account_epoch)?.n,
+            version: self.version,
+            name: self.name,
+            devices: self.records.keys().copied().collect(),
+            revoked: self.revoked.into_iter().collect(),
+            managing: self.managing.into_iter().filter(manages).collect(),
+        };
+        Ok(Certificate {
+            account_epoch: account_epoch.clone(),
+            device_list: list.sign(management),
+            records: self.records.into_values().collect(),
+        })
     }
 }
 
@@ -189,6 +303,11 @@ impl NewDevice {
         })
     }
 
+    /// The device id.
+    pub fn device(&self) -> DeviceId {
+        DeviceId(self.signing.public())
+    }
+
     /// The seed of the libp2p Ed25519 key, for the connection by which it is certified.
     pub const fn transport(&self) -> &Secret {
         &self.transport
@@ -219,10 +338,7 @@ impl NewDevice {
         {
             return Err(IdentityError::OtherAccount);
         }
-        if !certified
-            .devices
-            .contains_key(&DeviceId(self.signing.public()))
-        {
+        if !certified.devices.contains_key(&self.device()) {
             return Err(IdentityError::NotListed);
         }
         Ok(DeviceSecrets {
@@ -285,43 +401,16 @@ fn take_account(
         management: management.public(),
     }
     .sign(&recovery);
-    let certificate = issue(
-        &account_epoch,
-        &management,
-        (account, n, 1),
-        name,
-        vec![device.record.clone()],
-    )?;
-    device.certified(certificate, Some(management))
-}
-
-/// Signs a list of the devices whose records these are.
-fn issue(
-    account_epoch: &Signed,
-    management: &SecretKey,
-    (account, epoch, version): (AccountId, u32, u32),
-    name: &str,
-    records: Vec<Signed>,
-) -> Result<Certificate, IdentityError> {
-    if records.len() > DEVICES_PER_ACCOUNT {
-        return Err(IdentityError::TooManyDevices);
-    }
-    let mut by_device = std::collections::BTreeMap::new();
-    for record in records {
-        by_device.insert(DeviceRecord::verify(&record)?.device, record);
-    }
-    let list = DeviceList {
-        account,
-        epoch,
-        version,
+    let own = device.device();
+    let listed = Listed {
+        version: 1,
         name: name.to_owned(),
-        devices: by_device.keys().copied().collect(),
+        records: BTreeMap::from([(own, device.record.clone())]),
+        revoked: BTreeSet::new(),
+        managing: BTreeSet::from([own]),
     };
-    Ok(Certificate {
-        account_epoch: account_epoch.clone(),
-        device_list: list.sign(management),
-        records: by_device.into_values().collect(),
-    })
+    let certificate = listed.sign(account, &account_epoch, &management)?;
+    device.certified(certificate, Some(management))
 }
 
 fn check_name(name: &str) -> Result<(), IdentityError> {

@@ -11,7 +11,8 @@ use super::wire::{self, Fields};
 use crate::device_link::Ask;
 use crate::ids::{LogId, SegmentId, Writer};
 use crate::limits::{
-    PAGE_BYTES, PULL_LOGS, SYNC_BEACONS, SYNC_HEADS, SYNC_SEGMENTS, VECTOR_SEGMENTS,
+    CHANNELS_PER_NODE, PAGE_BYTES, PULL_LOGS, SYNC_BEACONS, SYNC_HEADS, SYNC_SEGMENTS,
+    VECTOR_SEGMENTS,
 };
 
 /// Byte strings in one list: none that means anything is shorter than 64 bytes.
@@ -81,6 +82,7 @@ impl<C> Encode<C> for Request {
                 .bytes(&ask.signature)?
                 .ok(),
             Self::LinkOpen { nonce } => e.array(2)?.u16(10)?.bytes(nonce)?.ok(),
+            Self::Account(certificate) => e.array(2)?.u16(11)?.encode(&**certificate)?.ok(),
             Self::Unknown { kind } => e.array(1)?.u16(*kind)?.ok(),
         }
     }
@@ -131,6 +133,7 @@ impl<'b> Decode<'b, ()> for Request {
             10 => Self::LinkOpen {
                 nonce: fields.bytes()?,
             },
+            11 => Self::Account(Box::new(fields.get()?)),
             kind => Self::Unknown { kind },
         };
         fields.close()?;
@@ -181,6 +184,13 @@ impl<C> Encode<C> for Answer {
             Self::LinkNonce { nonce } => e.array(2)?.u16(109)?.bytes(nonce)?.ok(),
             Self::LinkAwaited => e.array(1)?.u16(110)?.ok(),
             Self::Linked(linked) => e.array(2)?.u16(111)?.encode(&**linked)?.ok(),
+            Self::Account {
+                certificate,
+                channels,
+            } => {
+                e.array(3)?.u16(112)?.encode(certificate.as_deref())?;
+                wire::list(e, channels)
+            }
             Self::Refused(refusal) => e.array(2)?.u16(199)?.u8(refusal.code())?.ok(),
             Self::Unknown { kind } => e.array(1)?.u16(*kind)?.ok(),
         }
@@ -222,6 +232,10 @@ impl<'b> Decode<'b, ()> for Answer {
             },
             110 => Self::LinkAwaited,
             111 => Self::Linked(Box::new(fields.get()?)),
+            112 => Self::Account {
+                certificate: fields.get::<Option<_>>()?.map(Box::new),
+                channels: fields.list(CHANNELS_PER_NODE)?,
+            },
             199 => Self::Refused(Refusal::from_code(fields.get()?)),
             kind => Self::Unknown { kind },
         };

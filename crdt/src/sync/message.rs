@@ -11,7 +11,8 @@ use super::wire::Fields;
 use crate::crypto::sign::{SIGNATURE_LEN, Signed};
 use crate::device_link::{Ask, Linked};
 use crate::encoding::{self, DecodeError};
-use crate::ids::{ChannelTag, DeviceId, InviteId, LogId, OpId, SegmentId, Writer};
+use crate::identity::Certificate;
+use crate::ids::{ChannelId, ChannelTag, DeviceId, InviteId, LogId, OpId, SegmentId, Writer};
 use crate::limits::SYNC_MESSAGE_MAX;
 use crate::time::Hlc;
 
@@ -128,6 +129,8 @@ pub enum Request {
         /// The nonce.
         nonce: [u8; 32],
     },
+    /// What is known of the asker's account, whose certificate this is.
+    Account(Box<Certificate>),
     /// A request of a kind that this version does not know: refused, and nothing more.
     Unknown {
         /// Its kind.
@@ -193,6 +196,13 @@ pub enum Answer {
     LinkAwaited,
     /// Somebody has.
     Linked(Box<Linked>),
+    /// What is known of the asker's account.
+    Account {
+        /// The certificate that counts here, if the account is the answerer's as well.
+        certificate: Option<Box<Certificate>>,
+        /// Channels that the account belongs to.
+        channels: Vec<ChannelId>,
+    },
     /// No.
     Refused(Refusal),
     /// An answer of a kind that this version does not know.
@@ -293,7 +303,7 @@ impl Request {
                 .ok()?
                 .get()
                 .ok(),
-            Self::Link(_) | Self::LinkOpen { .. } | Self::Unknown { .. } => None,
+            Self::Link(_) | Self::LinkOpen { .. } | Self::Account(_) | Self::Unknown { .. } => None,
         }
     }
 }

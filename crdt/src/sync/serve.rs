@@ -1,7 +1,8 @@
 //! The answering side: one request in, one answer out, nothing remembered in between.
 //!
-//! Answers only those whose transport key is certified on the roster, and everybody else alike;
-//! but whoever was taken out may ask by which ops.
+//! Answers only those whose transport key is certified on the roster, or by a certificate that they
+//! have shown together with the roster, and everybody else alike; but whoever was taken out may ask
+//! by which ops.
 //! Requests that need more than a replica (keys, proofs of an invite, offers) are the host's.
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use super::message::{Answer, BeaconTime, LogWant, Refusal, Request, SegmentVecto
 use super::replica::Replica;
 use super::wire::blob_cost;
 use crate::crypto::sign::SIGNATURE_LEN;
+use crate::identity::Certified;
 use crate::ids::{DeviceId, OpId, SegmentId, TransportKey};
 use crate::limits::{PAGE_BYTES, SYNC_BEACONS, SYNC_HEADS, SYNC_SEGMENTS};
 use crate::time::Hlc;
@@ -30,18 +32,26 @@ pub struct Served {
     pub differs: bool,
 }
 
-/// Answers a request about the channel of `replica`. None for those that the host answers: keys,
-/// proofs of an invite, offers, and devices that want to be linked.
-pub fn serve(replica: &impl Replica, asker: &TransportKey, request: &Request) -> Option<Served> {
+/// Answers a request about the channel of `replica`, of the device with a transport key, which may
+/// have shown a certificate. None for those that the host answers: keys,
+/// proofs of an invite, offers, what is known of an account, and devices that want to be linked.
+pub fn serve(
+    replica: &impl Replica,
+    (asker, shown): (&TransportKey, Option<&Certified>),
+    request: &Request,
+) -> Option<Served> {
     let for_this_channel = request.tag() == Some(replica.channel().tag());
-    let certified = replica.control().roster().by_transport(asker).is_some();
+    let roster = replica.control().roster();
+    let vouched = shown.is_some_and(|shown| roster.admits(asker, shown));
+    let certified = vouched || roster.by_transport(asker).is_some();
     let mut differs = false;
     let answer = match request {
         Request::Keys(_)
         | Request::Prove { .. }
         | Request::Offer { .. }
         | Request::Link(_)
-        | Request::LinkOpen { .. } => return None,
+        | Request::LinkOpen { .. }
+        | Request::Account(_) => return None,
         Request::Unknown { .. } => Answer::Refused(Refusal::Malformed),
         Request::Control { have, .. } if for_this_channel && !certified => {
             farewell(replica, asker, have)

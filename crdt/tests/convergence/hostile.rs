@@ -42,7 +42,7 @@ fn ends(world: &World, peer: impl FnMut(Request) -> Option<Answer>) -> (MemoryRe
 fn honest(world: &World) -> impl Fn(&Request) -> Answer {
     let key: TransportKey = world.people[1].secrets.transport_key();
     let peer = world.people[0].replica.clone();
-    move |request| serve(&peer, &key, request).unwrap().answer
+    move |request| serve(&peer, (&key, None), request).unwrap().answer
 }
 
 fn fake_log(number: u32) -> LogHead {
@@ -286,7 +286,7 @@ proptest! {
         let mut replica = world.people[1].replica.clone();
         let mut bytes = bytes.into_iter();
         let altered = |request: Request| {
-            let mut answer = serve(&peer, &key, &request).unwrap().answer.to_bytes();
+            let mut answer = serve(&peer, (&key, None), &request).unwrap().answer.to_bytes();
             for (at, byte) in bytes.by_ref().take(2) {
                 let at = at.index(answer.len());
                 answer[at] = byte;

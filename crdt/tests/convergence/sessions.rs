@@ -41,7 +41,7 @@ pub(crate) fn pull_from(
 
 /// Pulls all that another replica has, as a device with this transport key.
 pub(crate) fn pull(asker: &mut MemoryReplica, key: &TransportKey, peer: &MemoryReplica) -> Outcome {
-    let honest = |request| Some(serve(peer, key, &request).unwrap().answer);
+    let honest = |request| Some(serve(peer, (key, None), &request).unwrap().answer);
     pull_from(asker, 10_000, honest, |_| ()).unwrap()
 }
 
@@ -102,7 +102,7 @@ proptest! {
         for (who, whom, rounds) in broken {
             let (who, whom) = (who % world.people.len(), whom % world.people.len());
             let (asker, peer) = (key(&world, who), world.people[whom].replica.clone());
-            let honest = |request| Some(serve(&peer, &asker, &request).unwrap().answer);
+            let honest = |request| Some(serve(&peer, (&asker, None), &request).unwrap().answer);
             pull_from(&mut world.people[who].replica, rounds, honest, |_| ());
         }
         settle(&mut world);
@@ -124,7 +124,7 @@ fn equal_replicas_spend_one_small_message_each_way() {
     let (asker, peer) = (key(&world, 1), world.people[0].replica.clone());
     let (mut requests, mut bytes) = (0, Vec::new());
     let honest = |request: Request| {
-        let served = serve(&peer, &asker, &request).unwrap();
+        let served = serve(&peer, (&asker, None), &request).unwrap();
         requests += 1;
         bytes.extend([request.to_bytes().len(), served.answer.to_bytes().len()]);
         assert!(!served.differs);
@@ -155,7 +155,7 @@ fn whoever_answers_a_differing_summary_learns_that_it_may_lack_something() {
     world.say(1, Default::default());
     let (asker, peer) = (key(&world, 1), world.people[0].replica.clone());
     let (_, request) = Session::start(&world.people[1].replica);
-    assert!(serve(&peer, &asker, &request).unwrap().differs);
+    assert!(serve(&peer, (&asker, None), &request).unwrap().differs);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn the_newest_windows_come_first() {
     world.tell_time();
     let (asker, peer) = (key(&world, 1), world.people[0].replica.clone());
     let mut windows = Vec::new();
-    let honest = |request| Some(serve(&peer, &asker, &request).unwrap().answer);
+    let honest = |request| Some(serve(&peer, (&asker, None), &request).unwrap().answer);
     let look = |received: &Received| {
         windows.extend(
             received
@@ -245,7 +245,7 @@ fn a_long_control_log_is_not_sent_again_for_the_little_that_is_new() {
     world.act(&someone_new);
     let (asker, peer) = (key(&world, 1), world.people[0].replica.clone());
     let mut ops = 0;
-    let honest = |request| Some(serve(&peer, &asker, &request).unwrap().answer);
+    let honest = |request| Some(serve(&peer, (&asker, None), &request).unwrap().answer);
     let look = |received: &Received| ops += received.ops.len();
     pull_from(&mut world.people[1].replica, 99, honest, look).unwrap();
     assert!((1..5).contains(&ops), "{ops} ops");
@@ -325,7 +325,11 @@ fn whoever_was_taken_out_is_told_by_what_and_served_nothing_else() {
 
     let host = &world.people[0].replica;
     let tag = host.channel().tag();
-    let ask = |request: Request| serve(host, &gone, &request).expect("an answer").answer;
+    let ask = |request: Request| {
+        serve(host, (&gone, None), &request)
+            .expect("an answer")
+            .answer
+    };
     let Answer::Ops { ops, more } = ask(Request::Control { tag, have }) else {
         panic!("no ops");
     };

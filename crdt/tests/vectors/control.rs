@@ -42,6 +42,8 @@ fn certificate(first: u8) -> Certificate {
         version: 1,
         name: "Ada".to_owned(),
         devices: vec![device],
+        revoked: Vec::new(),
+        managing: vec![device],
     };
     let record = DeviceRecord {
         device,
@@ -55,6 +57,20 @@ fn certificate(first: u8) -> Certificate {
         device_list: list.sign(&key(first + 1)),
         records: vec![record.sign(&key(first + 2))],
     }
+}
+
+fn last_seen() -> LastSeen {
+    let log = |index, device| LogId {
+        segment: SegmentId {
+            window: Window(499_992),
+            index,
+        },
+        writer: Writer {
+            device: DeviceId([device; 32]),
+            incarnation: 1,
+        },
+    };
+    LastSeen::new([(log(0, 7), 300), (log(1, 7), 2)])
 }
 
 fn create() -> Body {
@@ -93,17 +109,6 @@ fn epoch() -> EpochOp {
 /// The bodies about somebody else, and the policies that came with them.
 fn about() -> Vec<(&'static str, u16, Body)> {
     let account = AccountId([6; 32]);
-    let log = |index, device| LogId {
-        segment: SegmentId {
-            window: Window(499_992),
-            index,
-        },
-        writer: Writer {
-            device: DeviceId([device; 32]),
-            incarnation: 1,
-        },
-    };
-    let last_seen = || LastSeen::new([(log(0, 7), 300), (log(1, 7), 2)]);
     let policy = |policy| (7, Body::Policy(policy));
     let bodies = [
         ("policy-history", policy(Policy::History(History::Days(30)))),
@@ -267,6 +272,14 @@ fn the_control_log_is_as_recorded() {
             "devices",
             body(Body::Devices {
                 certificate: certificate(1),
+                last_seen: None,
+            }),
+        ),
+        (
+            "devices-revoking",
+            body(Body::Devices {
+                certificate: certificate(1),
+                last_seen: Some(last_seen()),
             }),
         ),
         (

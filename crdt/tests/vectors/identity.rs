@@ -38,6 +38,8 @@ fn device_list() -> DeviceList {
         version: 3,
         name: "Ada".to_owned(),
         devices: vec![DeviceId(key(3).public())],
+        revoked: vec![DeviceId([7; 32])],
+        managing: vec![DeviceId(key(3).public())],
     }
 }
 

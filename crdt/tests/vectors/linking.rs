@@ -4,7 +4,7 @@ use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::SecretKey;
 use kith_crdt::device_link::{Ask, DeviceLink, Linked};
 use kith_crdt::identity::{DeviceRecord, create_account};
-use kith_crdt::ids::{AccountId, DeviceId, TransportKey};
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, TransportKey};
 use kith_crdt::sync::{Answer, Refusal, Request};
 use kith_crdt::time::Millis;
 
@@ -47,6 +47,13 @@ fn linked() -> Linked {
     }
 }
 
+fn known() -> Answer {
+    Answer::Account {
+        certificate: Some(Box::new(linked().certificate)),
+        channels: vec![ChannelId([5; 32]), ChannelId([6; 32])],
+    }
+}
+
 #[test]
 fn linking_is_as_recorded() {
     let (ask, nonce) = ask();
@@ -63,6 +70,11 @@ fn linking_is_as_recorded() {
         ("linked", Answer::Linked(Box::new(linked())).to_bytes()),
         ("expired", Answer::Refused(Refusal::LinkExpired).to_bytes()),
         ("over", Answer::Refused(Refusal::LinkOver).to_bytes()),
+        (
+            "account",
+            Request::Account(Box::new(linked().certificate)).to_bytes(),
+        ),
+        ("account-known", known().to_bytes()),
     ];
     assert_recorded(RECORDS, &made);
 }
@@ -83,4 +95,7 @@ fn what_was_recorded_of_linking_is_read() {
     assert_eq!(answer("linked"), Answer::Linked(Box::new(linked())));
     assert_eq!(answer("expired"), Answer::Refused(Refusal::LinkExpired));
     assert_eq!(answer("over"), Answer::Refused(Refusal::LinkOver));
+    let certificate = Box::new(linked().certificate);
+    assert_eq!(request("account"), Request::Account(certificate));
+    assert_eq!(answer("account-known"), known());
 }

@@ -91,7 +91,8 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        let is_out = channel.joining.is_none() && !channel.roster.is_member(&self.me);
+        let is_out =
+            channel.joining.is_none() && !channel.roster.belongs_on(&self.me, &self.writer.device);
         let is_known = channel.roster.by_transport(&peer).is_some();
         if is_out && is_known || channel.lost_ops {
             let pull = Box::new(ControlPull::new(id, Vec::new()));
@@ -110,7 +111,8 @@ impl Engine {
             return;
         }
         let is_acquainted = self.channels.values().any(|channel| {
-            channel.roster.is_member(&self.me) && channel.roster.by_transport(&peer).is_some()
+            channel.roster.belongs_on(&self.me, &self.writer.device)
+                && channel.roster.by_transport(&peer).is_some()
         });
         if is_acquainted
             && self.check_room().is_ok()
@@ -160,7 +162,7 @@ impl Engine {
         }
         if more && new > 0 {
             self.ask_about(now, tag, peer, Some(log));
-        } else if log.roster().is_member(&self.me) {
+        } else if log.roster().belongs_on(&self.me, &self.writer.device) {
             let is_own = self.own_device(&peer).is_some();
             self.take_in(now, *log, is_own);
         }
@@ -185,12 +187,15 @@ impl Engine {
             name: name.clone(),
             quota: None,
             leaving: false,
+            unfinished: true,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         for op in log.iter() {
             self.stage.batch.put_op(&id, &op.id(), op.to_bytes());
         }
-        self.add_channel(Channel::new(log, name));
+        let mut channel = Channel::new(log, name);
+        channel.unfinished = true;
+        self.add_channel(channel);
         self.happened(id, now, What::Member(self.me));
         self.roster_changed(now, id);
         self.belongs_now(now, id);

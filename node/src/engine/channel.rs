@@ -120,6 +120,9 @@ pub(super) struct Channel {
     pub(super) heard_out: BTreeSet<TransportKey>,
     /// Devices that were found equal, and when.
     pub(super) in_step: BTreeMap<DeviceId, Millis>,
+    /// Whether the channel was never compared to the end with anybody who has it, so that what is
+    /// not here is not known.
+    pub(super) unfinished: bool,
     /// Whether ops of the control log may have been lost to damage, so that anybody's word is
     /// sought: the ops prove themselves.
     pub(super) lost_ops: bool,
@@ -164,16 +167,17 @@ impl Channel {
             leaving: None,
             heard_out: BTreeSet::new(),
             in_step: BTreeMap::new(),
+            unfinished: false,
             lost_ops: false,
             mending: None,
         }
     }
 
-    /// How this node, being `me`, stands to the channel.
-    pub(super) fn standing(&self, me: &AccountId) -> Standing {
+    /// How this node, being `device` of `me`, stands to the channel.
+    pub(super) fn standing(&self, me: &AccountId, device: &DeviceId) -> Standing {
         if self.joining.is_some() {
             Standing::Joining
-        } else if self.roster.is_member(me) {
+        } else if self.roster.belongs_on(me, device) {
             Standing::Active
         } else {
             Standing::Left

@@ -32,7 +32,11 @@ impl Engine {
             self.stage.answer(token, answer);
             return;
         }
-        match self.carry_out(now, token, command) {
+        let carried_out = match self.check_not_revoked(&command) {
+            Ok(()) => self.carry_out(now, token, command),
+            Err(refusal) => Err(refusal),
+        };
+        match carried_out {
             Ok(Some(outcome)) => {
                 self.remember(key, asked, &outcome);
                 self.stage.answer(token, Ok(outcome));
@@ -99,6 +103,7 @@ impl Engine {
             }
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
             Command::RenameDevice { name } => self.rename_device(now, &name),
+            Command::RevokeDevice { device } => self.revoke_device(now, &device),
             Command::SetQuota { channel, quota } => self.set_quota(channel, quota),
             Command::Send {
                 channel,

@@ -46,7 +46,7 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        if !channel.roster.is_member(&self.me) || channel.joining.is_some() {
+        if !channel.roster.belongs_on(&self.me, &self.writer.device) || channel.joining.is_some() {
             return;
         }
         let mut holds: BTreeMap<LogId, u32> = channel

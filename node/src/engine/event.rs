@@ -1,7 +1,7 @@
 //! What reaches the engine, as plain data: commands of the local API, news of the network, time.
 
 use kith_crdt::control::{Policy, Role};
-use kith_crdt::ids::{AccountId, ChannelId, InviteId, MessageId};
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId, InviteId, MessageId};
 use kith_crdt::link::InviteLink;
 use kith_crdt::retention::Retention;
 use kith_crdt::term::Span;
@@ -68,6 +68,11 @@ pub enum Command {
     RenameDevice {
         /// At most 64 characters.
         name: String,
+    },
+    /// Has a device of the account be one no more, for good.
+    RevokeDevice {
+        /// Which device.
+        device: DeviceId,
     },
     /// Gives a channel another name.
     Rename {

@@ -33,7 +33,8 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        let belongs = channel.joining.is_none() && channel.roster.is_member(&self.me);
+        let belongs =
+            channel.joining.is_none() && channel.roster.belongs_on(&self.me, &self.writer.device);
         if belongs && channel.roster.by_transport(&peer).is_some() {
             let pull = Box::new(ControlPull::new(id, Vec::new()));
             self.pull_control(now, id, peer, pull);
@@ -57,7 +58,7 @@ impl Engine {
             engine
                 .channels
                 .get(&id)
-                .map(|it| it.roster.is_member(&engine.me))
+                .map(|it| it.roster.belongs_on(&engine.me, &engine.writer.device))
         };
         let before = belongs(self);
         let new = self.insert_ops(now, id, page.ops).new;

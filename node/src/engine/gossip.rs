@@ -31,7 +31,7 @@ impl Engine {
         let member = self
             .channels
             .get(&id)
-            .is_some_and(|channel| channel.roster.is_member(&self.me));
+            .is_some_and(|channel| channel.roster.belongs_on(&self.me, &self.writer.device));
         let wanted = if member {
             self.listened_topics(id)
         } else {

@@ -38,7 +38,7 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let id = link.channel;
         if let Some(channel) = self.channels.get(&id)
-            && channel.roster.is_member(&self.me)
+            && channel.roster.belongs_on(&self.me, &self.writer.device)
             && channel.joining.is_none()
         {
             let name = channel.name().to_owned();
@@ -52,6 +52,7 @@ impl Engine {
             ));
         }
         self.check_room()?;
+        let unfinished = self.channels.get(&id).is_none_or(|known| known.unfinished);
         let record = ChannelRecord {
             channel: id,
             joining: Some(link.to_string()),
@@ -59,11 +60,14 @@ impl Engine {
             // Who comes back keeps what was set here.
             quota: self.channels.get(&id).and_then(|channel| channel.quota),
             leaving: false,
+            unfinished,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         // Who comes back keeps what was readable.
         if !self.channels.contains_key(&id) {
-            self.add_channel(Channel::new(ControlLog::new(id), link.name.clone()));
+            let mut channel = Channel::new(ControlLog::new(id), link.name.clone());
+            channel.unfinished = true;
+            self.add_channel(channel);
         }
         let channel = self
             .channels
@@ -96,7 +100,7 @@ impl Engine {
             return;
         };
         let link = joining.link.clone();
-        let joined = channel.roster.is_member(&self.me);
+        let joined = channel.roster.belongs_on(&self.me, &self.writer.device);
         let peers: Vec<TransportKey> = self.peers.connected().copied().collect();
         for peer in peers {
             if self.outstanding.joining(&id, &peer) {
@@ -158,7 +162,7 @@ impl Engine {
 
     fn has_joined(&self, id: ChannelId) -> bool {
         let channel = self.channels.get(&id);
-        channel.is_some_and(|channel| channel.roster.is_member(&self.me))
+        channel.is_some_and(|channel| channel.roster.belongs_on(&self.me, &self.writer.device))
     }
 
     /// Ends a join that was refused for good, if it is a host of the link who says so: a stranger's
@@ -190,7 +194,7 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        if channel.roster.is_member(&self.me) {
+        if channel.roster.belongs_on(&self.me, &self.writer.device) {
             self.offer_join(now, id, peer);
             return;
         }
@@ -280,7 +284,7 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        let member = channel.roster.is_member(&self.me);
+        let member = channel.roster.belongs_on(&self.me, &self.writer.device);
         let has_key = channel
             .roster
             .epochs

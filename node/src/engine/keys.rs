@@ -210,7 +210,7 @@ impl Engine {
         };
         let mut missing = channel.missing_epochs(&self.me, now);
         if missing.is_empty()
-            || !channel.roster.is_member(&self.me)
+            || !channel.roster.belongs_on(&self.me, &self.writer.device)
             || self.outstanding.asking_keys(&id)
         {
             return;

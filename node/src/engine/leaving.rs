@@ -126,7 +126,7 @@ impl Engine {
             }
             return later;
         }
-        if !channel.roster.is_member(&self.me) {
+        if !channel.roster.belongs_on(&self.me, &self.writer.device) {
             return later;
         }
         if channel.roster.has_left(&peer) && !channel.heard_out.contains(&peer) {
@@ -142,7 +142,9 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        if channel.roster.is_member(&self.me) && channel.roster.has_left(&peer) {
+        if channel.roster.belongs_on(&self.me, &self.writer.device)
+            && channel.roster.has_left(&peer)
+        {
             channel.heard_out.remove(&peer);
             self.compare(now, id, peer);
         }

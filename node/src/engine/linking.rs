@@ -190,6 +190,13 @@ impl Engine {
         Outcome::Done
     }
 
+    /// Takes back whatever link there is.
+    pub(super) fn withdraw_any_link(&mut self) {
+        if self.linking.take().is_some() {
+            self.tell_linking();
+        }
+    }
+
     /// Answers a device that wants to belong to this account.
     pub(super) fn answer_link(&mut self, now: Millis, peer: TransportKey, ask: &Ask) -> Answer {
         let own = self.secrets.transport_key();
@@ -276,8 +283,11 @@ impl Engine {
 
     /// What a device of this account is handed.
     fn handed_to(&self, peer: &TransportKey) -> Linked {
-        let management = self.secrets.management.as_ref();
-        let management = management.filter(|_| self.managers.contains(peer));
+        let manages = self.own_device(peer).is_some_and(|device| {
+            let certified = self.certified();
+            certified.is_some_and(|certified| certified.managing.contains(&device))
+        });
+        let management = self.secrets.management.as_ref().filter(|_| manages);
         Linked {
             certificate: self.secrets.certificate.clone(),
             management: management.map(SecretKey::seed),
@@ -328,18 +338,15 @@ impl Engine {
             self.tell_linking();
             return Err(Refusal::Denied(told));
         }
-        let certificate = self.secrets.admit(&record);
+        let certificate = self.secrets.admit(&record, linking.manages);
         let certificate = certificate.map_err(|error| refused(&error))?;
-        self.adopt(certificate);
+        self.adopt(now, certificate);
         self.want_own_devices(now);
         self.certify_everywhere(now);
         if let Some(linking) = &mut self.linking
             && let Some(asked) = &mut linking.asked
         {
             asked.is_linked = true;
-            if linking.manages {
-                self.managers.insert(asked.peer);
-            }
         }
         self.tell_linking();
         Ok(Outcome::Done)

@@ -4,7 +4,7 @@
 
 use kith_crdt::control::{Body, LastSeen, Participation, Right, Role, Roster, VerifiedOp};
 use kith_crdt::identity::{Certificate, Certified};
-use kith_crdt::ids::{AccountId, ChannelId};
+use kith_crdt::ids::{AccountId, ChannelId, DeviceId};
 use kith_crdt::time::Millis;
 use minicbor::{Decode, Encode};
 
@@ -153,12 +153,8 @@ impl Engine {
     /// What this node has of an account's messages in a channel.
     fn last_seen(&self, id: ChannelId, account: &AccountId) -> Result<LastSeen, Refusal> {
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;
-        let theirs = channel.logs.iter().filter(|(log_id, _)| {
-            channel.roster.account_of(&log_id.writer.device) == Some(*account)
-        });
-        Ok(LastSeen::new(
-            theirs.map(|(log_id, log)| (*log_id, log.head)),
-        ))
+        let is_theirs = |device: &DeviceId| channel.roster.account_of(device) == Some(*account);
+        Ok(channel.last_seen(is_theirs))
     }
 
     /// The newest certificate of an account that any channel of this node has.

@@ -9,6 +9,7 @@
 //! The engine knows no clock, no socket and no task: time comes with every call, randomness from
 //! the generator it is given, so that a simulation can run many of them in one thread.
 
+mod accounts;
 mod added;
 mod admitting;
 mod apply;
@@ -57,10 +58,10 @@ mod timers;
 mod unread;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kith_crdt::identity::{Certificate, DeviceSecrets};
+use kith_crdt::identity::{Certificate, Certified, DeviceSecrets};
 use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, DeviceId, EpochId, TransportKey, Writer};
 use kith_crdt::limits::MOMENT_SKEW_MAX_MS;
 use kith_crdt::time::{Hlc, Millis};
@@ -124,8 +125,8 @@ pub struct Engine {
     devices: Option<Arc<OwnDevices>>,
     devices_changed: bool,
     linking: Option<linking::Linking>,
-    /// Devices that were linked in this run and are to manage as well.
-    managers: BTreeSet<TransportKey>,
+    /// What those who are connected have shown of their accounts.
+    shown: BTreeMap<TransportKey, Certified>,
     /// Who was heard to be there, on which device, and when last.
     present: BTreeMap<(ChannelId, DeviceId), (AccountId, Millis)>,
     timers: Timers,
@@ -185,7 +186,7 @@ impl Engine {
             devices: None,
             devices_changed: false,
             linking: None,
-            managers: BTreeSet::new(),
+            shown: BTreeMap::new(),
             present: BTreeMap::new(),
             timers: Timers::default(),
             lives: Timers::default(),

@@ -42,6 +42,8 @@ pub(super) enum Purpose {
     Leave { channel: ChannelId },
     /// Bodies that came erased before.
     Bodies { channel: ChannelId },
+    /// What the peer knows of this account.
+    Account,
     /// Why a member refuses to speak with this device.
     Farewell {
         channel: ChannelId,

@@ -105,6 +105,11 @@ impl Peers {
         self.dialer.want(peer);
     }
 
+    /// Wants no connection to a peer any more.
+    pub(super) fn unwant(&mut self, peer: &TransportKey) {
+        self.dialer.unwant(peer);
+    }
+
     /// When something is to be dialled next.
     pub(super) fn next_deadline(&self) -> Option<Millis> {
         let bootstrap =
@@ -167,7 +172,7 @@ impl Engine {
             return;
         };
         let own = self.secrets.transport_key();
-        let after = if channel.roster.is_member(&self.me) {
+        let after = if channel.roster.belongs_on(&self.me, &self.writer.device) {
             active_transports(&channel.roster)
         } else {
             BTreeSet::new()
@@ -184,7 +189,7 @@ impl Engine {
         for peer in there.difference(&after) {
             self.hear_last_words(now, id, *peer);
             if !self.knows(peer) {
-                self.peers.dialer.unwant(peer);
+                self.peers.unwant(peer);
                 self.stage.send(Command::Unprotect(*peer));
             }
         }
@@ -213,6 +218,7 @@ impl Engine {
             },
         );
         self.tell_peer(peer, address, true);
+        self.show_certificate(now, peer);
         let ids: Vec<ChannelId> = self.channels.keys().copied().collect();
         for id in ids {
             let channel = &self.channels[&id];
@@ -240,6 +246,7 @@ impl Engine {
             .map(|known| known.address)
             .unwrap_or_default();
         self.peers.dialer.disconnected(&peer, now, &mut self.rng);
+        self.shown.remove(&peer);
         for purpose in self.outstanding.drop_peer(&peer) {
             self.failed(now, peer, purpose);
         }
@@ -301,7 +308,7 @@ impl Engine {
         }
     }
 
-    fn knows(&self, peer: &TransportKey) -> bool {
+    pub(super) fn knows(&self, peer: &TransportKey) -> bool {
         let mut channels = self.channels.values();
         channels.any(|channel| channel.roster.by_transport(peer).is_some())
             || self.own_device(peer).is_some()

@@ -44,6 +44,7 @@ impl Channel {
             name: self.name().to_owned(),
             quota: self.quota,
             leaving: self.leaving.is_some(),
+            unfinished: self.unfinished,
         }
     }
 

@@ -38,6 +38,7 @@ impl Engine {
                 name: String::new(),
                 quota: None,
                 leaving: false,
+                unfinished: true,
             };
             let us = (&self.me, &self.writer.device);
             let channel = load::channel(&self.store, &view, us, &record);

@@ -88,7 +88,7 @@ impl ChannelView {
         Self {
             id: channel.id,
             name: channel.name().to_owned(),
-            standing: channel.standing(me),
+            standing: channel.standing(me, device),
             roster: Arc::clone(&channel.roster),
             added_by: channel.added_by(me),
             keys: Arc::clone(&channel.keys),

@@ -53,8 +53,9 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        let shared =
-            channel.roster.by_transport(&peer).is_some() && channel.roster.is_member(&self.me);
+        let device = channel.roster.by_transport(&peer);
+        let shared = channel.roster.belongs_on(&self.me, &self.writer.device)
+            && device.is_some_and(|(device, _)| !self.is_revoked(&device));
         if shared {
             self.compare(now, id, peer);
         }
@@ -163,6 +164,7 @@ impl Engine {
                 self.take_farewell(now, channel, peer, pull, answer);
             }
             Purpose::Hearsay { tag, log } => self.take_hearsay(now, peer, (tag, log), answer),
+            Purpose::Account => self.take_account(now, peer, answer),
         }
     }
 
@@ -174,7 +176,8 @@ impl Engine {
             Purpose::Bodies { .. }
             | Purpose::Leave { .. }
             | Purpose::Farewell { .. }
-            | Purpose::Hearsay { .. } => {}
+            | Purpose::Hearsay { .. }
+            | Purpose::Account => {}
             Purpose::Keys { channel, .. }
             | Purpose::Prove { channel }
             | Purpose::Offer { channel } => {
@@ -280,6 +283,7 @@ impl Engine {
         self.note_refusal(id, peer, outcome.end == End::Refused(Refusal::NotForYou));
         if matches!(outcome.end, End::Same | End::Complete) {
             self.note_heard_out(id, peer);
+            self.finished(now, id);
         }
         match outcome.end {
             End::Same => self.note_equal(now, id, peer),
@@ -323,6 +327,7 @@ impl Engine {
         match &request {
             Request::Link(ask) => return self.answer_link(now, peer, ask),
             Request::LinkOpen { nonce } => return self.answer_opening(now, peer, nonce),
+            Request::Account(certificate) => return self.answer_account(now, peer, certificate),
             _ => {}
         }
         let Some(tag) = request.tag() else {
@@ -336,6 +341,9 @@ impl Engine {
         };
         match &request {
             Request::Summary { .. } => self.hear_again(now, id, peer),
+            Request::Keys(_) if self.is_peer_revoked(id, &peer) => {
+                return Answer::Refused(Refusal::NotForYou);
+            }
             Request::Keys(signed) => return self.answer_keys(id, peer, signed),
             Request::Prove {
                 invite,
@@ -348,9 +356,13 @@ impl Engine {
             Request::Offer { ops, .. } => return self.answer_offer(now, id, peer, ops),
             _ => {}
         }
+        if self.is_peer_revoked(id, &peer) {
+            return Answer::Refused(Refusal::NotForYou);
+        }
         let reader = self.store.reader();
         let view = reader.view();
         let has_room = self.has_room(id);
+        let shown = self.shown.get(&peer);
         let Some(channel) = self.channels.get_mut(&id) else {
             return Answer::Refused(Refusal::NotForYou);
         };
@@ -362,7 +374,7 @@ impl Engine {
                 now: self.now,
                 has_room,
             },
-            &peer,
+            (&peer, shown),
             &request,
         ) else {
             return Answer::Refused(Refusal::Malformed);
@@ -375,6 +387,14 @@ impl Engine {
             _ => {}
         }
         served.answer
+    }
+
+    /// Whether a peer is a device of this account's that was revoked, and of which a channel was
+    /// not told yet.
+    fn is_peer_revoked(&self, id: ChannelId, peer: &TransportKey) -> bool {
+        let channel = self.channels.get(&id);
+        let device = channel.and_then(|channel| channel.roster.by_transport(peer));
+        device.is_some_and(|(device, _)| self.is_revoked(&device))
     }
 
     fn channel_of(&self, tag: &ChannelTag) -> Option<ChannelId> {

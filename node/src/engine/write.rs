@@ -246,7 +246,7 @@ impl Engine {
         let Some(role) = channel
             .roster
             .role(&self.me)
-            .filter(|_| channel.roster.is_member(&self.me))
+            .filter(|_| channel.roster.belongs_on(&self.me, &self.writer.device))
         else {
             return Err(Refusal::by_law(
                 Law::Belonging,

@@ -1,14 +1,18 @@
 //! What is asked about this account and its devices.
 
+use std::sync::Arc;
+
 use kith_api::ApiError;
 use kith_api::account::{
     AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
-    DeviceLinkStage, DeviceLinkState, Picture, UpdateDevice, WithdrawDeviceLink,
+    DeviceLinkStage, DeviceLinkState, DeviceRevoked, Picture, RevokeDevice, UpdateDevice,
+    WithdrawDeviceLink,
 };
+use kith_crdt::identity::IdentityError;
 
 use super::Node;
 use crate::clock;
-use crate::engine::{Command, LinkStage, LinkView, Outcome};
+use crate::engine::{ChannelView, Command, LinkStage, LinkView, Outcome, Standing};
 
 impl Node {
     /// The account of this home, with its devices.
@@ -30,6 +34,36 @@ impl Node {
         let mut devices = self.account().await?.devices.into_iter();
         let this = devices.find(|device| device.this);
         this.ok_or_else(|| ApiError::other("this home's own certificate does not hold"))
+    }
+
+    /// Has a device of the account be one no more, for good.
+    ///
+    /// # Errors
+    /// [`ApiError`] if this device may not manage, or it is this one, or the account has no such.
+    pub async fn revoke_device(&self, request: RevokeDevice) -> Result<DeviceRevoked, ApiError> {
+        let known = self.reading().find_device(&request.device)?;
+        if known.this {
+            return Err(ApiError::denied(IdentityError::Itself));
+        }
+        let device = known.device.0;
+        if !request.dry_run {
+            self.command(Command::RevokeDevice { device }, None).await?;
+        }
+        let views = self.0.shared.channels();
+        let known_in = views.iter().filter(|view| {
+            view.standing == Standing::Active && view.roster.devices.contains_key(&device)
+        });
+        let is_told = |view: &&Arc<ChannelView>| view.roster.is_cut_off(&device);
+        let (told, waiting): (Vec<_>, Vec<_>) = known_in.partition(is_told);
+        let waiting = waiting.into_iter().filter(|_| !request.dry_run);
+        Ok(DeviceRevoked {
+            dry_run: request.dry_run,
+            device: known.device,
+            name: known.name,
+            managed: known.manages == Some(true),
+            channels: told.len() as u64,
+            waiting: waiting.map(|view| view.name.clone()).collect(),
+        })
     }
 
     /// Shows a link by which a new device comes to belong to the account, in the place of the one

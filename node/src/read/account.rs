@@ -1,5 +1,6 @@
 //! This account and its devices.
 
+use kith_api::ApiError;
 use kith_api::account::{AccountInfo, DeviceInfo};
 use kith_crdt::identity::DeviceRecord;
 
@@ -23,16 +24,52 @@ impl Reading<'_> {
             epoch: certified.epoch,
             version: certified.version,
             devices,
+            revoked_at: own.revoked_at.map(Into::into),
         })
+    }
+
+    /// The device of this account that its id, a prefix of it, or its name means.
+    ///
+    /// # Errors
+    /// [`ApiError`]: not found, or ambiguous with the candidates.
+    pub fn find_device(&self, reference: &str) -> Result<DeviceInfo, ApiError> {
+        let mut devices = self
+            .account()
+            .map_or_else(Vec::new, |account| account.devices);
+        let prefix = reference.to_ascii_lowercase();
+        let has_name = |device: &DeviceInfo| device.name == reference;
+        let has_id = |device: &DeviceInfo| {
+            !prefix.is_empty() && device.device.to_string().starts_with(&prefix)
+        };
+        devices.retain(|device| has_name(device) || has_id(device));
+        match devices.as_slice() {
+            [] => Err(ApiError::not_found(format_args!(
+                "this account has no device {reference:?}: `kith device list` shows those there are"
+            ))),
+            [device] => Ok(device.clone()),
+            several => Err(ApiError::ambiguous(
+                reference,
+                several
+                    .iter()
+                    .map(|device| format!("{} ({})", device.device, device.name)),
+            )),
+        }
     }
 
     fn device_info(&self, own: &OwnDevices, record: &DeviceRecord) -> DeviceInfo {
         let this = record.device == self.device;
+        // Lists of earlier versions do not say who manages.
+        let manages = if this {
+            Some(own.manages)
+        } else {
+            let managing = &own.certified.managing;
+            (!managing.is_empty()).then(|| managing.contains(&record.device))
+        };
         DeviceInfo {
             device: record.device.into(),
             name: record.name.clone(),
             this,
-            manages: this.then_some(own.manages),
+            manages,
         }
     }
 }

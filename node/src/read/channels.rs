@@ -175,7 +175,7 @@ impl Reading<'_> {
             role: channel
                 .roster
                 .role(&self.me)
-                .filter(|_| channel.roster.is_member(&self.me))
+                .filter(|_| channel.roster.belongs_on(&self.me, &self.device))
                 .map(roles::shown),
             added_by: channel
                 .added_by

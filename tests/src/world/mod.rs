@@ -11,7 +11,8 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use kith_crdt::ids::DeviceId;
+use kith_crdt::identity::Certificate;
+use kith_crdt::ids::{AccountId, DeviceId};
 use kith_crdt::time::Millis;
 use kith_node::engine::{Effects, Event, Moment, Outcome, Refusal};
 use kith_node::network::NetworkEvent;
@@ -33,6 +34,8 @@ pub struct World {
     now: Millis,
     nodes: Vec<Node>,
     wire: Wire,
+    /// The certificates of accounts with several devices.
+    newest: BTreeMap<AccountId, Certificate>,
     answers: BTreeMap<u64, Result<Outcome, Refusal>>,
     presence: Vec<(usize, DeviceId, bool)>,
     next_token: u64,
@@ -46,6 +49,7 @@ impl World {
             now: BEGINNING,
             nodes: Vec::new(),
             wire: Wire::default(),
+            newest: BTreeMap::new(),
             answers: BTreeMap::new(),
             presence: Vec::new(),
             next_token: 1,

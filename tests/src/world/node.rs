@@ -2,7 +2,7 @@
 
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::identity::{DeviceSecrets, create_account};
+use kith_crdt::identity::{DeviceSecrets, NewDevice, create_account};
 use kith_crdt::ids::{ChannelId, TransportKey};
 use kith_crdt::time::Millis;
 use kith_node::engine::{Engine, Event, MendState, Run, Runs};
@@ -43,6 +43,33 @@ impl World {
         let phrase = Phrase::random(&mut self.rng);
         let secrets = create_account(&phrase, name, "device", &mut self.rng)
             .expect("names of the world are short");
+        self.add_device(secrets);
+    }
+
+    /// Gives the account of a node that manages one more device, as linking does: it runs, and is
+    /// connected to all. Returns its number.
+    ///
+    /// # Panics
+    /// If the node does not manage, or its account has 32 devices.
+    pub fn link_device(&mut self, of: usize, manages: bool) -> usize {
+        let mut managing = self.nodes[of].secrets.clone();
+        if let Some(newest) = self.newest.get(&managing.account) {
+            managing.certificate = newest.clone();
+        }
+        let number = self.nodes.len();
+        let name = format!("device {number}");
+        let new = NewDevice::generate(managing.account, &name, &mut self.rng)
+            .expect("names of the world are short");
+        let certificate = managing.admit(&new.record, manages).expect("it manages");
+        self.newest.insert(managing.account, certificate.clone());
+        let management = managing.management.filter(|_| manages);
+        let secrets = new.certified(certificate, management);
+        self.add_device(secrets.expect("it is listed"));
+        self.start(number);
+        number
+    }
+
+    fn add_device(&mut self, secrets: DeviceSecrets) {
         let master = Secret::random(&mut self.rng);
         let disk = MemoryEnv::new().expect("memory can be had");
         self.nodes.push(Node {

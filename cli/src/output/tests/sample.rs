@@ -166,6 +166,7 @@ pub(super) fn status(name: &str) -> Status {
         }],
         channels: 1,
         declined: 0,
+        revoked_at: None,
         clock_ahead_ms: None,
         pending: 0,
         damaged: 0,

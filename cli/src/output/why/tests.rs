@@ -347,7 +347,7 @@ fn a_message_is_explained_with_what_was_done_to_it() {
         str![[r#"
 Message a4dqobyh in #Ben is hidden.
     Ben
-    M3 removals: a removal hides what the remover did not have of somebody's messages, until they are let in again
+    M3 removals: a removal hides what the remover did not have of somebody's messages, until they are let in again; revoking a device does the same for good
 
 author     “Ben” (member) at the time
 device     ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq

@@ -64,7 +64,13 @@ impl Body {
                 kind,
                 certificate,
             }),
-            Self::Devices { certificate } => encoding::encode(&DevicesWire { certificate }),
+            Self::Devices {
+                certificate,
+                last_seen,
+            } => encoding::encode(&DevicesWire {
+                certificate,
+                last_seen,
+            }),
             Self::Invite {
                 invite,
                 role,
@@ -137,8 +143,14 @@ impl Body {
                 }
             }
             DEVICES => {
-                let DevicesWire { certificate } = decode(bytes)?;
-                Self::Devices { certificate }
+                let DevicesWire {
+                    certificate,
+                    last_seen,
+                } = decode(bytes)?;
+                Self::Devices {
+                    certificate,
+                    last_seen,
+                }
             }
             INVITE => {
                 let InviteWire {
@@ -240,6 +252,8 @@ struct CreateWire {
 struct DevicesWire {
     #[n(0)]
     certificate: Certificate,
+    #[n(1)]
+    last_seen: Option<LastSeen>,
 }
 
 #[derive(Encode, Decode)]

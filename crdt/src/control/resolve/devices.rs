@@ -1,55 +1,77 @@
-//! Certificates are facts (rule 7): which devices were revoked, by the op that brought what.
+//! Certificates are facts (rule 7): which devices were cut off, by the ops that brought what.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Contest;
 use crate::control::graph::Index;
-use crate::identity::Certified;
 use crate::ids::{AccountId, DeviceId};
 
-impl Contest<'_> {
-    /// Goes through each account's certificates from the oldest to the newest; each
-    /// revokes the devices of the one before that it does not list.
-    pub(super) fn revocations(&self) -> BTreeMap<DeviceId, Vec<Index>> {
-        let mut brought: BTreeMap<AccountId, Vec<(Index, &Arc<Certified>)>> = BTreeMap::new();
-        for (index, _) in self.allowed() {
-            if let Ok(Some(certified)) = self.graph.op(index).credentials() {
-                brought
-                    .entry(certified.account)
-                    .or_default()
-                    .push((index, certified));
-            }
-        }
-        let mut revoked: BTreeMap<DeviceId, Vec<Index>> = BTreeMap::new();
-        for (account, mut certificates) in brought {
-            // A stable sort: of equal ones the first to be brought counts.
-            certificates.sort_by(|(_, a), (_, b)| older_first(a, b));
-            let mut known = self
-                .base
-                .members
-                .get(&account)
-                .map(|member| &member.certified);
-            for (index, certified) in certificates {
-                if known.is_some_and(|known| !certified.supersedes(known)) {
-                    continue;
-                }
-                let dropped = known.iter().flat_map(|known| known.devices.keys());
-                for device in dropped.filter(|id| !certified.devices.contains_key(id)) {
-                    revoked.entry(*device).or_default().push(index);
-                }
-                known = Some(certified);
-            }
-        }
-        revoked
+/// The ops of a stage that cut off devices.
+#[derive(Default)]
+pub(super) struct Revocations {
+    /// All of them.
+    pub(super) ops: Vec<Index>,
+    /// Those by which a device was known to be cut off.
+    known: BTreeMap<DeviceId, Vec<Index>>,
+    /// Those that brought a new account epoch, and which.
+    raised: BTreeMap<AccountId, Vec<(u32, Index)>>,
+    /// Of accounts with such, the highest account epoch in which a device is listed.
+    listed: BTreeMap<DeviceId, u32>,
+}
+
+impl Revocations {
+    /// The ops that cut off a device of an account.
+    pub(super) fn of<'a>(
+        &'a self,
+        account: &AccountId,
+        device: &DeviceId,
+    ) -> impl Iterator<Item = Index> + 'a {
+        let listed = self.listed.get(device).copied().unwrap_or(0);
+        let raised = self.raised.get(account).into_iter().flatten();
+        let raised = raised.filter(move |(epoch, _)| *epoch > listed);
+        let known = self.known.get(device).into_iter().flatten();
+        known.copied().chain(raised.map(|(_, index)| *index))
     }
 }
 
-fn older_first(a: &Certified, b: &Certified) -> Ordering {
-    match (a.supersedes(b), b.supersedes(a)) {
-        (true, _) => Ordering::Greater,
-        (_, true) => Ordering::Less,
-        _ => Ordering::Equal,
+impl Contest<'_> {
+    /// Finds what cuts off which devices. A new account epoch also cuts off those that its author
+    /// had not heard of.
+    pub(super) fn revocations(&self) -> Revocations {
+        let mut found = Revocations::default();
+        let mut raising: BTreeSet<AccountId> = BTreeSet::new();
+        for (index, grounds) in self.allowed() {
+            let Some(cut) = &grounds.cut else { continue };
+            found.ops.push(index);
+            for device in &cut.devices {
+                found.known.entry(*device).or_default().push(index);
+            }
+            if let Ok(Some(certified)) = self.graph.op(index).credentials()
+                && cut.raises
+            {
+                raising.insert(certified.account);
+                let raised = found.raised.entry(certified.account).or_default();
+                raised.push((certified.epoch, index));
+            }
+        }
+        if raising.is_empty() {
+            return found;
+        }
+        for (id, device) in &self.base.devices {
+            if raising.contains(&device.account) {
+                found.listed.insert(*id, device.epoch);
+            }
+        }
+        for (index, _) in self.allowed() {
+            if let Ok(Some(certified)) = self.graph.op(index).credentials()
+                && raising.contains(&certified.account)
+            {
+                for device in certified.devices.keys() {
+                    let listed = found.listed.entry(*device).or_default();
+                    *listed = certified.epoch.max(*listed);
+                }
+            }
+        }
+        found
     }
 }

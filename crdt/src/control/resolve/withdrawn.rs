@@ -6,7 +6,7 @@ use crate::control::body::Body;
 use crate::control::graph::Index;
 use crate::control::line::Field;
 use crate::control::verdict::Rule;
-use crate::ids::{AccountId, DeviceId, OpId};
+use crate::ids::{AccountId, OpId};
 
 impl Contest<'_> {
     /// What an op withdraws, if it withdraws anything.
@@ -27,9 +27,7 @@ impl Contest<'_> {
     pub(super) fn still_stands(&self, index: Index) -> Result<(), Rule> {
         let op = self.graph.op(index);
         let (author, body) = (op.op().author, &op.op().body);
-        if let Some(by) = self.device_revoked(op.op().device, index) {
-            return Err(Rule::DeviceRevoked { by: self.id(by) });
-        }
+        self.by_no_device_cut_off(index)?;
         let leaves = matches!(body, Body::Leave);
         let steps_down = self.withdrawal(index) == Some(Field::Lowering(author));
         if !leaves && let Some(by) = self.withdrawn(Field::Account(author), index) {
@@ -82,12 +80,14 @@ impl Contest<'_> {
         Some(self.id(by))
     }
 
-    fn device_revoked(&self, device: DeviceId, index: Index) -> Option<Index> {
-        let revocations = self.revoked_devices.get(&device)?;
-        revocations
-            .iter()
-            .copied()
-            .find(|by| self.graph.concurrent(*by, index))
+    /// Whether no op that is concurrent with this one cut off the device that signed it.
+    pub(super) fn by_no_device_cut_off(&self, index: Index) -> Result<(), Rule> {
+        let op = self.graph.op(index).op();
+        let mut cutting = self.revocations.of(&op.author, &op.device);
+        match cutting.find(|by| self.graph.concurrent(*by, index)) {
+            Some(by) => Err(Rule::DeviceRevoked { by: self.id(by) }),
+            None => Ok(()),
+        }
     }
 
     /// Whether an account is one that an op takes away from where it was.

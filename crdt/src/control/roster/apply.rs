@@ -7,14 +7,14 @@ use crate::control::body::{Body, EpochOp};
 use crate::control::op::VerifiedOp;
 use crate::control::policy::{History, Policy, PolicyField};
 use crate::control::role::Role;
-use crate::identity::Certified;
+use crate::identity::{Certified, Cut};
 use crate::ids::AccountId;
 use crate::retention::Retention;
 use crate::time::Millis;
 
 impl Roster {
-    /// Applies an op that stands.
-    pub(in crate::control) fn apply(&mut self, op: &VerifiedOp) {
+    /// Applies an op that stands and cuts off these devices.
+    pub(in crate::control) fn apply(&mut self, op: &VerifiedOp, cut: Option<&Cut>) {
         let author = op.op().author;
         match &op.op().body {
             Body::Create { name, kind, .. } => {
@@ -79,11 +79,26 @@ impl Roster {
             Body::Epoch(epoch) => self.add_epoch(op, epoch, true),
             Body::Unknown { .. } => {}
         }
+        if let Some(cut) = cut {
+            let last_seen = match &op.op().body {
+                Body::Devices { last_seen, .. } => last_seen.as_ref(),
+                _ => None,
+            };
+            self.cut_off(op, cut, last_seen);
+        }
     }
 
     /// Takes note of an op that its author could not know to be void. What it brought as a fact
     /// (a certificate) is believed, and what others may have relied on is not forgotten.
-    pub(in crate::control) fn note_void(&mut self, op: &VerifiedOp, role_of_joiner: Role) {
+    pub(in crate::control) fn note_void(
+        &mut self,
+        op: &VerifiedOp,
+        role_of_joiner: Role,
+        cut: Option<&Cut>,
+    ) {
+        if let Some(cut) = cut {
+            self.cut_off(op, cut, None);
+        }
         match &op.op().body {
             Body::Devices { .. } => self.learn(op),
             Body::Join { .. } | Body::Add { .. } => {
@@ -118,7 +133,7 @@ impl Roster {
         let account = certified.account;
         self.learn(op);
         let known = self.members.get(&account);
-        let newest = Arc::clone(known.map_or(certified, |member| &member.certified));
+        let together = Arc::clone(known.map_or(certified, |member| &member.certified));
         let at = op.op().at;
         let tenure = match known {
             Some(member) => {
@@ -141,14 +156,14 @@ impl Roster {
             account,
             role,
             status,
-            name: newest.name.clone(),
+            name: together.name.clone(),
             granted: op.order(),
-            certified: Arc::clone(&newest),
+            certified: Arc::clone(&together),
             tenure,
             stays,
         };
         self.members.insert(account, member);
-        self.list_devices(&newest, Some(status == Status::Active));
+        self.list_devices(&together, Some(status == Status::Active));
         if status == Status::Active {
             self.readmitted(&account);
             if self.history == History::FromJoining {
@@ -209,7 +224,7 @@ impl Roster {
         self.set_by.insert(field, set);
     }
 
-    /// Takes over the certificate in an op if it counts instead of the one known.
+    /// Takes over what the certificate in an op says beyond those known.
     fn learn(&mut self, op: &VerifiedOp) {
         let Ok(Some(certified)) = op.credentials() else {
             return;
@@ -217,20 +232,18 @@ impl Roster {
         let Some(member) = self.members.get_mut(&certified.account) else {
             return;
         };
-        if !certified.supersedes(&member.certified) {
-            self.list_devices(certified, None);
-            return;
-        }
+        let together = Arc::new(member.certified.merge(certified));
         let active = member.is_active();
-        let old = std::mem::replace(&mut member.certified, Arc::clone(certified));
-        member.name.clone_from(&certified.name);
-        self.list_devices(&old, Some(false));
-        self.list_devices(certified, Some(active));
-        if old
-            .devices
-            .keys()
-            .any(|device| !certified.devices.contains_key(device))
-        {
+        let known = std::mem::replace(&mut member.certified, Arc::clone(&together));
+        member.name.clone_from(&together.name);
+        // Whatever it lists stays known, so that what it wrote keeps its author.
+        self.list_devices(certified, None);
+        self.list_devices(&known, Some(false));
+        self.list_devices(&together, Some(active));
+        for device in certified.devices.keys() {
+            self.cut_off_late(*device);
+        }
+        if known.cut_by(certified).is_some() {
             self.retire_epochs();
         }
     }
@@ -254,21 +267,23 @@ impl Roster {
         self.list_devices(&certified, Some(false));
     }
 
-    /// Enters the devices of a certificate. Of the account's newest certificate it is said
-    /// whether they are active; what an older one says of a device known already is passed over.
-    /// A device that another account brought first stays that account's.
-    fn list_devices(&mut self, certified: &Certified, newest: Option<bool>) {
+    /// Enters the devices of a certificate. Of what the account's certificates say together it is
+    /// said whether they are active; what a single one says of a device known already is passed
+    /// over. A device that another account brought first stays that account's.
+    fn list_devices(&mut self, certified: &Certified, together: Option<bool>) {
         for (id, record) in &certified.devices {
             let device = self.devices.entry(*id).or_insert_with(|| RosterDevice {
                 account: certified.account,
                 transport: record.transport,
                 name: record.name.clone(),
                 active: false,
+                epoch: certified.epoch,
             });
             if device.account != certified.account {
                 continue;
             }
-            if let Some(active) = newest {
+            device.epoch = device.epoch.max(certified.epoch);
+            if let Some(active) = together {
                 device.active = active;
                 device.name.clone_from(&record.name);
                 device.transport = record.transport;

@@ -173,7 +173,9 @@ impl Roster {
         let lowest = member.tenure.lowest_during(from, to);
         let mutes = self.mutes.get(account).into_iter().flatten();
         let removals = self.removals.get(account).into_iter().flatten();
+        let is_hidden = self.cuts.hides_place(last).is_some();
         lowest >= least
+            && !is_hidden
             && !mutes
                 .clone()
                 .any(|mute| mute.from < to && from < mute.until)
@@ -188,7 +190,7 @@ impl Roster {
         let device = &log.writer.device;
         match (self.account_of(device), other.account_of(device)) {
             (Some(account), Some(same)) if account == same => {
-                self.judges_alike(other, &account, right)
+                self.cuts.alike(&other.cuts, device) && self.judges_alike(other, &account, right)
             }
             (None, None) => true,
             _ => false,
@@ -206,8 +208,8 @@ impl Roster {
             && roles(self) == roles(other)
     }
 
-    /// The removal that hides what an account wrote at a place, sealed in an epoch; nothing if it
-    /// is shown.
+    /// The removal, or the op that cut off a device, that hides what an account wrote at a place,
+    /// sealed in an epoch; nothing if it is shown.
     pub fn hidden_by(&self, account: &AccountId, place: &Place, epoch: &EpochId) -> Option<OpId> {
         let made = self
             .epochs
@@ -217,8 +219,11 @@ impl Roster {
             let afterwards = removal.readmitted && made > Some(removal.order);
             !removal.last_seen.covers(place) && !afterwards
         };
-        let removals = self.removals.get(account)?;
-        removals.iter().find(hides).map(|removal| removal.order.1)
+        let removals = self.removals.get(account);
+        let removal = removals.and_then(|removals| removals.iter().find(hides));
+        removal
+            .map(|removal| removal.order.1)
+            .or_else(|| self.cuts.hides_place(place))
     }
 
     fn least_role_at(&self, right: Right, at: Millis) -> Role {
@@ -226,8 +231,8 @@ impl Roster {
         set.copied().unwrap_or(right.least_role())
     }
 
-    /// Whether a log is part of the channel: not if its writer's account is out and whoever took
-    /// it out had nothing of the log. All of it is hidden then; nodes neither ask for such a log
+    /// Whether a log is part of the channel: not if its writer's account is out, or its writer's
+    /// device cut off, and whoever took it out had nothing of the log. All of it is hidden then; nodes neither ask for such a log
     /// nor take it, so what somebody writes who was taken out costs those who know it nothing,
     /// whoever passes it on. Once the account is let in again its logs count again, and each
     /// message is told by its epoch.
@@ -236,12 +241,12 @@ impl Roster {
             .account_of(&log.writer.device)
             .and_then(|account| self.removals.get(&account));
         let ends = |removal: &Removal| !removal.readmitted && !removal.last_seen.knows(log);
-        !removals.into_iter().flatten().any(ends)
+        !removals.into_iter().flatten().any(ends) && !self.cuts.hides_log(log)
     }
 
-    /// Whether anybody was ever taken out.
+    /// Whether anybody was ever taken out, or a device cut off.
     pub fn has_removals(&self) -> bool {
-        !self.removals.is_empty()
+        !self.removals.is_empty() || !self.cuts.is_empty()
     }
 
     pub(super) fn impose_ban(

@@ -201,21 +201,27 @@ fn a_new_device_is_no_part_of_why_somebody_is_what_they_are() {
     admit(&mut log, 1, Role::Member, bob());
     let before = log.why_account(&bob().account());
     let tablet = NewDevice::generate(bob().account(), "tablet", &mut rng).unwrap();
-    let certificate = bob().phone.admit(&tablet.record).unwrap();
-    let body = Body::Devices { certificate };
+    let certificate = bob().phone.admit(&tablet.record, false).unwrap();
+    let body = Body::Devices {
+        certificate,
+        last_seen: None,
+    };
     log.author(&bob().phone, body, NOW).unwrap();
     assert_eq!(log.why_account(&bob().account()), before);
 }
 
 #[test]
-fn a_device_that_was_dismissed_before_is_not_told_why_its_account_went() {
+fn a_device_that_was_revoked_is_told_that_and_not_what_came_after() {
     let mut log = founded();
     admit(&mut log, 1, Role::Member, bob());
-    let certificate = bob().phone.dismiss(&bob().laptop.device()).unwrap();
-    log.author(&bob().phone, Body::Devices { certificate }, NOW)
-        .unwrap();
+    let certificate = bob().phone.revoke(&bob().laptop.device()).unwrap();
+    let body = Body::Devices {
+        certificate,
+        last_seen: None,
+    };
+    let revoked = log.author(&bob().phone, body, NOW).unwrap();
     let removed = log.author(&alice().phone, remove(bob()), NOW).unwrap();
     let dismissal = |device: &DeviceSecrets| log.roster().dismissal(&device.transport_key());
     assert_eq!(dismissal(&bob().phone), Some(removed.id()));
-    assert_eq!(dismissal(&bob().laptop), None);
+    assert_eq!(dismissal(&bob().laptop), Some(revoked.id()));
 }

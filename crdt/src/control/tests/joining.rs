@@ -136,7 +136,7 @@ fn a_countersignature_is_good_for_one_account_with_its_devices() {
     // Bob himself, with a device more than the countersignature was for.
     let mut rng = ChaCha20Rng::seed_from_u64(5);
     let tablet = NewDevice::generate(bob().account(), "tablet", &mut rng).unwrap();
-    let certificate = bob().phone.admit(&tablet.record).unwrap();
+    let certificate = bob().phone.admit(&tablet.record, false).unwrap();
     let grown = Body::Join {
         invite,
         certificate,

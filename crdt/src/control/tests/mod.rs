@@ -2,6 +2,7 @@
 
 mod authority;
 mod bounds;
+mod cuts;
 mod devices;
 mod epochs;
 mod explain;
@@ -48,7 +49,7 @@ fn person(number: u64) -> Person {
     let name = format!("person {number}");
     let mut phone = create_account(&phrase, &name, "phone", &mut rng).unwrap();
     let new = NewDevice::generate(phone.account, "laptop", &mut rng).unwrap();
-    phone.certificate = phone.admit(&new.record).unwrap();
+    phone.certificate = phone.admit(&new.record, true).unwrap();
     let laptop = new
         .certified(phone.certificate.clone(), phone.management.clone())
         .unwrap();

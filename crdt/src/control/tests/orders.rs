@@ -74,7 +74,7 @@ impl Story {
         let body = self.body(who);
         let (secrets, log) = &mut self.copies[who];
         if log.author(secrets, body.clone(), NOW).is_ok()
-            && let Body::Devices { certificate } = body
+            && let Body::Devices { certificate, .. } = body
         {
             secrets.certificate = certificate;
         }
@@ -138,8 +138,8 @@ impl Story {
 
     fn devices_body(&mut self, who: usize) -> Body {
         let sibling = self.copies[who ^ 1].0.device();
-        let secrets = &self.copies[who].0;
-        let certificate = secrets.dismiss(&sibling).or_else(|_| {
+        let secrets = self.copies[who].0.clone();
+        let certificate = secrets.revoke(&sibling).or_else(|_| {
             let sibling = &self.copies[who ^ 1].0;
             let record = sibling.certificate.records.iter().find(|record| {
                 crate::identity::DeviceRecord::verify(record)
@@ -147,10 +147,13 @@ impl Story {
                     .device
                     == sibling.device()
             });
-            secrets.admit(record.unwrap_or(&secrets.certificate.records[0]))
+            secrets.admit(record.unwrap_or(&secrets.certificate.records[0]), false)
         });
+        // A sibling that was revoked is not taken back.
+        let unchanged = |_| secrets.certificate.clone();
         Body::Devices {
-            certificate: certificate.unwrap(),
+            certificate: certificate.unwrap_or_else(unchanged),
+            last_seen: (self.below(3) > 0).then(|| LastSeen::new([])),
         }
     }
 }

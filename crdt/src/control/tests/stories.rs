@@ -11,26 +11,58 @@ use std::sync::Arc;
 use rand_chacha::rand_core::Rng;
 
 use super::*;
-use crate::identity::{Certificate, Certified};
+use crate::crypto::sign::{SecretKey, Signed};
+use crate::identity::{AccountEpoch, Certificate, Certified, DeviceList, DeviceRecord};
 use crate::retention::{Retention, RetentionLimits};
 
 /// Devices of an account and the certificate that has them.
 type Listing = (Certificate, Arc<Certified>);
 
-/// Of each person: both devices, then the phone alone or the laptop alone, of the same version.
-static LISTINGS: LazyLock<Vec<[Listing; 3]>> = LazyLock::new(|| {
+/// Of each person: both devices; then, of the same version, the phone alone, the laptop alone, and
+/// both with a tablet; and the laptop alone in the next account epoch.
+static LISTINGS: LazyLock<Vec<[Listing; 5]>> = LazyLock::new(|| {
     let listing = |certificate: Certificate| {
         let certified = certificate.verify().unwrap();
         (certificate, Arc::new(certified))
     };
     let of = |person: &Person| {
         let both = person.phone.certificate.clone();
-        let phone = person.phone.dismiss(&person.laptop.device()).unwrap();
-        let laptop = person.laptop.dismiss(&person.phone.device()).unwrap();
-        [both, phone, laptop].map(listing)
+        let phone = person.phone.revoke(&person.laptop.device()).unwrap();
+        let laptop = person.laptop.revoke(&person.phone.device()).unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        let tablet = NewDevice::generate(person.account(), "tablet", &mut rng).unwrap();
+        let tablet = person.phone.admit(&tablet.record, false).unwrap();
+        [both, phone, laptop, tablet, recovered(person)].map(listing)
     };
     PEOPLE.iter().map(of).collect()
 });
+
+fn recovered(person: &Person) -> Certificate {
+    let management = SecretKey::from_seed(&Secret::new([8; 32]));
+    let (account, device) = (person.account(), person.laptop.device());
+    let account_epoch = AccountEpoch {
+        account,
+        n: 2,
+        management: management.public(),
+    };
+    let list = DeviceList {
+        account,
+        epoch: 2,
+        version: 1,
+        name: "found again".to_owned(),
+        devices: vec![device],
+        revoked: Vec::new(),
+        managing: vec![device],
+    };
+    let is_theirs =
+        |record: &&Signed| DeviceRecord::verify(record).is_ok_and(|record| record.device == device);
+    let records = &person.laptop.certificate.records;
+    Certificate {
+        account_epoch: account_epoch.sign(&person.phrase.recovery_key()),
+        device_list: list.sign(&management),
+        records: records.iter().filter(is_theirs).cloned().collect(),
+    }
+}
 
 const RETENTIONS: [Retention; 4] = [
     Retention::Forever,
@@ -158,7 +190,7 @@ impl Story {
         let account = PEOPLE[subject].account();
         let until = self.clock.plus(self.rng.next_u64() % 4_000);
         let last_seen = LastSeen::new([]);
-        let newest = if self.below(6) == 0 { self.below(3) } else { 0 };
+        let newest = if self.below(6) == 0 { self.below(5) } else { 0 };
         let listing = |person: usize| LISTINGS[person][newest].clone();
         let plain = match self.below(31) {
             0..=2 => self.invite(role),
@@ -181,8 +213,12 @@ impl Story {
             8 | 9 => Body::Leave,
             10 => name(&format!("name {}", self.below(1_000))),
             11 => {
-                let (certificate, certified) = LISTINGS[who][1 + self.below(2)].clone();
-                return (Body::Devices { certificate }, Some(certified));
+                let (certificate, certified) = LISTINGS[who][1 + self.below(4)].clone();
+                let body = Body::Devices {
+                    certificate,
+                    last_seen: (self.below(3) > 0).then_some(last_seen),
+                };
+                return (body, Some(certified));
             }
             12..=15 => Body::SetRole { account, role },
             16..=18 => Body::Remove { account, last_seen },
@@ -393,6 +429,36 @@ fn keeps_the_rules(log: &ControlLog) -> Result<(), String> {
             let made = log.graph.index(&epoch.op).unwrap();
             if !log.graph.is_ancestor(index(removal), made) {
                 return Err("an epoch is written in that somebody removed may have".to_owned());
+            }
+        }
+    }
+    for device in roster.devices.keys().filter(|id| roster.is_cut_off(id)) {
+        let cuts_off = |op: &&VerifiedOp| {
+            let certified = op.credentials().ok().flatten();
+            let known = roster.devices[device].epoch;
+            certified.is_some_and(|said| {
+                Some(said.account) == roster.account_of(device)
+                    && (said.revoked.contains(device) || said.epoch > known)
+            })
+        };
+        let cutting: Vec<Index> = log
+            .iter()
+            .filter(stands)
+            .filter(cuts_off)
+            .map(index)
+            .collect();
+        let by_it = |op: &&VerifiedOp| op.op().device == *device;
+        for op in log.iter().filter(stands).filter(by_it) {
+            let concurrent = |cut: &Index| log.graph.concurrent(index(op), *cut);
+            if cutting.iter().any(concurrent) {
+                return Err(format!("done by a device that was cut off: {:?}", op.op()));
+            }
+        }
+        for epoch in roster.epochs.values().filter(|epoch| epoch.usable) {
+            let made = log.graph.index(&epoch.op).unwrap();
+            let is_known = |cut: &Index| log.graph.is_ancestor(*cut, made);
+            if !cutting.is_empty() && !cutting.iter().any(is_known) {
+                return Err("an epoch is written in that a lost device may have".to_owned());
             }
         }
     }

@@ -28,6 +28,8 @@ fn list(devices: &[u8]) -> DeviceList {
         version: 1,
         name: "Ada".to_owned(),
         devices: ids,
+        revoked: Vec::new(),
+        managing: Vec::new(),
     }
 }
 
@@ -127,6 +129,24 @@ fn bounds_are_checked() {
         certificate(&long, &[3, 4]).verify(),
         Err(CertificateError::Part(_))
     ));
+    let with = |change: fn(&mut DeviceList)| {
+        let mut list = list(&[3, 4]);
+        change(&mut list);
+        certificate(&list, &[3, 4]).verify()
+    };
+    assert!(with(|list| list.revoked = (0..128).map(|n| DeviceId([n; 32])).collect()).is_ok());
+    assert_eq!(
+        with(|list| list.revoked = (0..129).map(|n| DeviceId([n; 32])).collect()),
+        Err(CertificateError::TooManyRevoked(129))
+    );
+    for change in [
+        |list: &mut DeviceList| list.revoked = vec![list.devices[0]],
+        |list: &mut DeviceList| list.revoked = vec![DeviceId([2; 32]), DeviceId([1; 32])],
+        |list: &mut DeviceList| list.managing = vec![DeviceId([1; 32])],
+        |list: &mut DeviceList| list.managing = vec![list.devices[0]; 2],
+    ] {
+        assert!(matches!(with(change), Err(CertificateError::Part(_))));
+    }
     let many: Vec<u8> = (3..=35).collect();
     let outcome = certificate(&list(&many), &many).verify();
     assert_eq!(outcome, Err(CertificateError::TooManyDevices(33)));
@@ -138,22 +158,18 @@ fn bounds_are_checked() {
 }
 
 #[test]
-fn the_newer_certificate_counts_and_at_a_tie_the_smaller_hash() {
-    let base = good().verify().unwrap();
-    let newer = Certified {
-        version: 2,
-        ..base.clone()
+fn a_list_of_an_earlier_version_revokes_nobody() {
+    let mut bytes = crate::encoding::encode(&list(&[3, 4]));
+    // An array of five, and nothing where the two empty ones were.
+    assert_eq!(bytes[0], 0x87);
+    bytes[0] = 0x85;
+    bytes.truncate(bytes.len() - 2);
+    let signed = Signed::new(&key(2), DEVICE_LIST, &[], bytes);
+    let certificate = Certificate {
+        device_list: signed,
+        ..good()
     };
-    let recovered = Certified {
-        epoch: 2,
-        version: 1,
-        ..base.clone()
-    };
-    let smaller = Certified {
-        list_hash: [0; 32],
-        ..base.clone()
-    };
-    assert!(newer.supersedes(&base) && !base.supersedes(&newer));
-    assert!(recovered.supersedes(&newer) && smaller.supersedes(&base));
-    assert!(!base.supersedes(&base));
+    let certified = certificate.verify().unwrap();
+    assert_eq!((certified.devices.len(), certified.version), (2, 1));
+    assert!(certified.revoked.is_empty() && certified.managing.is_empty());
 }

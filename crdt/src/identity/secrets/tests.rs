@@ -13,7 +13,7 @@ fn created() -> (Phrase, DeviceSecrets, ChaCha20Rng) {
 
 fn linked(to: &DeviceSecrets, name: &str, rng: &mut ChaCha20Rng) -> DeviceSecrets {
     let new = NewDevice::generate(to.account, name, rng).unwrap();
-    let certificate = to.admit(&new.record).unwrap();
+    let certificate = to.admit(&new.record, false).unwrap();
     new.certified(certificate, None).unwrap()
 }
 
@@ -51,23 +51,91 @@ fn secrets_survive_the_vault_and_do_not_show_themselves() {
 }
 
 #[test]
-fn a_device_is_admitted_and_dismissed_by_one_that_may_manage() {
+fn a_device_is_admitted_and_revoked_by_one_that_may_manage() {
     let (_, mut phone, mut rng) = created();
     let laptop = linked(&phone, "laptop", &mut rng);
     assert_eq!(laptop.certificate.verify().unwrap().version, 2);
     assert_eq!(phone.adopt(laptop.certificate.clone()), Ok(true));
     assert_eq!(phone.adopt(laptop.certificate.clone()), Ok(false));
     assert_eq!(
-        laptop.dismiss(&phone.device()),
+        laptop.revoke(&phone.device()),
         Err(IdentityError::NoManagementKey)
     );
-    let without = phone.dismiss(&laptop.device()).unwrap();
+    let without = phone.revoke(&laptop.device()).unwrap();
     assert_eq!(without.verify().unwrap().devices.len(), 1);
-    phone.adopt(without).unwrap();
+    phone.adopt(without.clone()).unwrap();
     assert_eq!(
-        phone.dismiss(&laptop.device()),
+        phone.revoke(&laptop.device()),
         Err(IdentityError::NotListed)
     );
+    assert_eq!(phone.revoke(&phone.device()), Err(IdentityError::Itself));
+    // It does not come back, neither by its record nor by the certificate that listed it.
+    let record = laptop.certificate.records.iter();
+    let record = record.cloned().find(|record| {
+        DeviceRecord::verify(record).is_ok_and(|record| record.device == laptop.device())
+    });
+    assert_eq!(
+        phone.admit(&record.unwrap(), true),
+        Err(IdentityError::Revoked)
+    );
+    assert_eq!(phone.adopt(laptop.certificate.clone()), Ok(false));
+    let mut told = laptop.clone();
+    assert_eq!(told.adopt(without), Err(IdentityError::NotListed));
+    assert_eq!(told.certificate, laptop.certificate);
+}
+
+#[test]
+fn two_that_change_the_list_at_the_same_time_come_to_the_same_certificate() {
+    let (_, mut phone, mut rng) = created();
+    let old = linked(&phone, "old laptop", &mut rng);
+    phone.adopt(old.certificate.clone()).unwrap();
+    let new = NewDevice::generate(phone.account, "tower", &mut rng).unwrap();
+    phone.certificate = phone.admit(&new.record, true).unwrap();
+    let mut tower = new
+        .certified(phone.certificate.clone(), phone.management.clone())
+        .unwrap();
+    let tablet = linked(&phone, "tablet", &mut rng);
+    phone.certificate = tablet.certificate.clone();
+    tower.certificate = tower.revoke(&old.device()).unwrap();
+    let again = tower.certificate.records[0].clone();
+    tower.certificate = tower.admit(&again, true).unwrap();
+    let (from_phone, from_tower) = (phone.certificate.clone(), tower.certificate.clone());
+    assert_eq!(phone.adopt(from_tower.clone()), Ok(true));
+    assert_eq!(tower.adopt(from_phone.clone()), Ok(true));
+    assert_eq!(phone.certificate, tower.certificate);
+    let together = phone.certificate.verify().unwrap();
+    let devices: Vec<DeviceId> = together.devices.keys().copied().collect();
+    let mut expected = [phone.device(), tower.device(), tablet.device()];
+    expected.sort_unstable();
+    assert_eq!(devices, expected);
+    assert_eq!(
+        together.managing,
+        [phone.device(), tower.device()].into_iter().collect()
+    );
+    assert_eq!(together.revoked, [old.device()].into_iter().collect());
+    // One that does not manage keeps what lists it, and takes what says both.
+    let mut by_tablet = tablet.clone();
+    assert_eq!(by_tablet.adopt(from_tower), Ok(false));
+    assert_eq!(by_tablet.certificate, tablet.certificate);
+    assert_eq!(by_tablet.adopt(phone.certificate.clone()), Ok(true));
+    assert_eq!(by_tablet.certificate, phone.certificate);
+}
+
+#[test]
+fn two_that_are_recovered_at_the_same_time_go_on_together() {
+    let (phrase, lost, mut rng) = created();
+    let last = lost.certificate.verify().unwrap();
+    let mut recover = || recover_account(&phrase, &last, "new", &mut rng).unwrap();
+    let (mut one, mut other) = (recover(), recover());
+    let (first, second) = (one.certificate.clone(), other.certificate.clone());
+    one.adopt(second).unwrap();
+    other.adopt(first).unwrap();
+    let (by_one, by_other) = (one.certificate.clone(), other.certificate.clone());
+    one.adopt(by_other).unwrap();
+    other.adopt(by_one).unwrap();
+    let certified = [&one, &other].map(|secrets| secrets.certificate.verify().unwrap());
+    assert!(certified[0].says_what(&certified[1]));
+    assert_eq!(certified[0].devices.len(), 2);
 }
 
 #[test]
@@ -92,7 +160,10 @@ fn records_and_certificates_of_others_are_not_taken() {
     let other = Phrase::random(&mut rng);
     let mut stranger = create_account(&other, "Eve", "phone", &mut rng).unwrap();
     let record = stranger.certificate.records[0].clone();
-    assert_eq!(phone.admit(&record), Err(IdentityError::OtherAccount));
+    assert_eq!(
+        phone.admit(&record, false),
+        Err(IdentityError::OtherAccount)
+    );
     assert_eq!(
         stranger.adopt(phone.certificate.clone()),
         Err(IdentityError::OtherAccount)
@@ -107,11 +178,11 @@ fn an_account_has_a_bounded_number_of_devices_with_bounded_names() {
     let (phrase, mut phone, mut rng) = created();
     for number in 1..DEVICES_PER_ACCOUNT {
         let new = NewDevice::generate(phone.account, &number.to_string(), &mut rng).unwrap();
-        phone.certificate = phone.admit(&new.record).unwrap();
+        phone.certificate = phone.admit(&new.record, false).unwrap();
     }
     let last = NewDevice::generate(phone.account, "last", &mut rng).unwrap();
     assert_eq!(
-        phone.admit(&last.record),
+        phone.admit(&last.record, false),
         Err(IdentityError::TooManyDevices)
     );
     let long = "x".repeat(NAME_MAX_CHARS + 1);

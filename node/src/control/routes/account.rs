@@ -3,7 +3,7 @@
 use axum::extract::State;
 use kith_api::account::{
     AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
-    DeviceLinkState, UpdateDevice, WithdrawDeviceLink,
+    DeviceLinkState, DeviceRevoked, RevokeDevice, UpdateDevice, WithdrawDeviceLink,
 };
 use kith_api::error::ErrorBody;
 
@@ -27,6 +27,17 @@ pub(in crate::control) async fn update(
     InBody(request): InBody<UpdateDevice>,
 ) -> Answer<DeviceInfo> {
     answer(node.update_device(request).await)
+}
+
+/// Has a device of the account be one no more, for good.
+#[utoipa::path(delete, path = "/v1/device", tag = "node",
+    operation_id = "revoke_device", params(RevokeDevice),
+    responses((status = 200, body = DeviceRevoked), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn revoke(
+    State(node): State<Node>,
+    InQuery(query): InQuery<RevokeDevice>,
+) -> Answer<DeviceRevoked> {
+    answer(node.revoke_device(query).await)
 }
 
 /// Shows a link by which a new device comes to belong to the account, in the place of the one

@@ -34,7 +34,7 @@ pub(super) fn router(node: Node) -> Router {
         .route("/v1/channels/{channel}/erase", post(erase::mine))
         .route("/v1/account", get(account::show))
         .route("/v1/account/erase", post(erase::account))
-        .route("/v1/device", patch(account::update))
+        .route("/v1/device", patch(account::update).delete(account::revoke))
         .route(
             "/v1/device/link",
             get(account::link)

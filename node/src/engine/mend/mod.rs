@@ -289,7 +289,7 @@ impl Engine {
             return Ok(());
         }
         // Whoever is out is given nothing by anybody.
-        let is_out = !channel.roster.is_member(&me);
+        let is_out = !channel.roster.belongs_on(&me, &this);
         let asked = |device: &DeviceId| is_out || mending.asked.contains(device);
         let keys_here = channel.reopen_from.is_none()
             && (channel.missing_epochs(&me, self.now).is_empty()

@@ -1,0 +1,226 @@
+//! Devices that are revoked: nobody shows what they write afterwards, they learn of it, and nothing
+//! that was there before is lost. Engines under virtual time.
+
+use kith_crdt::ids::{ChannelId, DeviceId};
+use kith_node::engine::{Command, Outcome, Refusal};
+use kith_tests::world::World;
+
+const PHONE: usize = 0;
+const BEN: usize = 1;
+const CEM: usize = 2;
+
+fn device(world: &World, number: usize) -> DeviceId {
+    world.secrets(number).device()
+}
+
+fn revoke(world: &mut World, on: usize, number: usize) -> Result<Outcome, Refusal> {
+    let device = device(world, number);
+    world.ask(on, Command::RevokeDevice { device })
+}
+
+fn is_revoked(world: &World, number: usize) -> bool {
+    let account = world.reading(number, |reading| reading.account());
+    account.is_some_and(|account| account.revoked_at.is_some())
+}
+
+/// The devices that a node knows its account to have.
+fn devices(world: &World, number: usize) -> Vec<DeviceId> {
+    let account = world.reading(number, |reading| reading.account());
+    let account = account.expect("its own certificate");
+    let mut devices: Vec<DeviceId> = account.devices.iter().map(|it| it.device.0).collect();
+    devices.sort_unstable();
+    devices
+}
+
+/// A phone and a laptop of one person, and two others, in one channel.
+fn world(seed: u64) -> (World, ChannelId, usize) {
+    let mut world = World::new(3, seed);
+    let channel = world.channel("general");
+    let laptop = world.link_device(PHONE, false);
+    world.until("the laptop to have the channel", |world| {
+        world.digest(laptop, &channel).is_some()
+    });
+    world.say(laptop, channel, "before");
+    world.say(BEN, channel, "from Ben");
+    world.until_agreed(&[PHONE, BEN, CEM, laptop], &channel);
+    (world, channel, laptop)
+}
+
+#[test]
+fn what_a_revoked_device_writes_apart_is_shown_nowhere() {
+    for seed in 0..12 {
+        let (mut world, channel, laptop) = world(seed);
+        // The laptop and Cem hear of nobody else.
+        for (a, b) in [(PHONE, laptop), (PHONE, CEM), (BEN, laptop), (BEN, CEM)] {
+            world.link(a, b, false);
+        }
+        revoke(&mut world, PHONE, laptop).expect("the phone manages");
+        world.say(PHONE, channel, "without the laptop");
+        world.say(laptop, channel, "after");
+        world.say(laptop, channel, "after that");
+        world.until("Cem to have it", |world| {
+            world.shown(CEM, &channel).contains(&"after that".into())
+        });
+        world.say(CEM, channel, "an answer");
+        // Whoever of them hears of it first.
+        let first = [(PHONE, CEM), (PHONE, laptop), (BEN, CEM), (BEN, laptop)];
+        let (a, b) = first[seed as usize % 4];
+        world.link(a, b, true);
+        world.pass(30_000);
+        world.heal();
+        let others = [PHONE, BEN, CEM];
+        world.until_agreed(&others, &channel);
+        let mut expected = ["before", "from Ben", "without the laptop", "an answer"];
+        expected.sort_unstable();
+        let all_show = |world: &World| {
+            others.iter().all(|number| {
+                let mut shown = world.shown(*number, &channel);
+                shown.sort_unstable();
+                shown == expected
+            })
+        };
+        world.until("all to show that and no more", all_show);
+        world.pass(60_000);
+        assert!(all_show(&world));
+        world.until("the laptop to know", |world| is_revoked(world, laptop));
+        world.say(BEN, channel, "among us");
+        world.until_agreed(&others, &channel);
+        world.pass(60_000);
+        let shown = world.shown(laptop, &channel);
+        assert!(!shown.contains(&"among us".to_owned()), "{shown:?}");
+        let denied = world.try_say(laptop, channel, "more");
+        assert!(matches!(denied, Err(Refusal::Denied(why)) if why.contains("revoked")));
+        // It stays so.
+        world.crash(laptop);
+        world.start(laptop);
+        assert!(is_revoked(&world, laptop));
+        assert_eq!(world.charges(), 0);
+    }
+}
+
+#[test]
+fn a_device_learns_of_it_where_there_is_no_channel() {
+    let mut world = World::new(1, 7);
+    let laptop = world.link_device(PHONE, false);
+    let tablet = world.link_device(PHONE, true);
+    world.until("all to know all", |world| {
+        [PHONE, laptop, tablet]
+            .iter()
+            .all(|number| devices(world, *number).len() == 3)
+    });
+    revoke(&mut world, PHONE, laptop).expect("the phone manages");
+    world.until("all to know", |world| {
+        is_revoked(world, laptop) && devices(world, tablet).len() == 2
+    });
+    // One that was away learns of it later.
+    world.stop(tablet);
+    revoke(&mut world, PHONE, tablet).expect("the phone manages");
+    world.start(tablet);
+    world.until("the tablet to know", |world| is_revoked(world, tablet));
+    let channel = Command::CreateChannel {
+        name: "den".into(),
+        topic: String::new(),
+        retention: kith_crdt::retention::Retention::Forever,
+    };
+    assert!(matches!(
+        world.ask(tablet, channel),
+        Err(Refusal::Denied(_))
+    ));
+    assert!(!is_revoked(&world, PHONE));
+}
+
+#[test]
+fn what_two_devices_revoke_at_the_same_time_is_all_revoked() {
+    for seed in 20..26 {
+        let (mut world, channel, laptop) = world(seed);
+        let tower = world.link_device(PHONE, true);
+        let watch = world.link_device(PHONE, false);
+        world.until("all to know all", |world| {
+            [PHONE, laptop, tower, watch]
+                .iter()
+                .all(|number| devices(world, *number).len() == 4)
+        });
+        world.until_agreed(&[PHONE, BEN, CEM, laptop, tower, watch], &channel);
+        for other in [PHONE, BEN, CEM, laptop, watch] {
+            world.link(tower, other, false);
+        }
+        revoke(&mut world, PHONE, laptop).expect("the phone manages");
+        revoke(&mut world, tower, watch).expect("the tower manages");
+        let tablet = world.link_device(PHONE, false);
+        world.link(tower, tablet, false);
+        world.pass(60_000);
+        world.heal();
+        let left = [PHONE, tower, tablet];
+        world.until("one list", |world| {
+            let lists = left.map(|number| devices(world, number));
+            lists[0].len() == 3 && lists.iter().all(|list| *list == lists[0])
+        });
+        world.until_agreed(&[PHONE, BEN, CEM, tower, tablet], &channel);
+        world.until("both to know", |world| {
+            is_revoked(world, laptop) && is_revoked(world, watch)
+        });
+        let log = world.control(BEN, &channel);
+        for (number, out) in [
+            (PHONE, false),
+            (tower, false),
+            (laptop, true),
+            (watch, true),
+        ] {
+            assert_eq!(log.roster().is_cut_off(&device(&world, number)), out);
+        }
+        world.say(tablet, channel, "we three");
+        world.until("Ben to see it", |world| {
+            world.shown(BEN, &channel).contains(&"we three".into())
+        });
+        world.until_agreed(&[PHONE, BEN, CEM, tower, tablet], &channel);
+    }
+}
+
+#[test]
+fn whoever_has_not_got_everything_yet_hides_nothing_by_revoking() {
+    let mut world = World::new(2, 40);
+    let channel = world.channel("general");
+    let laptop = world.link_device(PHONE, false);
+    world.until("the laptop to have the channel", |world| {
+        world.digest(laptop, &channel).is_some()
+    });
+    for number in 0..400 {
+        world.say(laptop, channel, &number.to_string());
+    }
+    world.until_agreed(&[PHONE, BEN, laptop], &channel);
+    let tablet = world.link_device(PHONE, true);
+    world.until("the tablet to know of the channel", |world| {
+        world.digest(tablet, &channel).is_some()
+    });
+    assert!(world.messages(tablet, &channel) < 400, "too late to tell");
+    revoke(&mut world, tablet, laptop).expect("the tablet manages");
+    let is_told = |world: &World| {
+        let log = world.control(tablet, &channel);
+        log.roster().is_cut_off(&device(world, laptop))
+    };
+    assert!(!is_told(&world), "it does not know what there is");
+    world.until("the channel to be told", is_told);
+    world.until_agreed(&[PHONE, BEN, tablet], &channel);
+    for number in [PHONE, BEN, tablet] {
+        assert_eq!(world.messages(number, &channel), 400);
+    }
+    world.until("the laptop to know", |world| is_revoked(world, laptop));
+}
+
+#[test]
+fn who_may_revoke_what() {
+    let (mut world, _, laptop) = world(60);
+    let denied = |outcome: Result<Outcome, Refusal>| match outcome {
+        Err(Refusal::Denied(why) | Refusal::NotFound(why)) => why,
+        other => panic!("it is refused, but {other:?}"),
+    };
+    let by_laptop = revoke(&mut world, laptop, PHONE);
+    assert!(denied(by_laptop).contains("may not manage"));
+    let itself = revoke(&mut world, PHONE, PHONE);
+    assert!(denied(itself).contains("another one"));
+    let another = revoke(&mut world, PHONE, BEN);
+    assert!(denied(another).contains("no such device"));
+    revoke(&mut world, PHONE, laptop).expect("the phone manages");
+    let again = revoke(&mut world, PHONE, laptop);
+    assert!(matches!(again, Ok(Outcome::Done)));
+}
