@@ -4,13 +4,18 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use kith_store::{Medium, Store, Vault};
-use kith_tests::{Daemon, Home, PASSPHRASE, PATIENCE, befriend, until};
+use kith_tests::{Daemon, Home, PASSPHRASE, PATIENCE, befriend, until, until_agreed, until_seen};
 use serde_json::Value;
 
 /// What `kith account phrase verify` says of words from a pipe: its exit code and output.
 fn verified(home: &Home, words: &str) -> (i32, String) {
+    piped(home, &["account", "phrase", "verify"], words)
+}
+
+/// What a verb says that reads words from a pipe: its exit code and output.
+fn piped(home: &Home, verb: &[&str], words: &str) -> (i32, String) {
     let mut command = home.command();
-    command.args(["--json", "account", "phrase", "verify"]);
+    command.arg("--json").args(verb);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("it is piped");
@@ -119,4 +124,54 @@ fn a_certificate_that_the_disk_lost_is_found_in_a_channel() {
     assert_eq!(account["devices"][0]["name"], "kitchen table");
     ana.json(&["device", "rename", "shelf"]);
     assert_eq!(ana.json(&["account", "show"])["version"], 3);
+}
+
+#[test]
+fn an_account_is_brought_back_with_its_words_and_whoever_has_the_old_device_is_out() {
+    let (ana, ben) = (Home::init("Ana"), Home::init("Ben"));
+    let b = Daemon::start(&ben);
+    let a = Daemon::start_towards(&ana, &b.addresses());
+    ben.json(&["channel", "create", "garden"]);
+    befriend(&ben, &ana, "garden");
+    let said = ana.field(&["send", "garden", "mine"], "id");
+    until_seen(&ben, &said);
+    a.stop();
+
+    let new = Home::vacant("new phone");
+    let recover =
+        |home: &Home, words: &str| piped(home, &["account", "recover", "--name", "Ana"], words);
+    let (code, told) = recover(&new, "zoo zoo zoo");
+    assert!(code == 2 && told.contains("24 words, this has 3"), "{told}");
+    let mut list: Vec<&str> = ana.phrase().split(' ').collect();
+    list[6] = "zooo";
+    let (code, told) = recover(&new, &list.join(" "));
+    assert!(code == 5 && told.contains("word 7"), "{told}");
+    list[6] = list[7];
+    let (code, told) = recover(&new, &list.join(" "));
+    assert!(code == 5 && told.contains("belong together"), "{told}");
+    assert_eq!(recover(&ana, ana.phrase()).0, 1, "a home that is one");
+    assert!(!new.path().join("vault").exists());
+    let (code, told) = recover(&new, ana.phrase());
+    assert_eq!(code, 0, "{told}");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["account"], ana.account());
+    assert_ne!(told["device"], ana.device());
+
+    let _n = Daemon::start_towards(&new, &b.addresses());
+    until("the channel and its history", PATIENCE, || {
+        (new.kith(&["show", &said]).lines.first()?["text"] == "mine").then_some(())
+    });
+    let back = new.field(&["send", "garden", "it is me"], "id");
+    until_seen(&ben, &back);
+    assert_eq!(ben.json(&["show", &back])["account"], ana.account());
+    until_agreed(&[&new, &ben], "garden");
+
+    let _a = Daemon::start_towards(&ana, &b.addresses());
+    until("the old device to know", PATIENCE, || {
+        ana.json(&["status"])["revoked_at"]
+            .is_string()
+            .then_some(())
+    });
+    assert_eq!(ana.kith(&["send", "garden", "and I?"]).code, 5);
+    assert_eq!(new.kith(&["device", "list"]).lines.len(), 1);
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::output::look::Look;
 use crate::output::{Output, Show};
+use crate::verbs::recover::RecoverArgs;
 use crate::verbs::{Outcome, Session};
 
 /// Bytes of a phrase that is typed or piped in: 24 words have fewer.
@@ -21,6 +22,9 @@ const PHRASE_BYTES_MAX: usize = 4_096;
 pub(crate) enum AccountVerb {
     /// Show the account of this home and its devices
     Show,
+    /// Bring the account back with its 24 words, on a device that has no home yet. Every device
+    /// that it had is cut off; its channels come back from their members
+    Recover(RecoverArgs),
     /// Check the 24 words that were shown when the account was made
     #[command(subcommand)]
     Phrase(PhraseVerb),
@@ -52,6 +56,7 @@ impl Session {
     pub(crate) async fn account(&self, verb: &AccountVerb) -> Outcome {
         match verb {
             AccountVerb::Show => self.output.put(&self.client.account().await?),
+            AccountVerb::Recover(_) => unreachable!("this does not ask a daemon"),
             AccountVerb::Phrase(PhraseVerb::Verify) => {
                 let account = self.client.status().await?.account;
                 verify(account, &typed()?, &self.output)
@@ -61,7 +66,7 @@ impl Session {
 }
 
 /// The words, as somebody types them unseen or a program hands them over.
-fn typed() -> Result<Zeroizing<String>, ApiError> {
+pub(super) fn typed() -> Result<Zeroizing<String>, ApiError> {
     let mut text = Zeroizing::new(String::with_capacity(PHRASE_BYTES_MAX));
     if !io::stdin().is_terminal() {
         let most = u64::try_from(PHRASE_BYTES_MAX).unwrap_or(u64::MAX);

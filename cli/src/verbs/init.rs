@@ -81,7 +81,7 @@ fn clear(home: &Path) -> Outcome {
 }
 
 /// Refuses a name that shows nothing.
-fn check_name(name: &str) -> Outcome {
+pub(crate) fn check_name(name: &str) -> Outcome {
     if name.trim().is_empty() {
         return Err(ApiError::usage(
             "the name is empty: say with --name how others are to see you",
@@ -99,12 +99,24 @@ pub(crate) fn make_home(
     let mut rng = UnwrapErr(SysRng);
     let phrase = Phrase::random(&mut rng);
     let secrets = create_account(&phrase, name, &host_name(), &mut rng).map_err(ApiError::usage)?;
-    let identity = Zeroizing::new(encode(&secrets));
-    let _lock = claim_home(home)?;
+    let lock = claim_home(home)?;
+    make_vault(home, &lock, passphrase, &secrets)?;
+    Ok((secrets, phrase))
+}
+
+/// Makes the vault of a home that was claimed.
+pub(crate) fn make_vault(
+    home: &Path,
+    _lock: &HomeLock,
+    passphrase: &Passphrase,
+    secrets: &DeviceSecrets,
+) -> Outcome {
+    let identity = Zeroizing::new(encode(secrets));
     let passphrase = passphrase.as_bytes();
+    let mut rng = UnwrapErr(SysRng);
     let opened = Vault::create(home, passphrase, &identity, &mut rng, KdfCost::default());
     opened.map_err(|error| unusable(home, &error))?;
-    Ok((secrets, phrase))
+    Ok(())
 }
 
 /// Refuses a directory that holds a home, or anything else, and touches nothing in it.
@@ -138,7 +150,7 @@ fn unusable(home: &Path, error: &impl Display) -> ApiError {
     ))
 }
 
-fn login_name() -> String {
+pub(crate) fn login_name() -> String {
     let name = ["USER", "LOGNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok());
@@ -179,9 +191,9 @@ impl Show for Created<'_> {
         table.write(look, out);
         out.push_str(
             "\nWrite these 24 words down, on paper, now. They are shown this once and kept \
-             nowhere.\nWhoever has them is you: your account is theirs to bring back when every device \
-             is lost,\nwhich this version cannot do yet. They are not the passphrase, which only \
-             opens this home.\n\nNext: `kith daemon`, and `kith channel create NAME` in another terminal.\n",
+             nowhere.\nWhoever has them is you: with them `kith account recover` brings your account \
+             back when every\ndevice is lost, and cuts off a thief. They are not the passphrase, which \
+             only opens this home.\n\nNext: `kith daemon`, and `kith channel create NAME` in another terminal.\n",
         );
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod message;
 pub(crate) mod pin;
 pub(crate) mod policy;
 pub(crate) mod read;
+mod recover;
 pub(crate) mod retention;
 pub(crate) mod send;
 pub(crate) mod status;
@@ -28,6 +29,7 @@ use tokio::runtime::Builder;
 use crate::args::{Cli, Verb};
 use crate::demo;
 use crate::output::Output;
+use crate::verbs::account::AccountVerb;
 use crate::verbs::device::DeviceVerb;
 
 /// How a verb ends.
@@ -60,6 +62,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
                 device::join_account(args, &cli.place, &output),
             )
         }
+        Verb::Account(AccountVerb::Recover(args)) => recover::recover(args, &cli.place, &output),
         Verb::Demo => {
             let mut runtime = Builder::new_current_thread();
             wait(runtime.enable_all(), demo::demo(&output))

@@ -11,4 +11,6 @@ mod secrets;
 
 pub use certificate::{AccountEpoch, Certificate, CertificateError, DeviceList, DeviceRecord};
 pub use certified::{Certified, Cut};
-pub use secrets::{DeviceSecrets, IdentityError, NewDevice, create_account, recover_account};
+pub use secrets::{
+    DeviceSecrets, IdentityError, NewDevice, create_account, recover_account, recovery_epoch,
+};

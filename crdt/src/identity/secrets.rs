@@ -15,6 +15,7 @@ use crate::crypto::sign::{SecretKey, Signed};
 use crate::encoding::{DecodeError, check_text};
 use crate::ids::{AccountId, DeviceId, TransportKey, Writer};
 use crate::limits::{DEVICES_PER_ACCOUNT, NAME_MAX_CHARS, REVOKED_PER_EPOCH};
+use crate::time::Millis;
 
 /// Why an account or a device cannot be made or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -365,22 +366,24 @@ pub fn create_account(
     take_account(phrase, 1, name, device_name, rng)
 }
 
-/// Takes an account back with its phrase: a new management key and this device alone, which
-/// supersedes `last`, the newest certificate known.
+/// Takes an account back with its phrase: a new management key and this device alone, in the
+/// account epoch `n`, which has to be higher than any before it; [`recovery_epoch`] is.
 ///
 /// # Errors
-/// [`IdentityError`] if `last` is of another account or a name is out of bounds.
+/// [`IdentityError::Name`] if a name is out of bounds.
 pub fn recover_account(
     phrase: &Phrase,
-    last: &Certified,
-    device_name: &str,
+    n: u32,
+    (name, device_name): (&str, &str),
     rng: &mut impl CryptoRng,
 ) -> Result<DeviceSecrets, IdentityError> {
-    if last.account != AccountId(phrase.recovery_key().public()) {
-        return Err(IdentityError::OtherAccount);
-    }
-    let n = last.epoch.checked_add(1).ok_or(IdentityError::Exhausted)?;
-    take_account(phrase, n, &last.name, device_name, rng)
+    take_account(phrase, n, name, device_name, rng)
+}
+
+/// The account epoch of a recovery at a time, by somebody who does not know the ones before it: the
+/// seconds since 1970. The first is 1, and two recoveries lie seconds apart.
+pub fn recovery_epoch(now: Millis) -> u32 {
+    u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX).max(2)
 }
 
 fn take_account(

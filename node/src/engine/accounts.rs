@@ -10,24 +10,36 @@ use std::collections::BTreeSet;
 use kith_crdt::identity::{Certificate, Certified};
 use kith_crdt::ids::{ChannelId, TransportKey};
 use kith_crdt::sync::{Answer, Refusal as Refused, Request};
-use kith_crdt::time::Millis;
+use kith_crdt::time::{DAY_MS, Millis};
 
 use super::Engine;
+use super::channel::Channel;
 use super::outstanding::Purpose;
 use crate::network::Command;
 
+/// Milliseconds after a recovery during which everybody is asked for channels of the account.
+const SEEKS_MS: u64 = 7 * DAY_MS;
 /// Points for a certificate that does not hold; a hundred end the connection.
 const FORGED_COST: u32 = 20;
 
 impl Engine {
     /// Shows this account's certificate to a peer, if that is of interest to it.
     pub(super) fn show_certificate(&mut self, now: Millis, peer: TransportKey) {
-        if self.own_device(&peer).is_some() || self.is_recovered() {
+        if self.own_device(&peer).is_some() || self.seeks_channels(now) {
             self.show(now, peer);
         }
     }
 
-    fn show(&mut self, now: Millis, peer: TransportKey) {
+    /// Shows this account's certificate to a member who refuses this device: it may not have heard
+    /// of it.
+    pub(super) fn show_refused(&mut self, now: Millis, peer: TransportKey) {
+        if !self.shown_to.contains(&peer) {
+            self.show(now, peer);
+        }
+    }
+
+    pub(super) fn show(&mut self, now: Millis, peer: TransportKey) {
+        self.shown_to.insert(peer);
         let certificate = Box::new(self.secrets.certificate.clone());
         self.ask(now, peer, Purpose::Account, &Request::Account(certificate));
     }
@@ -76,6 +88,11 @@ impl Engine {
         }
         let channels = self.shared_with(&peer, &certified);
         self.shown.insert(peer, certified);
+        // By that it is a member's device, whether or not this channel has been told: it is asked
+        // for the op that says so.
+        for id in &channels {
+            self.sync_with(now, *id, peer);
+        }
         Answer::Account {
             certificate: is_own.then(|| Box::new(self.secrets.certificate.clone())),
             channels,
@@ -91,6 +108,28 @@ impl Engine {
         shared.map(|channel| channel.id).collect()
     }
 
+    /// Whether a peer is a member's device by what it has shown.
+    pub(super) fn is_vouched(&self, channel: &Channel, peer: &TransportKey) -> bool {
+        let shown = self.shown.get(peer);
+        shown.is_some_and(|shown| channel.roster.admits(peer, shown))
+    }
+
+    /// The connected devices of this account that a channel knows to be cut off. After a recovery
+    /// they may have what nobody else has.
+    pub(super) fn cut_off_devices(&self, id: ChannelId) -> Vec<TransportKey> {
+        let Some(channel) = self.channels.get(&id) else {
+            return Vec::new();
+        };
+        let devices = channel.roster.devices.iter();
+        let cut_off = devices.filter(|(id, known)| {
+            known.account == self.me && channel.roster.is_cut_off(id) && !self.is_revoked(id)
+        });
+        let transports = cut_off.map(|(_, known)| known.transport);
+        transports
+            .filter(|transport| self.peers.is_connected(transport))
+            .collect()
+    }
+
     /// Takes what a peer knows of this account.
     pub(super) fn take_account(&mut self, now: Millis, peer: TransportKey, answer: Answer) {
         let Answer::Account {
@@ -104,22 +143,22 @@ impl Engine {
             self.adopt(now, *certificate);
             self.certify_everywhere(now);
         }
-        if !self.is_recovered() {
-            return;
-        }
+        let seeks = self.seeks_channels(now);
         for id in channels {
             if self.channels.contains_key(&id) {
                 self.sync_with(now, id, peer);
-            } else {
-                self.hear_of(now, id.tag(), peer);
+            } else if seeks {
+                self.ask_for_channel(now, id.tag(), peer);
             }
         }
     }
 
-    /// Whether this account was recovered with its phrase, so that there may be channels that it
-    /// does not know of.
-    pub(super) fn is_recovered(&self) -> bool {
-        self.certified()
-            .is_some_and(|certified| certified.epoch > 1)
+    /// Whether this account was recovered with its phrase not long ago, so that there may be
+    /// channels that it does not know of.
+    pub(super) fn seeks_channels(&self, now: Millis) -> bool {
+        self.certified().is_some_and(|certified| {
+            let recovered_at = Millis(u64::from(certified.epoch) * 1_000);
+            certified.epoch > 1 && now.since(recovered_at) < SEEKS_MS
+        })
     }
 }

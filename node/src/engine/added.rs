@@ -5,7 +5,8 @@
 //! and asks back for the control log, which proves itself: whether this account belongs is found
 //! from the signed ops, and nobody is believed. A channel never heard of is asked after only where
 //! the peer is a member of a channel of this account's, one at a time with each; of another device
-//! of this account everything is, for what one belongs to all of them do.
+//! of this account everything is, for what one belongs to all of them do. So is what anybody names
+//! to an account that was recovered and knows none.
 //!
 //! Nobody asks before they add somebody, so nobody can fill another's node with channels either: of
 //! those that one account added this one to, and that it has not answered in, there are at most
@@ -105,10 +106,7 @@ impl Engine {
     pub(super) fn hear_of(&mut self, now: Millis, tag: ChannelTag, peer: TransportKey) {
         if self.own_device(&peer).is_some() {
             // What one of its devices belongs to all of them do, and nobody is filled with it.
-            if self.check_room().is_ok() && !self.outstanding.hearing_of(&peer, &tag) {
-                self.ask_about(now, tag, peer, None);
-            }
-            return;
+            return self.ask_for_channel(now, tag, peer);
         }
         let is_acquainted = self.channels.values().any(|channel| {
             channel.roster.belongs_on(&self.me, &self.writer.device)
@@ -119,6 +117,13 @@ impl Engine {
             && !self.outstanding.hearing(&peer)
             && !self.is_declined(&tag)
         {
+            self.ask_about(now, tag, peer, None);
+        }
+    }
+
+    /// Asks a peer for a channel that this account belongs to, as it says.
+    pub(super) fn ask_for_channel(&mut self, now: Millis, tag: ChannelTag, peer: TransportKey) {
+        if self.check_room().is_ok() && !self.outstanding.hearing_of(&peer, &tag) {
             self.ask_about(now, tag, peer, None);
         }
     }
@@ -163,7 +168,7 @@ impl Engine {
         if more && new > 0 {
             self.ask_about(now, tag, peer, Some(log));
         } else if log.roster().belongs_on(&self.me, &self.writer.device) {
-            let is_own = self.own_device(&peer).is_some();
+            let is_own = self.own_device(&peer).is_some() || self.seeks_channels(now);
             self.take_in(now, *log, is_own);
         }
     }

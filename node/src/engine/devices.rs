@@ -9,9 +9,11 @@
 
 use std::sync::Arc;
 
-use kith_crdt::control::{Body, ControlLog, LastSeen, RosterDevice, VerifiedOp};
+use kith_crdt::control::{Body, ControlLog, LastSeen, VerifiedOp};
 use kith_crdt::encoding;
-use kith_crdt::identity::{Certificate, Certified, DeviceRecord, DeviceSecrets, IdentityError};
+use kith_crdt::identity::{
+    Certificate, Certified, Cut, DeviceRecord, DeviceSecrets, IdentityError,
+};
 use kith_crdt::ids::{ChannelId, DeviceId, TransportKey};
 use kith_crdt::law::Law;
 use kith_crdt::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, NAME_MAX_CHARS};
@@ -185,7 +187,7 @@ impl Engine {
         }
         let last_seen = match known.certified.cut_by(ours) {
             // What is not here would be hidden from everybody.
-            Some(_) if channel.unfinished && self.shares(channel, ours) => return,
+            Some(cut) if channel.unfinished && self.shares(channel, &cut) => return,
             Some(cut) => Some(channel.last_seen(|device| {
                 let is_listed = ours.devices.contains_key(device);
                 let is_mine = channel.roster.account_of(device) == Some(self.me);
@@ -199,17 +201,19 @@ impl Engine {
         };
         if let Err(refusal) = self.author_op(now, id, body) {
             tracing::warn!("a channel cannot be told of this account's devices: {refusal}");
+            return;
+        }
+        // They are no members any more, and ask for the op that says so once more.
+        for peer in self.cut_off_devices(id) {
+            self.show(now, peer);
         }
     }
 
-    /// Whether there is anybody to compare a channel with, by a certificate of this account.
-    fn shares(&self, channel: &Channel, ours: &Certified) -> bool {
-        let others = channel.roster.devices.iter().filter(|(_, it)| it.active);
-        let is_other = |(id, known): (&DeviceId, &RosterDevice)| {
-            let is_kept = known.account != self.me || ours.devices.contains_key(id);
-            is_kept && *id != self.writer.device
-        };
-        others.into_iter().any(is_other)
+    /// Whether there is anybody to compare a channel with before it is told of a cut. A device that
+    /// was revoked is nobody; one that a recovery cuts off may be the only one that has anything.
+    fn shares(&self, channel: &Channel, cut: &Cut) -> bool {
+        let mut others = channel.roster.devices.iter().filter(|(_, it)| it.active);
+        others.any(|(id, _)| *id != self.writer.device && (cut.raises || !cut.devices.contains(id)))
     }
 
     /// Whether a peer's device is known here to be this account's no more, whatever a channel has

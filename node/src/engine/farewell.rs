@@ -35,7 +35,9 @@ impl Engine {
         };
         let belongs =
             channel.joining.is_none() && channel.roster.belongs_on(&self.me, &self.writer.device);
-        if belongs && channel.roster.by_transport(&peer).is_some() {
+        let is_known =
+            channel.roster.by_transport(&peer).is_some() || self.is_vouched(channel, &peer);
+        if belongs && is_known {
             let pull = Box::new(ControlPull::new(id, Vec::new()));
             self.pull_control(now, id, peer, pull);
         }

@@ -222,7 +222,8 @@ impl Engine {
             let pick = self.pick(missing.len() - sure).unwrap_or(0);
             missing.swap_remove(sure + pick);
         }
-        let Some(peer) = self.some_member(id) else {
+        let cut_off = self.cut_off_devices(id).first().copied();
+        let Some(peer) = self.some_member(id).or(cut_off) else {
             return;
         };
         let (pending, signed) = grant::request(&id, &self.secrets.signing, &missing, &mut self.rng);

@@ -58,7 +58,7 @@ mod timers;
 mod unread;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kith_crdt::identity::{Certificate, Certified, DeviceSecrets};
@@ -127,6 +127,8 @@ pub struct Engine {
     linking: Option<linking::Linking>,
     /// What those who are connected have shown of their accounts.
     shown: BTreeMap<TransportKey, Certified>,
+    /// Those who are connected and were shown this account's certificate.
+    shown_to: BTreeSet<TransportKey>,
     /// Who was heard to be there, on which device, and when last.
     present: BTreeMap<(ChannelId, DeviceId), (AccountId, Millis)>,
     timers: Timers,
@@ -187,6 +189,7 @@ impl Engine {
             devices_changed: false,
             linking: None,
             shown: BTreeMap::new(),
+            shown_to: BTreeSet::new(),
             present: BTreeMap::new(),
             timers: Timers::default(),
             lives: Timers::default(),

@@ -247,6 +247,7 @@ impl Engine {
             .unwrap_or_default();
         self.peers.dialer.disconnected(&peer, now, &mut self.rng);
         self.shown.remove(&peer);
+        self.shown_to.remove(&peer);
         for purpose in self.outstanding.drop_peer(&peer) {
             self.failed(now, peer, purpose);
         }
@@ -260,10 +261,11 @@ impl Engine {
     }
 
     pub(super) fn discovered(&mut self, now: Millis, peer: TransportKey, addresses: &[String]) {
-        let joining = self
-            .channels
-            .values()
-            .any(|channel| channel.joining.is_some() || channel.lost_ops);
+        let joining = self.seeks_channels(now)
+            || self
+                .channels
+                .values()
+                .any(|channel| channel.joining.is_some() || channel.lost_ops);
         let known = self.knows(&peer);
         // A stranger is of interest only to somebody who looks for a way in.
         if known || joining {

@@ -54,8 +54,10 @@ impl Engine {
             return;
         };
         let device = channel.roster.by_transport(&peer);
-        let shared = channel.roster.belongs_on(&self.me, &self.writer.device)
-            && device.is_some_and(|(device, _)| !self.is_revoked(&device));
+        let vouched = self.is_vouched(channel, &peer);
+        let listed = device.is_some_and(|(device, _)| !self.is_revoked(&device));
+        let shared =
+            channel.roster.belongs_on(&self.me, &self.writer.device) && (vouched || listed);
         if shared {
             self.compare(now, id, peer);
         }
@@ -294,6 +296,7 @@ impl Engine {
             End::Refused(Refusal::NotForYou) => {
                 self.offer_join(now, id, peer);
                 self.ask_why_refused(now, id, peer);
+                self.show_refused(now, peer);
             }
             // What there is no room for is asked for when there is.
             End::Full => {}

@@ -37,8 +37,13 @@ impl World {
 
     /// Mends every line and starts every node.
     pub fn heal(&mut self) {
+        self.heal_but(&[]);
+    }
+
+    /// Mends every line and starts every node but some.
+    pub fn heal_but(&mut self, lost: &[usize]) {
         for number in 0..self.nodes.len() {
-            if self.nodes[number].engine.is_none() {
+            if self.nodes[number].engine.is_none() && !lost.contains(&number) {
                 self.start(number);
             }
             for other in 0..number {

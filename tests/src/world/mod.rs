@@ -11,6 +11,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 
+use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::identity::Certificate;
 use kith_crdt::ids::{AccountId, DeviceId};
 use kith_crdt::time::Millis;
@@ -33,6 +34,8 @@ pub struct World {
     rng: ChaCha20Rng,
     now: Millis,
     nodes: Vec<Node>,
+    /// The phrases of those who were there from the beginning.
+    phrases: Vec<Phrase>,
     wire: Wire,
     /// The certificates of accounts with several devices.
     newest: BTreeMap<AccountId, Certificate>,
@@ -48,6 +51,7 @@ impl World {
             rng: ChaCha20Rng::seed_from_u64(seed),
             now: BEGINNING,
             nodes: Vec::new(),
+            phrases: Vec::new(),
             wire: Wire::default(),
             newest: BTreeMap::new(),
             answers: BTreeMap::new(),

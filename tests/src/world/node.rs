@@ -2,7 +2,10 @@
 
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::identity::{DeviceSecrets, NewDevice, create_account};
+use kith_crdt::crypto::sign::SecretKey;
+use kith_crdt::identity::{
+    DeviceSecrets, NewDevice, create_account, recover_account, recovery_epoch,
+};
 use kith_crdt::ids::{ChannelId, TransportKey};
 use kith_crdt::time::Millis;
 use kith_node::engine::{Engine, Event, MendState, Run, Runs};
@@ -43,6 +46,7 @@ impl World {
         let phrase = Phrase::random(&mut self.rng);
         let secrets = create_account(&phrase, name, "device", &mut self.rng)
             .expect("names of the world are short");
+        self.phrases.push(phrase);
         self.add_device(secrets);
     }
 
@@ -52,8 +56,19 @@ impl World {
     /// # Panics
     /// If the node does not manage, or its account has 32 devices.
     pub fn link_device(&mut self, of: usize, manages: bool) -> usize {
+        self.link_device_apart(of, manages, &[])
+    }
+
+    /// As [`Self::link_device`], with lines to all but some.
+    ///
+    /// # Panics
+    /// As that.
+    pub fn link_device_apart(&mut self, of: usize, manages: bool, apart: &[usize]) -> usize {
         let mut managing = self.nodes[of].secrets.clone();
-        if let Some(newest) = self.newest.get(&managing.account) {
+        let key = managing.management.as_ref().map(SecretKey::public);
+        let newest = self.newest.get(&managing.account);
+        // A recovery has another key, and whoever it cuts off goes on with theirs.
+        if let Some(newest) = newest.filter(|newest| newest.management_key().ok() == key) {
             managing.certificate = newest.clone();
         }
         let number = self.nodes.len();
@@ -64,9 +79,38 @@ impl World {
         self.newest.insert(managing.account, certificate.clone());
         let management = managing.management.filter(|_| manages);
         let secrets = new.certified(certificate, management);
-        self.add_device(secrets.expect("it is listed"));
-        self.start(number);
+        self.start_device(secrets.expect("it is listed"), apart);
         number
+    }
+
+    /// Brings the account of a node back with its phrase, on a new device, which runs and has
+    /// lines to all but some. Returns its number.
+    ///
+    /// # Panics
+    /// If the node was not one of the first, whose phrases are known.
+    pub fn recover(&mut self, of: usize, apart: &[usize]) -> usize {
+        let phrase = &self.phrases[of];
+        let n = recovery_epoch(self.now);
+        let names = (
+            format!("person {of}"),
+            format!("device {}", self.nodes.len()),
+        );
+        let secrets = recover_account(phrase, n, (&names.0, &names.1), &mut self.rng)
+            .expect("names of the world are short");
+        let certificate = secrets.certificate.clone();
+        self.newest.insert(secrets.account, certificate);
+        let number = self.nodes.len();
+        self.start_device(secrets, apart);
+        number
+    }
+
+    fn start_device(&mut self, secrets: DeviceSecrets, apart: &[usize]) {
+        let number = self.nodes.len();
+        self.add_device(secrets);
+        for other in apart {
+            self.link(number, *other, false);
+        }
+        self.start(number);
     }
 
     fn add_device(&mut self, secrets: DeviceSecrets) {
