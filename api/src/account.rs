@@ -49,7 +49,7 @@ pub struct UpdateDevice {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RevokeDevice {
-    /// Its id, a prefix of it, or its name.
+    /// Its id, a prefix of it of four characters or more, or its name.
     pub device: String,
     /// Only tells which device is meant.
     #[serde(default)]
@@ -71,8 +71,8 @@ pub struct DeviceRevoked {
     pub managed: bool,
     /// How many channels know of it.
     pub channels: u64,
-    /// The names of channels that will be told once their history has arrived here: what has not would be
-    /// hidden from everybody. Absent if there are none.
+    /// The names of channels that will be told once they were compared with somebody: what has not
+    /// arrived here would be hidden from everybody. Absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<String>,
 }

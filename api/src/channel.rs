@@ -35,6 +35,8 @@ pub enum ChannelState {
     Removed,
     /// The account was taken out and may not come back yet.
     Banned,
+    /// This device is the account's no more.
+    Revoked,
 }
 
 /// How an account stands to a channel.

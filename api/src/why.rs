@@ -36,8 +36,12 @@ pub struct Person {
 pub enum Deed {
     /// Founds the channel.
     Found,
-    /// Brings a certificate of its author's: another name, other devices.
+    /// Brings a certificate of its author's: another name, one device more.
     Certify,
+    /// Has some of its author's devices be theirs no more; `value` says what they are called.
+    RevokeDevices,
+    /// Brings its author's account back with the phrase: earlier devices are theirs no more.
+    Recover,
     /// Opens an invite, as `given`.
     Invite,
     /// Closes an invite.

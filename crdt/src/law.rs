@@ -254,7 +254,7 @@ impl Law {
     pub const fn behind(deed: &Deed, by_themselves: bool) -> Option<Self> {
         Some(match deed {
             Deed::Found => Self::Founding,
-            Deed::List => Self::Certificates,
+            Deed::List | Deed::CutOff(_) | Deed::Recover => Self::Certificates,
             Deed::Join(_) => Self::Invites,
             Deed::Leave => Self::Leaving,
             Deed::SetRole(_) if by_themselves => Self::Leaving,

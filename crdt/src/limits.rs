@@ -24,7 +24,10 @@ pub const PIN_ENTRIES: usize = 4_096;
 pub const ACCOUNTS_PER_CHANNEL: usize = 1_000;
 /// Devices of an account.
 pub const DEVICES_PER_ACCOUNT: usize = 32;
-/// Devices that are revoked in one account epoch: four times as many as there are at once, and
+/// Devices that an account has in one account epoch, one after the other: everybody's rosters keep
+/// them.
+pub const DEVICES_PER_EPOCH: usize = 1_024;
+/// Devices that one list revokes: four times as many as there are at once, and
 /// the phrase begins a new one.
 pub const REVOKED_PER_EPOCH: usize = 128;
 /// Bytes of one signed part of a certificate: a list of 32 devices, all of which manage, with 128

@@ -37,9 +37,6 @@ pub struct ChannelRecord {
     /// Whether this account has left and no member is known to have heard of it.
     #[cbor(n(4), default)]
     pub leaving: bool,
-    /// Whether the channel was never compared to the end with anybody who has it.
-    #[cbor(n(5), default)]
-    pub unfinished: bool,
 }
 
 /// When it became known how far a device has a log, oldest first. The first entry only says where

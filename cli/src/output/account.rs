@@ -8,6 +8,7 @@ use super::Show;
 use super::clean::clean;
 use super::look::{Look, Paint};
 use super::table::{Cell, Table};
+use crate::verbs::device::MANAGES_STILL;
 
 impl Show for AccountInfo {
     fn show(&self, look: &Look, out: &mut String) {
@@ -25,8 +26,8 @@ impl Show for AccountInfo {
 /// What is told at a device that was revoked.
 pub(super) fn revoked(at: impl Display) -> String {
     format!(
-        "this device was revoked by another one of the account, as it learnt at {at}: it keeps \
-         what it has and can do nothing more"
+        "this device was revoked by another one of the account, or with its 24 words, as it learnt \
+         at {at}: it keeps what it has and can do nothing more"
     )
 }
 
@@ -37,29 +38,28 @@ impl Show for DeviceRevoked {
             let _written = writeln!(out, "{name} would be revoked.");
         } else {
             let channels = match self.channels {
-                1 => "1 channel knows".to_owned(),
-                n => format!("{n} channels know"),
+                0 => String::new(),
+                1 => ": 1 channel knows".to_owned(),
+                n => format!(": {n} channels know"),
             };
             let _written = writeln!(
                 out,
-                "{name} is not a device of your account any more: {channels}. What it writes from \
-                 now on nobody is shown, and it gets no more keys. What it has it keeps."
+                "{name} is not a device of your account any more{channels}. Whoever has heard of \
+                 it is shown nothing\nthat it writes from now on, and gives it no keys. What it has \
+                 it keeps."
             );
         }
         if !self.waiting.is_empty() {
             let names: Vec<_> = self.waiting.iter().map(|name| clean(name)).collect();
             let _written = writeln!(
                 out,
-                "Told once their history is here, so that nothing is hidden which others have: {}",
+                "Told once they were compared with somebody, so that nothing is hidden which others \
+                 have: {}",
                 names.join(", ")
             );
         }
         if self.managed {
-            let _written = writeln!(
-                out,
-                "It managed the account: whoever has it and its passphrase can still add devices. \
-                 If that may be a stranger, `kith account recover` with your 24 words cuts them off."
-            );
+            let _written = writeln!(out, "{MANAGES_STILL}");
         }
     }
 }

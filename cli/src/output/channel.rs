@@ -67,6 +67,7 @@ fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
         ChannelState::Left => "left",
         ChannelState::Removed => "removed",
         ChannelState::Banned => "banned",
+        ChannelState::Revoked => "revoked",
         ChannelState::Active => facts.role.map_or("-", |role| role.name()),
     }
     .to_owned();
@@ -242,5 +243,6 @@ const fn state(state: ChannelState) -> &'static str {
         ChannelState::Left => "left",
         ChannelState::Removed => "removed, as `kith why member` explains",
         ChannelState::Banned => "banned, as `kith why member` explains",
+        ChannelState::Revoked => "revoked: this device is none of your account any more",
     }
 }

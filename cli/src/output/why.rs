@@ -268,7 +268,13 @@ fn deed(step: &Step, look: &Look) -> (String, String) {
         |done: &str, to_do: &str, rest: String| (format!("{done}{rest}"), format!("{to_do}{rest}"));
     match step.deed {
         Deed::Found => both("founded", "found", " the channel".into()),
-        Deed::Certify => both("brought", "bring", " a new certificate of theirs".into()),
+        Deed::Certify => both("changed", "change", " their name or devices".into()),
+        Deed::RevokeDevices => both("revoked", "revoke", format!(" their device “{value}”")),
+        Deed::Recover => both(
+            "brought",
+            "bring",
+            " their account back with its 24 words, without their earlier devices".into(),
+        ),
         Deed::Invite => both("opened", "open", format!(" an invite as {given}")),
         Deed::RevokeInvite => both("revoked", "revoke", " an invite".into()),
         Deed::Join => {

@@ -30,6 +30,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(30);
 const TYPE_DIGITS: &str = "The six digits that it shows (Enter alone stops): ";
 const SAY_YES: &str = "Does it show the same? (yes to go on): ";
+pub(crate) const MANAGES_STILL: &str = "It manages the account: whoever has it and its passphrase \
+    can still add devices. If that may be\na stranger, `kith account recover` with your 24 words \
+    cuts them off.";
 const NOT_REVOKED: &str = "that is not its name: nothing was done";
 const NOT_CONFIRMED: &str = "not confirmed: nothing was handed over, and the link is taken back";
 
@@ -38,7 +41,8 @@ const NOT_CONFIRMED: &str = "not confirmed: nothing was handed over, and the lin
 pub(crate) enum DeviceVerb {
     /// List the devices of the account
     List,
-    /// Give this device another name, which everybody sees who shares a channel with you
+    /// Give this device another name, which everybody sees who shares a channel with you; it has
+    /// to manage the account
     Rename {
         /// What to call it, at most 64 characters
         name: String,
@@ -66,7 +70,7 @@ pub(crate) enum DeviceVerb {
 /// Shows a link.
 #[derive(Debug, Args)]
 pub(crate) struct DeviceLinkArgs {
-    /// Let the new device link further ones as well
+    /// Let the new device link and revoke others as well, this one among them
     #[arg(long)]
     manage: bool,
     /// How long the link holds, a day at most [default: 10min]
@@ -151,11 +155,22 @@ impl Session {
             };
             let would = self.client.revoke_device(&asked).await?;
             let name = clean(&would.name);
-            let question = format!(
-                "{name} will never be a device of your account again, and what it has written and \
-                 nobody\nhas seen is lost. Type its name to go on: "
+            let mut question = format!(
+                "{name} ({}) will never be a device of your account again, and of what it has \
+                 written only\nthat is shown which has arrived here.\n",
+                would.device
             );
+            if would.managed {
+                question.push_str(MANAGES_STILL);
+                question.push('\n');
+            }
+            question.push_str("Type its name to go on: ");
             confirm(&question, NOT_REVOKED, |typed| typed.trim() == name)?;
+            let meant = RevokeDevice {
+                device: would.device.to_string(),
+                dry_run: false,
+            };
+            return self.output.put(&self.client.revoke_device(&meant).await?);
         }
         self.output.put(&self.client.revoke_device(&request).await?)
     }

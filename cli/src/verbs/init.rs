@@ -10,6 +10,7 @@ use getrandom::SysRng;
 use kith_api::ApiError;
 use kith_api::id::{AccountId, DeviceId};
 use kith_crdt::crypto::phrase::Phrase;
+use kith_crdt::crypto::secret::Secret;
 use kith_crdt::encoding::encode;
 use kith_crdt::identity::{DeviceSecrets, create_account};
 use kith_store::{HomeLock, KdfCost, Vault, destroy, is_being_destroyed, prepare};
@@ -104,19 +105,19 @@ pub(crate) fn make_home(
     Ok((secrets, phrase))
 }
 
-/// Makes the vault of a home that was claimed.
+/// Makes the vault of a home that was claimed, and gives back its master key.
 pub(crate) fn make_vault(
     home: &Path,
     _lock: &HomeLock,
     passphrase: &Passphrase,
     secrets: &DeviceSecrets,
-) -> Outcome {
+) -> Result<Secret, ApiError> {
     let identity = Zeroizing::new(encode(secrets));
     let passphrase = passphrase.as_bytes();
     let mut rng = UnwrapErr(SysRng);
     let opened = Vault::create(home, passphrase, &identity, &mut rng, KdfCost::default());
-    opened.map_err(|error| unusable(home, &error))?;
-    Ok(())
+    let opened = opened.map_err(|error| unusable(home, &error))?;
+    Ok(opened.master)
 }
 
 /// Refuses a directory that holds a home, or anything else, and touches nothing in it.

@@ -1,7 +1,6 @@
 //! `kith account recover`: an account that is brought back with its phrase.
 
 use std::fmt::Write;
-use std::time::SystemTime;
 
 use clap::Args;
 use getrandom::SysRng;
@@ -10,23 +9,32 @@ use kith_api::{ApiError, ErrorCode};
 use kith_crdt::crypto::phrase::{Phrase, PhraseError};
 use kith_crdt::identity::{recover_account, recovery_epoch};
 use kith_crdt::time::Millis;
+use kith_node::clock;
+use kith_node::device::note_recovery;
+use kith_node::engine::Recovery;
 use rand_core::UnwrapErr;
 use serde::Serialize;
 
 use crate::args::Place;
-use crate::output::clean::clean;
-use crate::output::look::{Look, Paint};
+use crate::output::look::Look;
 use crate::output::{Output, Show};
 use crate::verbs::Outcome;
 use crate::verbs::account::typed;
 use crate::verbs::init::{check_name, claim_home, host_name, login_name, make_vault};
 
+/// 2026-11-01.
+const WRITTEN_AT: Millis = Millis(1_793_491_200_000);
+
 /// Makes a home of an account that there is already.
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArgs {
-    /// The name by which others see you [default: your login name]
+    /// The name by which others see you [default: the one that your channels know]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// A thief may have had one of the devices: of what they wrote only that is shown which the
+    /// first member has whom this device meets, and nothing that turns up later
+    #[arg(long)]
+    stolen: bool,
     /// What to call this device [default: the machine's name]
     #[arg(long, value_name = "NAME")]
     device_name: Option<String>,
@@ -37,7 +45,6 @@ pub(crate) struct RecoverArgs {
 struct Recovered {
     account: AccountId,
     device: DeviceId,
-    name: String,
 }
 
 /// Makes a home with the account of a phrase, from which every earlier device is cut off.
@@ -57,28 +64,36 @@ pub(crate) fn recover(args: &RecoverArgs, place: &Place, output: &Output) -> Out
     let n = recovery_epoch(now()?);
     let secrets = recover_account(&phrase, n, names, &mut UnwrapErr(SysRng));
     let secrets = secrets.map_err(ApiError::usage)?;
-    make_vault(&home, &lock, &passphrase, &secrets)?;
+    let master = make_vault(&home, &lock, &passphrase, &secrets)?;
+    let recovery = Recovery {
+        hides_unseen: args.stolen,
+        takes_name: args.name.is_none(),
+    };
+    note_recovery(&home, &master, recovery).map_err(ApiError::other)?;
     output.put(&Recovered {
         account: secrets.account.into(),
         device: secrets.device().into(),
-        name,
     })
 }
 
 /// The time by which this recovery counts instead of earlier ones.
 fn now() -> Result<Millis, ApiError> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let since = since.map_err(|_| ApiError::other("the clock says a time before 1970: set it"))?;
-    Ok(Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+    let now = clock::now();
+    if now < WRITTEN_AT {
+        return Err(ApiError::other(
+            "the clock says a time before this program was written, and a recovery counts by its \
+             time: set the clock",
+        ));
+    }
+    Ok(now)
 }
 
 impl Show for Recovered {
-    fn show(&self, look: &Look, out: &mut String) {
-        let name = look.paint(Paint::Strong, clean(&self.name));
+    fn show(&self, _: &Look, out: &mut String) {
         let _written = writeln!(
             out,
-            "Your account has this device now, and no other: what its earlier devices write from \
-             now on\ncounts nowhere.\n\naccount  {}\ndevice   {}\nname     {name}\n",
+            "Your account has this device now, and no other: what its earlier devices do counts for \
+             nobody\nany more who has met this one, or somebody who has.\n\naccount  {}\ndevice   {}\n",
             self.account, self.device
         );
         out.push_str(

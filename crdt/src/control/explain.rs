@@ -12,7 +12,7 @@ use super::policy::{History, Policy};
 use super::roster::{Roster, Status};
 use super::verdict::{Rule, Verdict};
 use super::{ControlLog, Role};
-use crate::ids::{AccountId, OpId};
+use crate::ids::{AccountId, DeviceId, OpId};
 use crate::law::Law;
 use crate::limits::EXPLANATION_STEPS;
 use crate::time::Millis;
@@ -52,8 +52,12 @@ pub struct Explanation {
 pub enum Deed {
     /// Founds the channel.
     Found,
-    /// Brings a certificate.
+    /// Brings a certificate: another name, one device more.
     List,
+    /// Brings a certificate by which these are the account's devices no more.
+    CutOff(Vec<DeviceId>),
+    /// Brings a certificate that was made with the phrase.
+    Recover,
     /// Opens an invite for this role.
     Invite(Role),
     /// Closes an invite.
@@ -120,6 +124,8 @@ impl fmt::Display for Deed {
         match self {
             Self::Found => f.write_str("founded the channel"),
             Self::List => f.write_str("brought a certificate"),
+            Self::CutOff(devices) => write!(f, "revoked devices: {}", devices.len()),
+            Self::Recover => f.write_str("brought the account back"),
             Self::Invite(role) => write!(f, "opened an invite as {role}"),
             Self::RevokeInvite => f.write_str("revoked an invite"),
             Self::Join(Some(role)) => write!(f, "joined as {role}"),
@@ -204,7 +210,11 @@ impl ControlLog {
         };
         let deed = match &op.op().body {
             Body::Create { .. } => Deed::Found,
-            Body::Devices { .. } => Deed::List,
+            Body::Devices { .. } => match self.resolved().cut(self.graph.index(&op.id())?) {
+                Some(cut) if cut.raises => Deed::Recover,
+                Some(cut) => Deed::CutOff(cut.devices.iter().copied().collect()),
+                None => Deed::List,
+            },
             Body::Invite { role, .. } => Deed::Invite(*role),
             Body::RevokeInvite { .. } => Deed::RevokeInvite,
             Body::Join { .. } => Deed::Join(invite.map(|invite| invite.role)),

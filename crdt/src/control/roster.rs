@@ -358,7 +358,9 @@ impl Roster {
     /// Whether an account belongs now, and this device of it was not cut off. One that the roster
     /// does not know yet may be new.
     pub fn belongs_on(&self, account: &AccountId, device: &DeviceId) -> bool {
-        self.is_member(account) && !self.is_cut_off(device)
+        let member = self.active_member(account);
+        let revoked = member.is_none_or(|member| member.certified.revoked.contains(device));
+        !revoked && !self.is_cut_off(device)
     }
 
     /// Whether an account belongs and its role includes a right, by the table and what the policy

@@ -11,6 +11,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use crate::encoding::DecodeError;
 use crate::ids::{DeviceId, LogId, Place, SegmentId, Window, Writer};
 use crate::limits::{LAST_SEEN_POSITIONS, LOG_ENVELOPES};
+use crate::time::{HOUR_MS, Millis};
 
 /// How far into an account's logs somebody had read: everything before a segment, and from there
 /// on each listed log up to a number.
@@ -38,6 +39,18 @@ impl LastSeen {
         Self {
             from,
             positions: Arc::new(positions),
+        }
+    }
+
+    /// Everything in windows that have begun by a time, whoever has it, and nothing later.
+    pub fn until(time: Millis) -> Self {
+        let hour = u32::try_from(time.0 / HOUR_MS).unwrap_or(u32::MAX);
+        Self {
+            from: SegmentId {
+                window: Window(hour.saturating_add(1)),
+                index: 0,
+            },
+            positions: Arc::default(),
         }
     }
 
@@ -190,6 +203,14 @@ mod tests {
         assert!(!seen.covers(&log(2, 2).place(1)));
         assert!(!seen.covers(&log(0, 1).place(1)));
         assert!(!LastSeen::new([]).covers(&log(0, 1).place(1)));
+    }
+
+    #[test]
+    fn until_a_time_everything_is_seen_that_may_be_from_before_it() {
+        let noon = LastSeen::until(Millis((24 * 5 + 12) * HOUR_MS));
+        assert!(noon.covers(&log(5, 1).place(900)) && noon.knows(&log(4, 9)));
+        assert!(!noon.covers(&log(6, 1).place(1)) && !noon.knows(&log(6, 1)));
+        assert_eq!(noon.check(), Ok(()));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::op::VerifiedOp;
 use super::resolve::{apply_alone, resolve, stages};
 use super::role::Role;
 use super::roster::Roster;
+use crate::identity::Cut;
 use crate::ids::ChannelId;
 
 /// Rosters of other branches that are kept: as many as there are likely to be sides of a
@@ -68,6 +69,11 @@ impl Settled {
     /// the op has not been gone through.
     pub(super) fn author_role(&self, op: Index) -> Option<Role> {
         *self.author_roles.get(op as usize)?
+    }
+
+    /// What an op cuts off, as far as its author could know.
+    pub(super) fn cut(&self, op: Index) -> Option<&Cut> {
+        self.judgments.get(op as usize)?.grounds()?.cut.as_ref()
     }
 
     /// Whether an op is by somebody who belongs or belonged, on a device of theirs, as far as the

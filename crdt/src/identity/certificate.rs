@@ -74,6 +74,10 @@ pub struct DeviceList {
     /// Those of the devices that have the management key, sorted, without duplicates.
     #[cbor(n(6), default)]
     pub managing: Vec<DeviceId>,
+    /// The device that made the list to change something; none if it only says together what
+    /// others do.
+    #[n(7)]
+    pub maker: Option<DeviceId>,
 }
 
 impl DeviceList {

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::certificate::{DeviceList, DeviceRecord};
 use crate::ids::{AccountId, DeviceId, TransportKey};
-use crate::limits::DEVICES_PER_ACCOUNT;
+use crate::limits::{DEVICES_PER_ACCOUNT, DEVICES_PER_EPOCH};
 
 /// Which of two lists of an account epoch is later: the larger version, at a tie the smaller hash.
 type Rank = (u32, Reverse<[u8; 32]>);
@@ -38,8 +38,13 @@ pub struct Certified {
     pub revoked: BTreeSet<DeviceId>,
     /// Those of the devices that have the management key, as far as lists say.
     pub managing: BTreeSet<DeviceId>,
+    /// The device that made the latest device list to change something.
+    pub maker: Option<DeviceId>,
     /// The hash of the latest device list's payload.
     pub list_hash: [u8; 32],
+    /// Whether more devices than [`DEVICES_PER_EPOCH`] were listed and revoked. Then the account
+    /// has none until the next account epoch, or somebody could have everybody hold any number.
+    pub flooded: bool,
     /// The latest list of each device, also of those in `surplus`.
     ranks: BTreeMap<DeviceId, Rank>,
     /// Devices that would be too many.
@@ -73,7 +78,9 @@ impl Certified {
             devices,
             revoked: list.revoked.iter().copied().collect(),
             managing: list.managing.iter().copied().collect(),
+            maker: list.maker,
             list_hash,
+            flooded: false,
             surplus: BTreeMap::new(),
         }
     }
@@ -90,6 +97,14 @@ impl Certified {
             return latest.clone();
         }
         let revoked: BTreeSet<DeviceId> = latest.revoked.union(&earlier.revoked).copied().collect();
+        let known = latest
+            .ranks
+            .keys()
+            .chain(earlier.ranks.keys())
+            .chain(&revoked);
+        if latest.flooded || earlier.flooded || exceeds(known, DEVICES_PER_EPOCH) {
+            return latest.without_devices();
+        }
         let mut listed: BTreeMap<DeviceId, (Rank, &DeviceRecord)> = BTreeMap::new();
         for said in [earlier, latest] {
             for (id, record) in said.devices.iter().chain(&said.surplus) {
@@ -120,6 +135,18 @@ impl Certified {
         }
     }
 
+    fn without_devices(&self) -> Self {
+        Self {
+            devices: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+            managing: BTreeSet::new(),
+            ranks: BTreeMap::new(),
+            surplus: BTreeMap::new(),
+            flooded: true,
+            ..self.clone()
+        }
+    }
+
     /// Whether this says the same as `other` of the same account epoch, by whichever lists.
     pub fn says_what(&self, other: &Self) -> bool {
         self.epoch == other.epoch
@@ -137,15 +164,16 @@ impl Certified {
     /// What `new` cuts off that was not known to be cut off; nothing if it cuts off nothing.
     pub fn cut_by(&self, new: &Self) -> Option<Cut> {
         let raises = new.epoch > self.epoch;
-        let devices: BTreeSet<DeviceId> = if raises {
-            let known = self.devices.keys().chain(self.surplus.keys());
-            let is_out = |id: &&DeviceId| !new.devices.contains_key(*id);
-            known.filter(is_out).copied().collect()
-        } else if new.epoch == self.epoch {
-            new.revoked.difference(&self.revoked).copied().collect()
-        } else {
-            BTreeSet::new()
+        let together = self.merge(new);
+        let known = self.devices.keys().chain(self.surplus.keys());
+        let is_gone = |id: &&DeviceId| {
+            let lists = together.devices.contains_key(*id) || together.surplus.contains_key(*id);
+            !lists
         };
+        let gone = known.filter(is_gone);
+        // One that was revoked before it was heard of is cut off as well.
+        let revoked = together.revoked.difference(&self.revoked);
+        let devices: BTreeSet<DeviceId> = gone.chain(revoked).copied().collect();
         (raises || !devices.is_empty()).then_some(Cut { devices, raises })
     }
 
@@ -168,6 +196,13 @@ impl Certified {
     const fn rank(&self) -> Rank {
         (self.version, Reverse(self.list_hash))
     }
+}
+
+/// Whether there are more different ids than so many.
+fn exceeds<'a>(ids: impl Iterator<Item = &'a DeviceId>, most: usize) -> bool {
+    let mut different = BTreeSet::new();
+    ids.into_iter()
+        .any(|id| different.insert(id) && different.len() > most)
 }
 
 /// A device may sign several records, and a list does not say which of them it means.

@@ -111,6 +111,17 @@ impl DeviceSecrets {
         self.certify(listed)
     }
 
+    /// The certificate with another name of the account.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if this device may not, or the name is out of bounds.
+    pub fn named(&self, name: &str) -> Result<Certificate, IdentityError> {
+        check_name(name)?;
+        let mut listed = self.listed()?;
+        name.clone_into(&mut listed.name);
+        self.certify(listed)
+    }
+
     /// The certificate with one device less, for good.
     ///
     /// # Errors
@@ -143,7 +154,12 @@ impl DeviceSecrets {
         }
         let ours = self.certificate.verify()?;
         let together = ours.merge(&theirs);
-        if !together.devices.contains_key(&self.device()) {
+        let is_listed = together.devices.contains_key(&self.device());
+        let is_out = theirs.epoch > ours.epoch
+            || together.flooded
+            || together.revoked.contains(&self.device());
+        // One that is only too many is none of them now, and may be again.
+        if !is_listed && is_out {
             return Err(IdentityError::NotListed);
         }
         if theirs.epoch > ours.epoch {
@@ -191,6 +207,7 @@ impl DeviceSecrets {
             records,
             revoked: together.revoked.clone(),
             managing: together.managing.clone(),
+            maker: None,
         })
     }
 
@@ -207,6 +224,7 @@ impl DeviceSecrets {
             records,
             revoked: certified.revoked,
             managing: certified.managing,
+            maker: Some(self.device()),
         })
     }
 
@@ -233,6 +251,7 @@ struct Listed {
     records: BTreeMap<DeviceId, Signed>,
     revoked: BTreeSet<DeviceId>,
     managing: BTreeSet<DeviceId>,
+    maker: Option<DeviceId>,
 }
 
 impl Listed {
@@ -257,6 +276,7 @@ impl Listed {
             devices: self.records.keys().copied().collect(),
             revoked: self.revoked.into_iter().collect(),
             managing: self.managing.into_iter().filter(manages).collect(),
+            maker: self.maker,
         };
         Ok(Certificate {
             account_epoch: account_epoch.clone(),
@@ -411,6 +431,7 @@ fn take_account(
         records: BTreeMap::from([(own, device.record.clone())]),
         revoked: BTreeSet::new(),
         managing: BTreeSet::from([own]),
+        maker: Some(own),
     };
     let certificate = listed.sign(account, &account_epoch, &management)?;
     device.certified(certificate, Some(management))

@@ -48,8 +48,8 @@ impl Against {
                 None => "its author never was a member of the channel".to_owned(),
             },
             Self::Removed { .. } => {
-                "whoever removed its author did not have it, and it was not written after coming \
-                 back"
+                "whoever removed its author, or revoked the device, did not have it, and it was \
+                 not written after coming back"
                     .to_owned()
             }
             Self::NotTheirs => "it is not by the author of the message".to_owned(),

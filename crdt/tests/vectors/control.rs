@@ -44,6 +44,7 @@ fn certificate(first: u8) -> Certificate {
         devices: vec![device],
         revoked: Vec::new(),
         managing: vec![device],
+        maker: None,
     };
     let record = DeviceRecord {
         device,

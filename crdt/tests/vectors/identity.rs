@@ -40,6 +40,7 @@ fn device_list() -> DeviceList {
         devices: vec![DeviceId(key(3).public())],
         revoked: vec![DeviceId([7; 32])],
         managing: vec![DeviceId(key(3).public())],
+        maker: Some(DeviceId(key(3).public())),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use getrandom::SysRng;
+use kith_crdt::crypto::secret::Secret;
 use kith_crdt::device_link::DeviceLink;
 use kith_crdt::encoding::encode;
 use kith_crdt::identity::DeviceSecrets;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::dialer::Dialer;
+use crate::engine::{META_RECOVERY, Recovery};
 
 /// Why the home of a device that has joined cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,18 @@ pub enum HomeError {
     /// The vault is made, and where the other device is cannot be kept.
     #[error("{0}; the home is made all the same: run `kith daemon`")]
     Store(#[from] StoreError),
+}
+
+/// Notes in a home that was just made how its account was brought back.
+///
+/// # Errors
+/// [`StoreError`] if that cannot be kept.
+pub fn note_recovery(home: &Path, master: &Secret, recovery: Recovery) -> Result<(), StoreError> {
+    let mut store = Store::open(home, master, Medium::Disk)?;
+    let mut batch = store.batch();
+    batch.put_meta(META_RECOVERY, encode(&recovery));
+    store.commit(batch)?;
+    Ok(())
 }
 
 /// Makes the home of a device that has joined, which knows where the device is that showed the

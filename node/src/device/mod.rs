@@ -3,5 +3,5 @@
 mod home;
 mod join;
 
-pub use home::{HomeError, make_home};
+pub use home::{HomeError, make_home, note_recovery};
 pub use join::{JoinConfig, JoinError, join};

@@ -5,7 +5,7 @@
 //! that was recovered with the phrase knows no channel at all. It shows its certificate to
 //! everybody, and whoever shares a channel with the account says which.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use kith_crdt::identity::{Certificate, Certified};
 use kith_crdt::ids::{ChannelId, TransportKey};
@@ -19,8 +19,18 @@ use crate::network::Command;
 
 /// Milliseconds after a recovery during which everybody is asked for channels of the account.
 const SEEKS_MS: u64 = 7 * DAY_MS;
+/// Different certificates that a peer shows in the time of one connection.
+const SHOWN_TIMES: u8 = 8;
 /// Points for a certificate that does not hold; a hundred end the connection.
 const FORGED_COST: u32 = 20;
+
+/// What a peer has shown of its account.
+#[derive(Debug)]
+pub(super) struct Shown {
+    certificate: Certificate,
+    pub(super) certified: Certified,
+    times: u8,
+}
 
 impl Engine {
     /// Shows this account's certificate to a peer, if that is of interest to it.
@@ -69,25 +79,36 @@ impl Engine {
         peer: TransportKey,
         certificate: &Certificate,
     ) -> Answer {
-        let Ok(certified) = certificate.verify() else {
-            self.stage.send(Command::Penalise {
-                peer,
-                cost: FORGED_COST,
-            });
-            return Answer::Refused(Refused::Malformed);
-        };
-        let is_asker = |transport| transport == peer;
-        let mut transports = certified.devices.values().map(|device| device.transport);
-        if !transports.any(is_asker) {
-            return Answer::Refused(Refused::NotForYou);
+        let known = self.shown.get(&peer);
+        if !known.is_some_and(|known| known.certificate == *certificate) {
+            let times = known.map_or(0, |known| known.times);
+            if times == SHOWN_TIMES {
+                return Answer::Refused(Refused::Busy);
+            }
+            let Ok(certified) = certificate.verify() else {
+                self.stage.send(Command::Penalise {
+                    peer,
+                    cost: FORGED_COST,
+                });
+                return Answer::Refused(Refused::Malformed);
+            };
+            let mut devices = certified.devices.values();
+            if !devices.any(|device| device.transport == peer) {
+                return Answer::Refused(Refused::NotForYou);
+            }
+            let shown = Shown {
+                certificate: certificate.clone(),
+                certified,
+                times: times + 1,
+            };
+            self.shown.insert(peer, shown);
         }
-        let is_own = certified.account == self.me;
+        let account = self.shown[&peer].certified.account;
+        let is_own = account == self.me;
         if is_own {
-            self.adopt(now, certificate.clone());
-            self.certify_everywhere(now);
+            self.hear(now, certificate.clone());
         }
-        let channels = self.shared_with(&peer, &certified);
-        self.shown.insert(peer, certified);
+        let channels = self.shared_with(&peer);
         // By that it is a member's device, whether or not this channel has been told: it is asked
         // for the op that says so.
         for id in &channels {
@@ -100,18 +121,19 @@ impl Engine {
     }
 
     /// The channels here that a device belongs to by the certificate that it shows.
-    fn shared_with(&self, peer: &TransportKey, shown: &Certified) -> Vec<ChannelId> {
-        let shared = self
-            .channels
-            .values()
-            .filter(|channel| channel.joining.is_none() && channel.roster.admits(peer, shown));
+    fn shared_with(&self, peer: &TransportKey) -> Vec<ChannelId> {
+        let shared = self.channels.values().filter(|channel| {
+            channel.joining.is_none()
+                && self.is_vouched(channel, peer)
+                && !self.is_peer_revoked(channel.id, peer)
+        });
         shared.map(|channel| channel.id).collect()
     }
 
     /// Whether a peer is a member's device by what it has shown.
     pub(super) fn is_vouched(&self, channel: &Channel, peer: &TransportKey) -> bool {
         let shown = self.shown.get(peer);
-        shown.is_some_and(|shown| channel.roster.admits(peer, shown))
+        shown.is_some_and(|shown| channel.roster.admits(peer, &shown.certified))
     }
 
     /// The connected devices of this account that a channel knows to be cut off. After a recovery
@@ -140,15 +162,40 @@ impl Engine {
             return;
         };
         if let Some(certificate) = certificate {
-            self.adopt(now, *certificate);
-            self.certify_everywhere(now);
+            self.hear(now, *certificate);
         }
         let seeks = self.seeks_channels(now);
         for id in channels {
             if self.channels.contains_key(&id) {
                 self.sync_with(now, id, peer);
             } else if seeks {
-                self.ask_for_channel(now, id.tag(), peer);
+                self.sought.entry(peer).or_default().push_back(id.tag());
+            }
+        }
+        self.seek_next(now, peer);
+    }
+
+    /// Asks a peer for the next of the channels that it named: one at a time, so that nobody fills
+    /// this node's memory with them.
+    pub(super) fn seek_next(&mut self, now: Millis, peer: TransportKey) {
+        while !self.outstanding.hearing(&peer) {
+            let next = self.sought.get_mut(&peer).and_then(VecDeque::pop_front);
+            let Some(tag) = next else {
+                self.sought.remove(&peer);
+                return;
+            };
+            if !self.tags.contains_key(&tag) {
+                self.ask_for_channel(now, tag, peer);
+            }
+        }
+    }
+
+    /// Asks everybody who is connected once more for channels of an account that was recovered.
+    pub(super) fn seek_channels(&mut self, now: Millis) {
+        if self.seeks_channels(now) {
+            let peers: Vec<TransportKey> = self.peers.connected().copied().collect();
+            for peer in peers {
+                self.show(now, peer);
             }
         }
     }

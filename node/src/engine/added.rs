@@ -5,8 +5,8 @@
 //! and asks back for the control log, which proves itself: whether this account belongs is found
 //! from the signed ops, and nobody is believed. A channel never heard of is asked after only where
 //! the peer is a member of a channel of this account's, one at a time with each; of another device
-//! of this account everything is, for what one belongs to all of them do. So is what anybody names
-//! to an account that was recovered and knows none.
+//! of this account everything is, for what one belongs to all of them do. What anybody names to an
+//! account that was recovered is asked for one after the other.
 //!
 //! Nobody asks before they add somebody, so nobody can fill another's node with channels either: of
 //! those that one account added this one to, and that it has not answered in, there are at most
@@ -166,11 +166,13 @@ impl Engine {
             }
         }
         if more && new > 0 {
-            self.ask_about(now, tag, peer, Some(log));
-        } else if log.roster().belongs_on(&self.me, &self.writer.device) {
-            let is_own = self.own_device(&peer).is_some() || self.seeks_channels(now);
+            return self.ask_about(now, tag, peer, Some(log));
+        }
+        if log.roster().belongs_on(&self.me, &self.writer.device) {
+            let is_own = self.own_device(&peer).is_some();
             self.take_in(now, *log, is_own);
         }
+        self.seek_next(now, peer);
     }
 
     /// Takes a channel in, of which another device of this account told, or somebody else.
@@ -192,15 +194,12 @@ impl Engine {
             name: name.clone(),
             quota: None,
             leaving: false,
-            unfinished: true,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         for op in log.iter() {
             self.stage.batch.put_op(&id, &op.id(), op.to_bytes());
         }
-        let mut channel = Channel::new(log, name);
-        channel.unfinished = true;
-        self.add_channel(channel);
+        self.add_channel(Channel::new(log, name));
         self.happened(id, now, What::Member(self.me));
         self.roster_changed(now, id);
         self.belongs_now(now, id);

@@ -120,9 +120,9 @@ pub(super) struct Channel {
     pub(super) heard_out: BTreeSet<TransportKey>,
     /// Devices that were found equal, and when.
     pub(super) in_step: BTreeMap<DeviceId, Millis>,
-    /// Whether the channel was never compared to the end with anybody who has it, so that what is
-    /// not here is not known.
-    pub(super) unfinished: bool,
+    /// Whether the channel was compared to the end with a member who is still connected, or was
+    /// since somebody has been: what is not here is known then.
+    pub(super) compared: bool,
     /// Whether ops of the control log may have been lost to damage, so that anybody's word is
     /// sought: the ops prove themselves.
     pub(super) lost_ops: bool,
@@ -167,7 +167,7 @@ impl Channel {
             leaving: None,
             heard_out: BTreeSet::new(),
             in_step: BTreeMap::new(),
-            unfinished: false,
+            compared: false,
             lost_ops: false,
             mending: None,
         }

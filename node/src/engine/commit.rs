@@ -183,6 +183,7 @@ impl Engine {
         self.lives = Timers::default();
         self.branches.clear();
         self.outstanding.forget();
+        self.shown_to.clear();
         if let Err(error) = self.load(self.now) {
             // Going on would build on what was never stored. The daemon ends with its engine.
             panic!("the store cannot be read back: {error}");

@@ -31,6 +31,13 @@ use crate::network::Command as NetworkCommand;
 
 /// The name under which the newest certificate is kept.
 const META_CERTIFICATE: &str = "certificate";
+/// The name under which those are kept that say what it does not.
+const META_OTHERS: &str = "certificates";
+/// How many of those: a device that manages makes one of all.
+const OTHERS_KEPT: usize = 8;
+const OTHERS_MAX: usize = OTHERS_KEPT * CERTIFICATE_MAX;
+/// The name under which it is kept how the account was recovered.
+pub const META_RECOVERY: &str = "recovery";
 /// The name under which it is kept that this device was revoked.
 const META_REVOKED: &str = "revoked";
 const REVOKED: &str = "this device was revoked, so it keeps what it has and can do nothing more: to \
@@ -47,8 +54,6 @@ const MAKER_TELLS_MS: u64 = 10_000;
 pub struct OwnDevices {
     /// What all certificates say together.
     pub certified: Certified,
-    /// What this device's own certificate says.
-    pub(super) own: Certified,
     /// Whether this device has the management key.
     pub manages: bool,
     /// When this device learnt that it was revoked, if it was.
@@ -58,10 +63,8 @@ pub struct OwnDevices {
 impl OwnDevices {
     /// None if the device's own certificate does not hold, which no vault of ours has.
     fn of(secrets: &DeviceSecrets) -> Option<Self> {
-        let own = secrets.certificate.verify().ok()?;
         Some(Self {
-            certified: own.clone(),
-            own,
+            certified: secrets.certificate.verify().ok()?,
             manages: secrets.management.is_some(),
             revoked_at: None,
         })
@@ -78,6 +81,17 @@ impl Engine {
             drop(self.secrets.adopt(kept));
         }
         let mut devices = OwnDevices::of(&self.secrets);
+        let others = view.meta(META_OTHERS).unwrap_or_default();
+        let others = others.and_then(|bytes| encoding::decode(&bytes, OTHERS_MAX).ok());
+        self.others = others.unwrap_or_default();
+        if let Some(devices) = &mut devices {
+            for other in self.others.iter().filter_map(|other| other.verify().ok()) {
+                devices.certified = devices.certified.merge(&other);
+            }
+        }
+        let recovery = view.meta(META_RECOVERY).unwrap_or_default();
+        let recovery = recovery.and_then(|bytes| encoding::decode(&bytes, 16).ok());
+        self.recovery = recovery.unwrap_or_default();
         let revoked = view.meta(META_REVOKED).unwrap_or_default();
         let revoked =
             revoked.and_then(|bytes| encoding::decode::<Revoked>(&bytes, CERTIFICATE_MAX).ok());
@@ -99,6 +113,9 @@ impl Engine {
             self.hear_certificate(*id);
         }
         self.certify_everywhere(now);
+        if now < self.others_tell_at {
+            self.timers.set_by(Timer::Certify, self.others_tell_at);
+        }
         self.want_own_devices(now);
     }
 
@@ -158,45 +175,35 @@ impl Engine {
             return;
         }
         for certificate in news_in(&channel.control, known) {
-            let cuts = certificate.verify().ok().is_some_and(|new| {
-                let known = self.certified();
-                known.is_some_and(|known| known.cut_by(&new).is_some())
-            });
-            let is_own = !self.adopt(self.now, certificate.clone())
-                || self.secrets.certificate != certificate;
-            let wait = if cuts && !is_own { MAKER_TELLS_MS } else { 0 };
-            // The other channels are told when this one is done with.
-            self.timers.set_by(Timer::Certify, self.now.plus(wait));
+            self.hear(self.now, certificate);
         }
     }
 
-    /// Tells a channel of the newest certificate, if it says what the channel does not know.
-    pub(super) fn certify(&mut self, now: Millis, id: ChannelId) {
-        let Some(channel) = self.channels.get(&id) else {
+    /// Takes over what a certificate says that somebody else has, and has the channels told of it.
+    pub(super) fn hear(&mut self, now: Millis, certificate: Certificate) {
+        let known = self.certified().cloned();
+        self.adopt(now, certificate);
+        let (Some(known), Some(after)) = (known, self.certified()) else {
             return;
         };
-        let (Some(known), Some(devices)) =
-            (channel.roster.members.get(&self.me), self.devices.as_ref())
-        else {
-            return;
-        };
-        let ours = &devices.own;
-        let belongs = channel.roster.belongs_on(&self.me, &self.writer.device);
-        if !belongs || channel.joining.is_some() || !ours.adds_to(&known.certified) {
+        if *after == known {
             return;
         }
-        let last_seen = match known.certified.cut_by(ours) {
-            // What is not here would be hidden from everybody.
-            Some(cut) if channel.unfinished && self.shares(channel, &cut) => return,
-            Some(cut) => Some(channel.last_seen(|device| {
-                let is_listed = ours.devices.contains_key(device);
-                let is_mine = channel.roster.account_of(device) == Some(self.me);
-                cut.devices.contains(device) || cut.raises && is_mine && !is_listed
-            })),
-            None => None,
+        if known.cut_by(after).is_some() {
+            self.others_tell_at = now.plus(MAKER_TELLS_MS);
+        }
+        // The other channels are told when this turn is done with.
+        self.timers.set_by(Timer::Certify, now);
+    }
+
+    /// Tells a channel of what is certified of this account and it does not know.
+    pub(super) fn certify(&mut self, now: Millis, id: ChannelId) {
+        self.take_name(now, id);
+        let Some((certificate, last_seen)) = self.news_for(now, id) else {
+            return;
         };
         let body = Body::Devices {
-            certificate: self.secrets.certificate.clone(),
+            certificate,
             last_seen,
         };
         if let Err(refusal) = self.author_op(now, id, body) {
@@ -206,6 +213,65 @@ impl Engine {
         // They are no members any more, and ask for the op that says so once more.
         for peer in self.cut_off_devices(id) {
             self.show(now, peer);
+        }
+        // There may be more than one list that says something new.
+        if self.news_for(now, id).is_some() {
+            self.timers.set_by(Timer::Certify, now);
+        }
+    }
+
+    /// A certificate that says what a channel does not know, and what is to be said with it.
+    fn news_for(&self, now: Millis, id: ChannelId) -> Option<(Certificate, Option<LastSeen>)> {
+        let channel = self.channels.get(&id)?;
+        let known = &channel.roster.members.get(&self.me)?.certified;
+        let belongs = channel.roster.belongs_on(&self.me, &self.writer.device);
+        let knows_all = !self.certified()?.adds_to(known);
+        if !belongs || channel.joining.is_some() || knows_all {
+            return None;
+        }
+        let all = [&self.secrets.certificate].into_iter().chain(&self.others);
+        let mut news = all.filter_map(|certificate| {
+            let said = certificate.verify().ok()?;
+            let lists_this = known.merge(&said).devices.contains_key(&self.writer.device);
+            (lists_this && said.adds_to(known)).then_some((certificate, said))
+        });
+        let (certificate, said) = news.next()?;
+        let is_makers = said.maker == Some(self.writer.device);
+        let last_seen = match known.cut_by(&said) {
+            None => None,
+            Some(_) if !is_makers && now < self.others_tell_at => return None,
+            // Where nobody else is, what there is comes from the devices that are cut off by it.
+            Some(cut)
+                if cut.raises
+                    && !self.recovery.hides_unseen
+                    && (channel.compared || channel.roster.active().count() > 1) =>
+            {
+                Some(LastSeen::until(now))
+            }
+            // What is not here would be hidden from everybody.
+            Some(cut) if !channel.compared && self.shares(channel, &cut) => return None,
+            Some(cut) => Some(channel.last_seen(|device| {
+                let is_listed = said.devices.contains_key(device);
+                let is_mine = channel.roster.account_of(device) == Some(self.me);
+                cut.devices.contains(device) || cut.raises && is_mine && !is_listed
+            })),
+        };
+        Some((certificate.clone(), last_seen))
+    }
+
+    /// Takes over the name that a channel knows, if whoever brought the account back gave none.
+    fn take_name(&mut self, now: Millis, id: ChannelId) {
+        let Some(channel) = self.channels.get(&id).filter(|_| self.recovery.takes_name) else {
+            return;
+        };
+        let known = channel.roster.members.get(&self.me);
+        let name = known.map(|known| known.certified.name.clone());
+        let named = name.and_then(|name| self.secrets.named(&name).ok());
+        if let Some(certificate) = named {
+            self.recovery.takes_name = false;
+            let kept = encoding::encode(&self.recovery);
+            self.stage.batch.put_meta(META_RECOVERY, kept);
+            self.adopt(now, certificate);
         }
     }
 
@@ -223,15 +289,23 @@ impl Engine {
         certified.is_some_and(|certified| certified.revoked.contains(device))
     }
 
-    /// Notes that a channel was compared to the end.
-    pub(super) fn finished(&mut self, now: Millis, id: ChannelId) {
-        let Some(channel) = self.channels.get_mut(&id) else {
+    /// Notes that a channel was compared to the end with somebody.
+    pub(super) fn note_compared(&mut self, now: Millis, id: ChannelId, peer: TransportKey) {
+        if self.is_peer_revoked(id, &peer) {
             return;
-        };
-        if std::mem::take(&mut channel.unfinished) {
-            let record = encoding::encode(&channel.record());
-            self.stage.batch.put_channel(&id, record);
+        }
+        let channel = self.channels.get_mut(&id);
+        if channel.is_some_and(|channel| !std::mem::replace(&mut channel.compared, true)) {
             self.certify(now, id);
+        }
+    }
+
+    /// Forgets that channels were compared with whose members nobody is connected any more.
+    pub(super) fn forget_compared(&mut self) {
+        let connected = &self.peers;
+        for channel in self.channels.values_mut().filter(|it| it.compared) {
+            let mut peers = connected.connected();
+            channel.compared = peers.any(|peer| channel.roster.by_transport(peer).is_some());
         }
     }
 
@@ -285,6 +359,7 @@ impl Engine {
             let kept = encoding::encode(&self.secrets.certificate);
             self.stage.batch.put_meta(META_CERTIFICATE, kept);
         }
+        self.keep_beside(certificate.clone());
         let own = OwnDevices::of(&self.secrets);
         let together = own.zip(certificate.verify().ok()).map(|(own, theirs)| {
             let known = self
@@ -308,6 +383,29 @@ impl Engine {
         changed
     }
 
+    /// Keeps a certificate that says what the own one does not, so that it is known at the next
+    /// start.
+    fn keep_beside(&mut self, certificate: Certificate) {
+        let Ok(own) = self.secrets.certificate.verify() else {
+            return;
+        };
+        let before = self.others.len();
+        if !self.others.contains(&certificate) {
+            self.others.push(certificate);
+        }
+        let says_more = |other: &Certificate| {
+            let other = other.verify();
+            other.is_ok_and(|other| !own.merge(&other).says_what(&own))
+        };
+        self.others.retain(says_more);
+        let surplus = self.others.len().saturating_sub(OTHERS_KEPT);
+        self.others.drain(..surplus);
+        if before + self.others.len() > 0 {
+            let kept = encoding::encode(&self.others);
+            self.stage.batch.put_meta(META_OTHERS, kept);
+        }
+    }
+
     fn differs_from(&self, before: &OwnDevices) -> bool {
         let after = self.certified();
         after.is_some_and(|after| !after.says_what(&before.certified))
@@ -329,21 +427,22 @@ impl Engine {
         let (Some(known), Ok(certified)) = (self.devices.as_deref(), certificate.verify()) else {
             return;
         };
-        if known.revoked_at.is_some() {
-            return;
-        }
         let devices = OwnDevices {
             certified: known.certified.merge(&certified),
-            revoked_at: Some(now),
+            revoked_at: known.revoked_at.or(Some(now)),
             ..known.clone()
         };
+        if known.revoked_at.is_some() {
+            self.devices = Some(Arc::new(devices));
+            return;
+        }
         let revoked = Revoked {
             at: now,
             certificate,
         };
         let kept = encoding::encode(&revoked);
         self.stage.batch.put_meta(META_REVOKED, kept);
-        tracing::warn!("this device was revoked by another one of its account");
+        tracing::warn!("this device is none of its account any more");
         self.devices = Some(Arc::new(devices));
         self.devices_changed = true;
         self.withdraw_any_link();
@@ -370,6 +469,19 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// What whoever brought an account back with its phrase wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Recovery {
+    /// Whether of the earlier devices' messages only what others have is shown, and not what turns
+    /// up later and says that it is older.
+    #[n(0)]
+    pub hides_unseen: bool,
+    /// Whether the name that channels know is taken over.
+    #[n(1)]
+    pub takes_name: bool,
 }
 
 /// That this device was revoked, as it is kept.

@@ -33,7 +33,6 @@ impl Engine {
             name: name.to_owned(),
             quota: None,
             leaving: false,
-            unfinished: false,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         self.stage

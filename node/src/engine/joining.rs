@@ -52,7 +52,6 @@ impl Engine {
             ));
         }
         self.check_room()?;
-        let unfinished = self.channels.get(&id).is_none_or(|known| known.unfinished);
         let record = ChannelRecord {
             channel: id,
             joining: Some(link.to_string()),
@@ -60,14 +59,11 @@ impl Engine {
             // Who comes back keeps what was set here.
             quota: self.channels.get(&id).and_then(|channel| channel.quota),
             leaving: false,
-            unfinished,
         };
         self.stage.batch.put_channel(&id, encoding::encode(&record));
         // Who comes back keeps what was readable.
         if !self.channels.contains_key(&id) {
-            let mut channel = Channel::new(ControlLog::new(id), link.name.clone());
-            channel.unfinished = true;
-            self.add_channel(channel);
+            self.add_channel(Channel::new(ControlLog::new(id), link.name.clone()));
         }
         let channel = self
             .channels

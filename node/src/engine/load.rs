@@ -110,7 +110,6 @@ pub(super) fn channel(
     let id = record.channel;
     let mut channel = Channel::new(control(view, &id), record.name.clone());
     channel.quota = record.quota;
-    channel.unfinished = record.unfinished;
     channel.joining = record
         .joining
         .as_deref()

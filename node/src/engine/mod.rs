@@ -58,10 +58,10 @@ mod timers;
 mod unread;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use kith_crdt::identity::{Certificate, Certified, DeviceSecrets};
+use kith_crdt::identity::{Certificate, DeviceSecrets};
 use kith_crdt::ids::{AccountId, ChannelId, ChannelTag, DeviceId, EpochId, TransportKey, Writer};
 use kith_crdt::limits::MOMENT_SKEW_MAX_MS;
 use kith_crdt::time::{Hlc, Millis};
@@ -80,7 +80,7 @@ use stage::Stage;
 use timers::{Timer, Timers};
 
 pub use channel::Standing;
-pub use devices::OwnDevices;
+pub use devices::{META_RECOVERY, OwnDevices, Recovery};
 pub use effect::{Effects, Moment, Outcome, Refusal};
 pub use event::{Command, Event};
 pub use holds::{Holds, Reach};
@@ -126,9 +126,16 @@ pub struct Engine {
     devices_changed: bool,
     linking: Option<linking::Linking>,
     /// What those who are connected have shown of their accounts.
-    shown: BTreeMap<TransportKey, Certified>,
+    shown: BTreeMap<TransportKey, accounts::Shown>,
     /// Those who are connected and were shown this account's certificate.
     shown_to: BTreeSet<TransportKey>,
+    /// Channels that those who are connected named to this account after a recovery.
+    sought: BTreeMap<TransportKey, VecDeque<ChannelTag>>,
+    /// Certificates of this account that its own one does not cover.
+    others: Vec<Certificate>,
+    recovery: Recovery,
+    /// When channels are told of a cut by those who did not make it.
+    others_tell_at: Millis,
     /// Who was heard to be there, on which device, and when last.
     present: BTreeMap<(ChannelId, DeviceId), (AccountId, Millis)>,
     timers: Timers,
@@ -190,6 +197,10 @@ impl Engine {
             linking: None,
             shown: BTreeMap::new(),
             shown_to: BTreeSet::new(),
+            sought: BTreeMap::new(),
+            others: Vec::new(),
+            recovery: Recovery::default(),
+            others_tell_at: Millis(0),
             present: BTreeMap::new(),
             timers: Timers::default(),
             lives: Timers::default(),
@@ -345,6 +356,7 @@ impl Engine {
                 Timer::Bodies(id) => self.pursue_bodies(now, id),
                 Timer::Presence => {
                     self.miss_the_silent(now);
+                    self.seek_channels(now);
                     self.say_everywhere(now, kith_crdt::moment::MomentKind::Present);
                 }
             }

@@ -248,6 +248,8 @@ impl Engine {
         self.peers.dialer.disconnected(&peer, now, &mut self.rng);
         self.shown.remove(&peer);
         self.shown_to.remove(&peer);
+        self.sought.remove(&peer);
+        self.forget_compared();
         for purpose in self.outstanding.drop_peer(&peer) {
             self.failed(now, peer, purpose);
         }

@@ -44,7 +44,6 @@ impl Channel {
             name: self.name().to_owned(),
             quota: self.quota,
             leaving: self.leaving.is_some(),
-            unfinished: self.unfinished,
         }
     }
 

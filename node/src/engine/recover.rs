@@ -38,7 +38,6 @@ impl Engine {
                 name: String::new(),
                 quota: None,
                 leaving: false,
-                unfinished: true,
             };
             let us = (&self.me, &self.writer.device);
             let channel = load::channel(&self.store, &view, us, &record);

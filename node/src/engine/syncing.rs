@@ -53,11 +53,11 @@ impl Engine {
         let Some(channel) = self.channels.get(&id) else {
             return;
         };
-        let device = channel.roster.by_transport(&peer);
-        let vouched = self.is_vouched(channel, &peer);
-        let listed = device.is_some_and(|(device, _)| !self.is_revoked(&device));
-        let shared =
-            channel.roster.belongs_on(&self.me, &self.writer.device) && (vouched || listed);
+        let is_members =
+            channel.roster.by_transport(&peer).is_some() || self.is_vouched(channel, &peer);
+        let shared = channel.roster.belongs_on(&self.me, &self.writer.device)
+            && is_members
+            && !self.is_peer_revoked(id, &peer);
         if shared {
             self.compare(now, id, peer);
         }
@@ -174,12 +174,12 @@ impl Engine {
     pub(super) fn failed(&mut self, now: Millis, peer: TransportKey, purpose: Purpose) {
         match purpose {
             Purpose::Session { .. } => self.start_waiting(now, peer),
+            Purpose::Account => {
+                self.shown_to.remove(&peer);
+            }
+            Purpose::Hearsay { .. } => self.seek_next(now, peer),
             // The next refusal, question or connection leads to another.
-            Purpose::Bodies { .. }
-            | Purpose::Leave { .. }
-            | Purpose::Farewell { .. }
-            | Purpose::Hearsay { .. }
-            | Purpose::Account => {}
+            Purpose::Bodies { .. } | Purpose::Leave { .. } | Purpose::Farewell { .. } => {}
             Purpose::Keys { channel, .. }
             | Purpose::Prove { channel }
             | Purpose::Offer { channel } => {
@@ -285,7 +285,9 @@ impl Engine {
         self.note_refusal(id, peer, outcome.end == End::Refused(Refusal::NotForYou));
         if matches!(outcome.end, End::Same | End::Complete) {
             self.note_heard_out(id, peer);
-            self.finished(now, id);
+        }
+        if outcome.end == End::Same || outcome.end == End::Complete && applied == 0 {
+            self.note_compared(now, id, peer);
         }
         match outcome.end {
             End::Same => self.note_equal(now, id, peer),
@@ -365,7 +367,7 @@ impl Engine {
         let reader = self.store.reader();
         let view = reader.view();
         let has_room = self.has_room(id);
-        let shown = self.shown.get(&peer);
+        let shown = self.shown.get(&peer).map(|shown| shown.certified.clone());
         let Some(channel) = self.channels.get_mut(&id) else {
             return Answer::Refused(Refusal::NotForYou);
         };
@@ -377,13 +379,16 @@ impl Engine {
                 now: self.now,
                 has_room,
             },
-            (&peer, shown),
+            (&peer, shown.as_ref()),
             &request,
         ) else {
             return Answer::Refused(Refusal::Malformed);
         };
         match (&request, &served.answer) {
-            (Request::Summary { .. }, Answer::Same) => self.note_equal(now, id, peer),
+            (Request::Summary { .. }, Answer::Same) => {
+                self.note_equal(now, id, peer);
+                self.note_compared(now, id, peer);
+            }
             _ if served.differs && (has_room || self.lacks_ops_of(id, &request)) => {
                 self.sync_with(now, id, peer)
             }
@@ -394,10 +399,18 @@ impl Engine {
 
     /// Whether a peer is a device of this account's that was revoked, and of which a channel was
     /// not told yet.
-    fn is_peer_revoked(&self, id: ChannelId, peer: &TransportKey) -> bool {
+    pub(super) fn is_peer_revoked(&self, id: ChannelId, peer: &TransportKey) -> bool {
         let channel = self.channels.get(&id);
-        let device = channel.and_then(|channel| channel.roster.by_transport(peer));
-        device.is_some_and(|(device, _)| self.is_revoked(&device))
+        let listed = channel.and_then(|channel| channel.roster.by_transport(peer));
+        let mut shown = self
+            .shown
+            .get(peer)
+            .into_iter()
+            .filter(|shown| shown.certified.account == self.me)
+            .flat_map(|shown| shown.certified.devices.values())
+            .filter(|device| device.transport == *peer);
+        listed.is_some_and(|(device, _)| self.is_revoked(&device))
+            || shown.any(|device| self.is_revoked(&device.device))
     }
 
     fn channel_of(&self, tag: &ChannelTag) -> Option<ChannelId> {

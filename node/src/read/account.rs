@@ -7,6 +7,9 @@ use kith_crdt::identity::DeviceRecord;
 use super::Reading;
 use crate::engine::OwnDevices;
 
+/// Characters of an id that mean a device, at least: what is done to one is not undone.
+const PREFIX_MIN: usize = 4;
+
 impl Reading<'_> {
     /// The account of this home. None before the engine has begun.
     pub fn account(&self) -> Option<AccountInfo> {
@@ -39,7 +42,7 @@ impl Reading<'_> {
         let prefix = reference.to_ascii_lowercase();
         let has_name = |device: &DeviceInfo| device.name == reference;
         let has_id = |device: &DeviceInfo| {
-            !prefix.is_empty() && device.device.to_string().starts_with(&prefix)
+            prefix.len() >= PREFIX_MIN && device.device.to_string().starts_with(&prefix)
         };
         devices.retain(|device| has_name(device) || has_id(device));
         match devices.as_slice() {

@@ -152,6 +152,7 @@ impl Reading<'_> {
         match Stands::of(&channel.roster, &self.me, clock::now()).state {
             MemberState::Removed => ChannelState::Removed,
             MemberState::Banned => ChannelState::Banned,
+            _ if channel.roster.is_member(&self.me) => ChannelState::Revoked,
             _ => ChannelState::Left,
         }
     }

@@ -55,7 +55,7 @@ impl Reading<'_> {
         };
         let subject = told.subject.filter(|subject| *subject != told.author);
         step.subject = subject.map(|account| self.person(roster, account));
-        say(&mut step, &told.deed);
+        say(&mut step, roster, &told.deed);
         step
     }
 
@@ -106,10 +106,19 @@ impl Reading<'_> {
     }
 }
 
-fn say(step: &mut Step, deed: &Deed) {
+fn say(step: &mut Step, roster: &Roster, deed: &Deed) {
     step.deed = match deed {
         Deed::Found => ShownDeed::Found,
         Deed::List => ShownDeed::Certify,
+        Deed::Recover => ShownDeed::Recover,
+        Deed::CutOff(devices) => {
+            let names = devices.iter().map(|id| match roster.devices.get(id) {
+                Some(device) => device.name.clone(),
+                None => id.to_string(),
+            });
+            step.value = Some(names.collect::<Vec<_>>().join(", "));
+            ShownDeed::RevokeDevices
+        }
         Deed::Invite(role) => {
             step.given = Some(roles::shown(*role));
             ShownDeed::Invite

@@ -3,12 +3,13 @@
 use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::SecretKey;
+use kith_crdt::encoding::encode;
 use kith_crdt::identity::{
     DeviceSecrets, NewDevice, create_account, recover_account, recovery_epoch,
 };
 use kith_crdt::ids::{ChannelId, TransportKey};
 use kith_crdt::time::Millis;
-use kith_node::engine::{Engine, Event, MendState, Run, Runs};
+use kith_node::engine::{Engine, Event, META_RECOVERY, MendState, Recovery, Run, Runs};
 use kith_store::{Batch, Medium, MemoryEnv, Reader, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -79,7 +80,8 @@ impl World {
         self.newest.insert(managing.account, certificate.clone());
         let management = managing.management.filter(|_| manages);
         let secrets = new.certified(certificate, management);
-        self.start_device(secrets.expect("it is listed"), apart);
+        self.add_device(secrets.expect("it is listed"));
+        self.start_apart(number, apart);
         number
     }
 
@@ -88,7 +90,7 @@ impl World {
     ///
     /// # Panics
     /// If the node was not one of the first, whose phrases are known.
-    pub fn recover(&mut self, of: usize, apart: &[usize]) -> usize {
+    pub fn recover(&mut self, of: usize, apart: &[usize], recovery: Recovery) -> usize {
         let phrase = &self.phrases[of];
         let n = recovery_epoch(self.now);
         let names = (
@@ -100,13 +102,15 @@ impl World {
         let certificate = secrets.certificate.clone();
         self.newest.insert(secrets.account, certificate);
         let number = self.nodes.len();
-        self.start_device(secrets, apart);
+        self.add_device(secrets);
+        self.tamper(number, |_, batch| {
+            batch.put_meta(META_RECOVERY, encode(&recovery));
+        });
+        self.start_apart(number, apart);
         number
     }
 
-    fn start_device(&mut self, secrets: DeviceSecrets, apart: &[usize]) {
-        let number = self.nodes.len();
-        self.add_device(secrets);
+    fn start_apart(&mut self, number: usize, apart: &[usize]) {
         for other in apart {
             self.link(number, *other, false);
         }

@@ -246,7 +246,7 @@ fn every_deed_is_a_line_of_the_audit_done_or_tried() {
         shown(&page),
         str![[r#"
 aeaqcaib  2026-11-20 09:05:00  “Ben” (owner) founded the channel
-aibaeaqc  2026-11-20 09:05:00  “Ben” (owner) brought a new certificate of theirs
+aibaeaqc  2026-11-20 09:05:00  “Ben” (owner) changed their name or devices
 ambqgayd  2026-11-20 09:05:00  “Ben” (owner) opened an invite as moderator
 aqcaibae  2026-11-20 09:05:00  “Ben” (owner) revoked an invite
 aucqkbif  2026-11-20 09:05:00  “Ben” (owner) joined as moderator

@@ -2,13 +2,16 @@
 //!
 //! 1. Whoever brings the certificate that cuts a device off says what they had of its messages.
 //!    What nobody of them had is hidden: it may have been written afterwards by whoever found the
-//!    device. So of several who bring it at the same time each one's word shows more.
+//!    device. Of several who bring it at the same time the word of whoever made it counts, for
+//!    they know when that was; if only others do, each one's word shows more.
 //! 2. The word of a device that is cut off itself at the same time does not count; its certificate
 //!    does, which is a fact. If there is no word that counts, nothing is hidden.
 //! 3. A new account epoch cuts off every device that it does not list. Of those that its author had
 //!    never heard of they had nothing.
 //!
-//! No device comes back, so unlike a removal (`sanctions.rs`) this has no end.
+//! No device comes back, so unlike a removal (`sanctions.rs`) this has no end. What the devices of an
+//! account epoch said of each other stays said after the next one: nodes do not keep, nor pass on,
+//! what was hidden meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +33,8 @@ pub(super) struct Cuts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Word {
     op: OpId,
+    /// Whether it is that of the device which made the certificate.
+    is_makers: bool,
     /// None if it is not known, or does not count.
     last_seen: Option<LastSeen>,
 }
@@ -43,12 +48,21 @@ impl Cuts {
         self.of.entry(device).or_default().push(word.clone());
     }
 
+    /// Whether nobody's word on a device counts.
+    fn is_open(&self, device: &DeviceId) -> bool {
+        self.words(device)
+            .iter()
+            .all(|word| word.last_seen.is_none())
+    }
+
     /// The op that hides what a device wrote, if nobody who counts is told to have had it.
     fn hides(&self, device: &DeviceId, had: impl Fn(&LastSeen) -> bool) -> Option<OpId> {
-        let mut count = self
-            .words(device)
-            .iter()
-            .filter_map(|word| Some((word.op, word.last_seen.as_ref()?)));
+        let words = self.words(device).iter();
+        let counting = words.filter_map(|word| Some((word, word.last_seen.as_ref()?)));
+        let by_maker = counting.clone().any(|(word, _)| word.is_makers);
+        let mut count = counting
+            .filter(|(word, _)| word.is_makers == by_maker)
+            .map(|(word, last_seen)| (word.op, last_seen));
         let (first, last_seen) = count.next()?;
         let is_hidden = !had(last_seen) && count.all(|(_, last_seen)| !had(last_seen));
         is_hidden.then_some(first)
@@ -78,7 +92,8 @@ impl Roster {
         self.devices.get(device).is_some_and(|known| {
             self.members.get(&known.account).is_some_and(|member| {
                 let certified = &member.certified;
-                certified.revoked.contains(device)
+                certified.flooded
+                    || certified.revoked.contains(device)
                     || known.epoch < certified.epoch && !certified.devices.contains_key(device)
             })
         })
@@ -97,6 +112,7 @@ impl Roster {
         };
         let word = Word {
             op: op.id(),
+            is_makers: certified.maker == Some(op.op().device),
             last_seen: last_seen.cloned(),
         };
         for device in &cut.devices {
@@ -111,12 +127,16 @@ impl Roster {
         let (account, epoch) = (certified.account, certified.epoch);
         for (device, known) in &self.devices {
             let is_older = known.account == account && known.epoch < epoch;
-            if is_older && self.cuts.words(device).is_empty() {
+            let is_named = self.cuts.words(device).contains(&word);
+            if is_older && !is_named && self.cuts.is_open(device) {
                 self.cuts.add(*device, &word);
             }
         }
         let raised = &mut self.cuts.raised;
-        if raised.get(&account).is_none_or(|known| known.0 < epoch) {
+        let counts_instead = raised.get(&account).is_none_or(|(known, before)| {
+            *known < epoch || *known == epoch && before.last_seen.is_none()
+        });
+        if counts_instead {
             raised.insert(account, (epoch, word));
         }
     }
@@ -128,7 +148,8 @@ impl Roster {
         };
         if let Some((epoch, word)) = self.cuts.raised.get(&known.account)
             && known.epoch < *epoch
-            && self.cuts.words(&device).is_empty()
+            && self.cuts.is_open(&device)
+            && !self.cuts.words(&device).contains(word)
         {
             let word = word.clone();
             self.cuts.add(device, &word);

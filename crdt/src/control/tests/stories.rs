@@ -53,6 +53,7 @@ fn recovered(person: &Person) -> Certificate {
         devices: vec![device],
         revoked: Vec::new(),
         managing: vec![device],
+        maker: Some(device),
     };
     let is_theirs =
         |record: &&Signed| DeviceRecord::verify(record).is_ok_and(|record| record.device == device);

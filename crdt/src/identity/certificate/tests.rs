@@ -30,6 +30,7 @@ fn list(devices: &[u8]) -> DeviceList {
         devices: ids,
         revoked: Vec::new(),
         managing: Vec::new(),
+        maker: None,
     }
 }
 
