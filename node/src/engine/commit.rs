@@ -139,6 +139,8 @@ impl Engine {
         tracing::error!("the store did not take a turn: {error}");
         let refusal = storage(error);
         let begins_rewriting = !effects.erase.is_empty();
+        // A turn that failed may be on the disk all the same, and nothing tells of its places then.
+        self.forgotten.spans.extend(effects.erase.iter().copied());
         let mut answers: Vec<(u64, Result<Outcome, Refusal>)> = effects
             .answers
             .into_iter()
