@@ -50,9 +50,8 @@ pub const PAGE_MAX: usize = 500;
 pub const PARENTS_MAX: usize = 32;
 /// Control ops that a channel's log may hold: resolution is held in memory.
 pub const OPS_PER_CHANNEL: usize = 100_000;
-/// Control ops of one account in a channel's log: eighty years of weekly epochs, and two dozen
-/// accounts have to conspire to fill the log.
-pub const OPS_PER_ACCOUNT: usize = 4_096;
+/// Control ops of one device in a channel's log: eighty years of weekly epochs.
+pub const OPS_PER_DEVICE: usize = 4_096;
 /// Bytes of control ops that a channel's log may hold: 100,000 honest ops have a quarter of that.
 pub const CONTROL_BYTES_PER_CHANNEL: usize = 128 * 1024 * 1024;
 /// Entries in the ancestor clocks of a channel's log, 8 bytes each: honest logs need a few per

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use super::op::VerifiedOp;
 use super::quota::Quotas;
-use crate::ids::{AccountId, OpId};
+use crate::ids::{DeviceId, OpId};
 use crate::limits::{
-    CLOCK_ENTRIES_PER_CHANNEL, CONTROL_BYTES_PER_CHANNEL, OPS_PER_ACCOUNT, OPS_PER_CHANNEL,
+    CLOCK_ENTRIES_PER_CHANNEL, CONTROL_BYTES_PER_CHANNEL, OPS_PER_CHANNEL, OPS_PER_DEVICE,
 };
 
 /// An op's number in the order in which this node came by it: ancestors have smaller ones.
@@ -47,7 +47,7 @@ pub(super) enum Misfit {
     /// The log has as many ops as it may have.
     Full,
     /// The log has as many ops of its author as it may have.
-    AuthorFull,
+    DeviceFull,
 }
 
 /// The ops of a log with their ancestry, grown parents first.
@@ -126,7 +126,7 @@ impl Graph {
     }
 
     /// Puts an op in whose parents are all here. One that is `wanted`, because somebody else's op
-    /// builds on it, is taken although its author has as many ops here as an account may have.
+    /// builds on it, is taken although its device has as many ops here as one may have.
     ///
     /// # Errors
     /// [`Misfit`]; the graph is as it was.
@@ -145,11 +145,11 @@ impl Graph {
         if op.order().0 != lamport {
             return Err(Misfit::Lamport);
         }
-        let author = op.op().author;
-        if self.quotas.count(&author) >= OPS_PER_ACCOUNT
-            && (self.ancestors_by(&author, &parents) >= OPS_PER_ACCOUNT || !wanted())
+        let device = op.op().device;
+        if self.quotas.count(&device) >= OPS_PER_DEVICE
+            && (self.ancestors_by(&device, &parents) >= OPS_PER_DEVICE || !wanted())
         {
-            return Err(Misfit::AuthorFull);
+            return Err(Misfit::DeviceFull);
         }
         let size = op.signed().payload.len();
         let parents = self.without_redundant(parents);
@@ -170,7 +170,7 @@ impl Graph {
         self.by_order.insert(op.order(), index);
         self.clock_entries += fresh_entries;
         self.bytes += size;
-        self.quotas.add(author, (chain, place));
+        self.quotas.add(device, (chain, place));
         self.nodes.push(Node {
             op,
             parents,
@@ -281,8 +281,8 @@ impl Graph {
         merged
     }
 
-    fn ancestors_by(&self, author: &AccountId, parents: &[Index]) -> usize {
-        self.quotas.count_below(author, &self.reached(parents))
+    fn ancestors_by(&self, device: &DeviceId, parents: &[Index]) -> usize {
+        self.quotas.count_below(device, &self.reached(parents))
     }
 
     /// Finds the chain that the op goes on: one whose last op is an ancestor, or a new one.

@@ -4,7 +4,7 @@
 //! - `op`, `body`, `policy`, `seen`: an op and its bytes, verified as far as it goes by itself.
 //! - `role`: who may what, and who stands above whom.
 //! - `graph`, `waiting`: which op builds on which, and those whose ancestors are not here.
-//! - `quota`: how many ops an account may have.
+//! - `quota`: how many ops a device may have.
 //! - `judge`: what an op's author could know. `resolve`, `line`: what was done at the same time.
 //! - `history`: which keys newcomers are given.
 //! - `settle`: both of them kept up while the log grows. `roster`: the outcome. `explain`: why.
@@ -52,7 +52,7 @@ use waiting::Waiting;
 use crate::encoding::DecodeError;
 use crate::identity::DeviceSecrets;
 use crate::ids::{ChannelId, OpId};
-use crate::limits::{OPS_PER_ACCOUNT, PARENTS_MAX};
+use crate::limits::{OPS_PER_DEVICE, PARENTS_MAX};
 use crate::time::Millis;
 
 /// What became of an op that was handed to a log.
@@ -81,8 +81,8 @@ pub enum Refusal {
     #[error("the control log is full")]
     Full,
     /// The log has as many ops of its author as it may have.
-    #[error("the account has written as much to the control log as one may: {OPS_PER_ACCOUNT} ops")]
-    AuthorFull,
+    #[error("the device has written as much to the control log as one may: {OPS_PER_DEVICE} ops")]
+    DeviceFull,
 }
 
 impl Refusal {
@@ -355,7 +355,7 @@ impl ControlLog {
             }
             Err(Misfit::Lamport) => Err(Inserted::Refused(Refusal::Lamport)),
             Err(Misfit::Full) => Err(Inserted::Refused(Refusal::Full)),
-            Err(Misfit::AuthorFull) => Err(Inserted::Refused(Refusal::AuthorFull)),
+            Err(Misfit::DeviceFull) => Err(Inserted::Refused(Refusal::DeviceFull)),
         }
     }
 

@@ -7,7 +7,7 @@ use rand_chacha::rand_core::Rng;
 use super::*;
 use crate::crypto::sign::{SecretKey, Signed};
 use crate::encoding;
-use crate::limits::{OP_MAX, OPS_PER_ACCOUNT, ORPHANS_PER_CHANNEL};
+use crate::limits::{OP_MAX, OPS_PER_DEVICE, ORPHANS_PER_CHANNEL};
 
 fn orphan(log: &ControlLog, parent: u64) -> VerifiedOp {
     let mut id = [0xaa; 32];
@@ -353,19 +353,19 @@ fn unsigned(by: &DeviceSecrets, parents: &[&VerifiedOp], body: Body) -> Verified
 }
 
 #[test]
-fn an_account_has_so_many_ops_in_a_row_on_every_node_alike() {
+fn a_device_has_so_many_ops_in_a_row_on_every_node_alike() {
     let mut log = founded();
     admit(&mut log, 1, Role::Admin, bob());
     let mut tip = head(&log);
     let mut chain = Vec::new();
     // Bob's Join is one.
-    for n in 1..OPS_PER_ACCOUNT {
+    for n in 1..OPS_PER_DEVICE {
         tip = unsigned(&bob().phone, &[&tip], topic(&n.to_string()));
         assert!(matches!(log.insert(tip.clone()), Inserted::Added(_)));
         chain.push(tip.clone());
     }
     let beyond = unsigned(&bob().phone, &[&tip], topic("one too many"));
-    let refusal = Refusal::AuthorFull;
+    let refusal = Refusal::DeviceFull;
     assert_eq!(log.insert(beyond.clone()), Inserted::Refused(refusal));
     assert!(!refusal.is_offence());
     // Not even because somebody else builds on it.
@@ -378,16 +378,40 @@ fn an_account_has_so_many_ops_in_a_row_on_every_node_alike() {
 }
 
 #[test]
-fn of_what_an_account_writes_at_once_a_node_takes_so_many_and_what_others_build_on() {
+fn nobody_uses_up_what_an_account_needs_to_revoke_a_device() {
+    let mut log = founded();
+    admit(&mut log, 1, Role::Admin, bob());
+    // Whoever found the laptop, and Bob with a key that he says is Alice's.
+    let made_up = DeviceSecrets {
+        account: alice().account(),
+        ..bob().laptop.clone()
+    };
+    let mut tip = head(&log);
+    for device in [&alice().laptop, &made_up] {
+        for n in 0..OPS_PER_DEVICE {
+            tip = unsigned(device, &[&tip], topic(&n.to_string()));
+            assert!(matches!(log.insert(tip.clone()), Inserted::Added(_)));
+        }
+    }
+    let denied = log.author(&alice().laptop, name("x"), NOW);
+    assert_eq!(denied, Err(Denied::Refused(Refusal::DeviceFull)));
+    let certificate = alice().phone.revoke(&alice().laptop.device()).unwrap();
+    let body = devices(certificate);
+    log.author(&alice().phone, body, NOW).unwrap();
+    assert!(log.roster().is_cut_off(&alice().laptop.device()));
+}
+
+#[test]
+fn of_what_a_device_writes_at_once_a_node_takes_so_many_and_what_others_build_on() {
     let mut log = founded();
     admit(&mut log, 1, Role::Admin, bob());
     let base = head(&log);
     let flood = |n: usize| unsigned(&bob().phone, &[&base], topic(&n.to_string()));
-    for n in 1..OPS_PER_ACCOUNT {
+    for n in 1..OPS_PER_DEVICE {
         assert!(matches!(log.insert(flood(n)), Inserted::Added(_)));
     }
-    let beyond = flood(OPS_PER_ACCOUNT);
-    let refused = Inserted::Refused(Refusal::AuthorFull);
+    let beyond = flood(OPS_PER_DEVICE);
+    let refused = Inserted::Refused(Refusal::DeviceFull);
     assert_eq!(log.insert(beyond.clone()), refused);
     // Nor if a stranger or Bob himself builds on it.
     for device in [&dave().phone, &bob().laptop] {

@@ -77,10 +77,7 @@ fn of_what_is_said_at_the_same_time_that_of_the_maker_counts() {
     for (by_phone, by_laptop, moment) in moments {
         for is_phones in [false, true] {
             let mut log = founded();
-            let body = Body::Devices {
-                certificate: listed.clone(),
-                last_seen: None,
-            };
+            let body = devices(listed.clone());
             log.author(&phone, body, NOW).unwrap();
             let mut other = log.clone();
             let mut laptop = alice().laptop.clone();
@@ -152,10 +149,7 @@ fn the_phrase_hides_what_devices_wrote_that_nobody_had_heard_of() {
         };
         let recovered = log.author(&new, body, NOW).unwrap();
         let (theirs, certificate) = tablet();
-        let body = Body::Devices {
-            certificate,
-            last_seen: None,
-        };
+        let body = devices(certificate);
         thief.author(laptop, body, NOW).unwrap();
         let renamed = thief.author(&theirs, name("thief's"), NOW).unwrap();
         meet(&mut log, &mut thief);

@@ -1,14 +1,7 @@
 //! Certificates in the log: new devices, lost ones, recovered accounts.
 
 use super::*;
-use crate::identity::{Certificate, recover_account};
-
-fn devices(certificate: Certificate) -> Body {
-    Body::Devices {
-        certificate,
-        last_seen: None,
-    }
-}
+use crate::identity::recover_account;
 
 fn tablet(of: &Person) -> (DeviceSecrets, Certificate) {
     let mut rng = ChaCha20Rng::seed_from_u64(5);

@@ -64,15 +64,8 @@ fn after_a_device_is_dismissed_a_new_epoch_is_needed() {
     let mut log = founded();
     log.author(&alice().phone, epoch(&log, 1), NOW).unwrap();
     let certificate = alice().phone.revoke(&alice().laptop.device()).unwrap();
-    log.author(
-        &alice().phone,
-        Body::Devices {
-            certificate,
-            last_seen: None,
-        },
-        NOW,
-    )
-    .unwrap();
+    log.author(&alice().phone, devices(certificate), NOW)
+        .unwrap();
     assert_eq!(usable(&log), None);
     log.author(&alice().phone, epoch(&log, 2), NOW).unwrap();
     assert_eq!(usable(&log), Some(2));
@@ -83,15 +76,8 @@ fn an_epoch_made_without_knowing_of_a_dismissal_is_not_written_in() {
     let mut log = founded();
     let mut laptop = log.clone();
     let certificate = alice().phone.revoke(&alice().laptop.device()).unwrap();
-    log.author(
-        &alice().phone,
-        Body::Devices {
-            certificate,
-            last_seen: None,
-        },
-        NOW,
-    )
-    .unwrap();
+    log.author(&alice().phone, devices(certificate), NOW)
+        .unwrap();
     admit(&mut laptop, 1, Role::Member, bob());
     laptop.author(&bob().phone, epoch(&laptop, 1), NOW).unwrap();
     meet(&mut log, &mut laptop);

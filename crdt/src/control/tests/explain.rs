@@ -202,10 +202,7 @@ fn a_new_device_is_no_part_of_why_somebody_is_what_they_are() {
     let before = log.why_account(&bob().account());
     let tablet = NewDevice::generate(bob().account(), "tablet", &mut rng).unwrap();
     let certificate = bob().phone.admit(&tablet.record, false).unwrap();
-    let body = Body::Devices {
-        certificate,
-        last_seen: None,
-    };
+    let body = devices(certificate);
     log.author(&bob().phone, body, NOW).unwrap();
     assert_eq!(log.why_account(&bob().account()), before);
 }
@@ -215,10 +212,7 @@ fn a_device_that_was_revoked_is_told_that_and_not_what_came_after() {
     let mut log = founded();
     admit(&mut log, 1, Role::Member, bob());
     let certificate = bob().phone.revoke(&bob().laptop.device()).unwrap();
-    let body = Body::Devices {
-        certificate,
-        last_seen: None,
-    };
+    let body = devices(certificate);
     let revoked = log.author(&bob().phone, body, NOW).unwrap();
     let removed = log.author(&alice().phone, remove(bob()), NOW).unwrap();
     let dismissal = |device: &DeviceSecrets| log.roster().dismissal(&device.transport_key());

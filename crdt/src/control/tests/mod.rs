@@ -25,7 +25,7 @@ use rand_chacha::rand_core::SeedableRng;
 use super::*;
 use crate::crypto::phrase::Phrase;
 use crate::crypto::secret::Secret;
-use crate::identity::{NewDevice, create_account};
+use crate::identity::{Certificate, NewDevice, create_account};
 use crate::ids::{AccountId, EpochId, InviteId, Window};
 use crate::keys::EpochKeys;
 use crate::link::InviteLink;
@@ -166,6 +166,14 @@ fn add(who: &Person, role: Role) -> Body {
     Body::Add {
         role,
         certificate: who.phone.certificate.clone(),
+    }
+}
+
+/// Brings a certificate, without a word about what was had of anybody.
+fn devices(certificate: Certificate) -> Body {
+    Body::Devices {
+        certificate,
+        last_seen: None,
     }
 }
 

@@ -362,15 +362,7 @@ fn a_removal_that_counts_after_all_counts_against_whoever_took_it_to_be_void() {
     let body = link(&log, 7).opening(Role::Member, 1);
     let invited = carols.author(&carol().phone, body, NOW).unwrap();
     let certificate = bob().phone.revoke(&bob().laptop.device()).unwrap();
-    log.author(
-        &bob().phone,
-        Body::Devices {
-            certificate,
-            last_seen: None,
-        },
-        NOW,
-    )
-    .unwrap();
+    log.author(&bob().phone, devices(certificate), NOW).unwrap();
     meet(&mut log, &mut carols);
     let rule = Rule::StoodLower { by: removed.id() };
     assert_eq!(verdict(&log, &invited), Verdict::Void(rule));
