@@ -7,6 +7,7 @@
 
 mod certificate;
 mod certified;
+mod listing;
 mod secrets;
 
 pub use certificate::{AccountEpoch, Certificate, CertificateError, DeviceList, DeviceRecord};
