@@ -124,18 +124,26 @@ impl Person {
             }
             let effects = self.turn(Event::Tick);
             turns += 1;
-            if is_erasing && !effects.erase.is_empty() {
-                let reader = self.engine.as_ref().unwrap().reader();
-                let failed = match reader.erase_replaced(&effects.erase) {
-                    Ok(()) => Vec::new(),
-                    Err(_) => effects.erase,
-                };
-                self.has_failed = !failed.is_empty();
-                self.rewritten += u32::from(!self.has_failed);
-                self.turn(Event::Erased(failed));
+            if is_erasing {
+                self.rewrite(effects);
             }
         }
         turns
+    }
+
+    /// Has files rewritten, if a turn wants that.
+    fn rewrite(&mut self, effects: Effects) {
+        if effects.erase.is_empty() {
+            return;
+        }
+        let reader = self.engine.as_ref().unwrap().reader();
+        let failed = match reader.erase_replaced(&effects.erase) {
+            Ok(()) => Vec::new(),
+            Err(_) => effects.erase,
+        };
+        self.has_failed = !failed.is_empty();
+        self.rewritten += u32::from(!self.has_failed);
+        self.turn(Event::Erased(failed));
     }
 
     /// Makes a channel that keeps what is said in it.
@@ -386,4 +394,55 @@ fn on_a_full_disk_what_is_over_is_not_shown_and_goes_once_there_is_space() {
     assert_eq!(found(ana.path(), &over), 0);
     ana.start();
     assert_eq!(ana.shown(&kept), ["for good"]);
+}
+
+#[test]
+fn what_was_to_be_rewritten_in_a_turn_that_a_full_disk_refused_is_rewritten_later() {
+    let mut ana = Person::absent();
+    let Some(disk) = SmallDisk::at(ana.path()) else {
+        eprintln!("skipped: no right to mount a file system");
+        return;
+    };
+    ana.start();
+    let kept = ana.make("kept");
+    let (channel, _) = ana.talk();
+    ana.kill();
+    let at_rest = sealed(ana.path());
+    ana.start();
+    ana.hours(23, true);
+    for _ in 0..10_000 {
+        if ana.parts(&channel).is_empty() {
+            break;
+        }
+        let due = ana.engine.as_ref().and_then(Engine::next_deadline);
+        ana.now = due.expect("it goes on").max(ana.now.plus(1));
+        let effects = ana.turn(Event::Tick);
+        ana.rewrite(effects);
+    }
+    assert!(ana.parts(&channel).is_empty(), "it is over");
+    // The time for the last of it comes in turns that are refused.
+    let before = ana.rewritten;
+    disk.fill();
+    for _ in 0..8 {
+        ana.now = ana.now.plus(15_000);
+        let effects = ana.turn(Event::Command {
+            token: 0,
+            key: None,
+            command: plain(kept, "is there room?", None),
+        });
+        assert!(effects.erase.is_empty(), "there was room after all");
+    }
+    disk.free();
+    until("the files to be rewritten", RECOVERY, || {
+        ana.hours(1, true);
+        (ana.rewritten > before && !ana.has_failed).then_some(())
+    });
+    ana.kill();
+    let living = sealed(ana.path());
+    let over: Vec<Vec<u8>> = at_rest
+        .into_iter()
+        .filter(|record| !living.contains(record))
+        .collect();
+    assert!(over.len() > TEXTS);
+    assert_eq!(found(ana.path(), &over), 0);
 }
