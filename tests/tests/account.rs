@@ -150,7 +150,10 @@ fn an_account_is_brought_back_with_its_words_and_whoever_has_the_old_device_is_o
     let (code, told) = recover(&new, &list.join(" "));
     assert!(code == 5 && told.contains("belong together"), "{told}");
     assert_eq!(recover(&ana, ana.phrase()).0, 1, "a home that is one");
-    assert!(!new.path().join("vault").exists());
+    assert!(
+        !new.path().exists(),
+        "nothing is left of what came to nothing"
+    );
     let (code, told) = recover(&new, ana.phrase());
     assert_eq!(code, 0, "{told}");
     let told: Value = serde_json::from_str(&told).expect("JSON");

@@ -50,7 +50,7 @@ pub(crate) enum DeviceVerb {
     /// Have a device of the account be one no more, for good: one that you lost, sold or do not
     /// trust. Every channel is told, and no key made since is given to it
     Revoke {
-        /// Its name, its id or a prefix of it
+        /// Its name, its id or a prefix of it of four characters or more
         device: String,
         /// Do not ask
         #[arg(long, short)]

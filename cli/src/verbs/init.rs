@@ -73,7 +73,7 @@ pub(crate) fn claim_home(home: &Path) -> Result<HomeLock, ApiError> {
 
 /// Sees to it that nothing is in the way of a new home: a home that was being destroyed goes, and
 /// anything else is left alone and refused.
-fn clear(home: &Path) -> Outcome {
+pub(crate) fn clear(home: &Path) -> Outcome {
     if is_being_destroyed(home) {
         let lock = HomeLock::acquire(home).map_err(|error| unusable(home, &error))?;
         destroy(home, lock).map_err(|error| unusable(home, &error))?;

@@ -20,7 +20,7 @@ use crate::output::look::Look;
 use crate::output::{Output, Show};
 use crate::verbs::Outcome;
 use crate::verbs::account::typed;
-use crate::verbs::init::{check_name, claim_home, host_name, login_name, make_vault};
+use crate::verbs::init::{check_name, claim_home, clear, host_name, login_name, make_vault};
 
 /// 2026-11-01.
 const WRITTEN_AT: Millis = Millis(1_793_491_200_000);
@@ -50,7 +50,7 @@ struct Recovered {
 /// Makes a home with the account of a phrase, from which every earlier device is cut off.
 pub(crate) fn recover(args: &RecoverArgs, place: &Place, output: &Output) -> Outcome {
     let home = place.home()?;
-    let lock = claim_home(&home)?;
+    clear(&home)?;
     let name = args.name.clone().unwrap_or_else(login_name);
     let device_name = args.device_name.clone().unwrap_or_else(host_name);
     check_name(&name)?;
@@ -64,6 +64,7 @@ pub(crate) fn recover(args: &RecoverArgs, place: &Place, output: &Output) -> Out
     let n = recovery_epoch(now()?);
     let secrets = recover_account(&phrase, n, names, &mut UnwrapErr(SysRng));
     let secrets = secrets.map_err(ApiError::usage)?;
+    let lock = claim_home(&home)?;
     let master = make_vault(&home, &lock, &passphrase, &secrets)?;
     let recovery = Recovery {
         hides_unseen: args.stolen,

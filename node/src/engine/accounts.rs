@@ -85,17 +85,19 @@ impl Engine {
             if times == SHOWN_TIMES {
                 return Answer::Refused(Refused::Busy);
             }
-            let Ok(certified) = certificate.verify() else {
+            let certified = certificate.verify();
+            let is_theirs = |certified: &Certified| {
+                let mut devices = certified.devices.values();
+                devices.any(|device| device.transport == peer)
+            };
+            let Some(certified) = certified.ok().filter(is_theirs) else {
+                // No device of ours shows what does not hold, or does not list it.
                 self.stage.send(Command::Penalise {
                     peer,
                     cost: FORGED_COST,
                 });
                 return Answer::Refused(Refused::Malformed);
             };
-            let mut devices = certified.devices.values();
-            if !devices.any(|device| device.transport == peer) {
-                return Answer::Refused(Refused::NotForYou);
-            }
             let shown = Shown {
                 certificate: certificate.clone(),
                 certified,
@@ -164,15 +166,18 @@ impl Engine {
         if let Some(certificate) = certificate {
             self.hear(now, *certificate);
         }
-        let seeks = self.seeks_channels(now);
-        for id in channels {
-            if self.channels.contains_key(&id) {
-                self.sync_with(now, id, peer);
-            } else if seeks {
-                self.sought.entry(peer).or_default().push_back(id.tag());
-            }
+        let (known, unknown): (Vec<ChannelId>, Vec<ChannelId>) = channels
+            .into_iter()
+            .partition(|id| self.channels.contains_key(id));
+        for id in known {
+            self.sync_with(now, id, peer);
         }
-        self.seek_next(now, peer);
+        if self.seeks_channels(now) {
+            // In the place of those that it named before, so that they do not pile up.
+            let tags = unknown.iter().map(ChannelId::tag).collect();
+            self.sought.insert(peer, tags);
+            self.seek_next(now, peer);
+        }
     }
 
     /// Asks a peer for the next of the channels that it named: one at a time, so that nobody fills
@@ -184,7 +189,7 @@ impl Engine {
                 self.sought.remove(&peer);
                 return;
             };
-            if !self.tags.contains_key(&tag) {
+            if !self.tags.contains_key(&tag) && !self.is_declined(&tag) {
                 self.ask_for_channel(now, tag, peer);
             }
         }

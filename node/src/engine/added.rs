@@ -70,7 +70,7 @@ impl Engine {
     }
 
     /// Whether a channel was declined, and would be again.
-    fn is_declined(&mut self, tag: &ChannelTag) -> bool {
+    pub(super) fn is_declined(&mut self, tag: &ChannelTag) -> bool {
         if self.declined.tags.is_empty() {
             return false;
         }
@@ -172,7 +172,6 @@ impl Engine {
             let is_own = self.own_device(&peer).is_some();
             self.take_in(now, *log, is_own);
         }
-        self.seek_next(now, peer);
     }
 
     /// Takes a channel in, of which another device of this account told, or somebody else.

@@ -165,7 +165,10 @@ impl Engine {
             Purpose::Farewell { channel, pull } => {
                 self.take_farewell(now, channel, peer, pull, answer);
             }
-            Purpose::Hearsay { tag, log } => self.take_hearsay(now, peer, (tag, log), answer),
+            Purpose::Hearsay { tag, log } => {
+                self.take_hearsay(now, peer, (tag, log), answer);
+                self.seek_next(now, peer);
+            }
             Purpose::Account => self.take_account(now, peer, answer),
         }
     }
