@@ -1,6 +1,7 @@
 //! Devices that are revoked: nobody shows what they write afterwards, they learn of it, and nothing
 //! that was there before is lost. Engines under virtual time.
 
+use kith_crdt::control::Body;
 use kith_crdt::ids::{ChannelId, DeviceId};
 use kith_node::engine::{Command, Outcome, Refusal};
 use kith_tests::world::World;
@@ -299,5 +300,35 @@ fn two_that_revoke_each_other_are_both_out_and_all_agree() {
             });
         }
         assert_eq!(devices(&world, laptop).len(), 1);
+    }
+}
+
+/// Each word about the device is an op for good in every channel, so one is enough.
+#[test]
+fn one_device_tells_the_channels_where_it_can() {
+    for seed in 60..66 {
+        let mut world = World::new(2, seed);
+        let laptop = world.link_device(PHONE, false);
+        let siblings = [
+            world.link_device(PHONE, true),
+            world.link_device(PHONE, true),
+        ];
+        let channels: Vec<ChannelId> = (0..4)
+            .map(|n| world.channel(&format!("channel {n}")))
+            .collect();
+        for channel in &channels {
+            world.say(PHONE, *channel, "before");
+            world.until_agreed(&[PHONE, BEN, laptop, siblings[0], siblings[1]], channel);
+        }
+        revoke(&mut world, PHONE, laptop).expect("the phone manages");
+        world.pass(120_000);
+        for channel in &channels {
+            let control = world.control(BEN, channel);
+            let cuts = control.iter().filter(|op| {
+                let body = &op.op().body;
+                matches!(body, Body::Devices { last_seen, .. } if last_seen.is_some())
+            });
+            assert_eq!(cuts.count(), 1, "seed {seed}");
+        }
     }
 }
