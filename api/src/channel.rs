@@ -21,6 +21,34 @@ pub enum ChannelKind {
     Group,
 }
 
+/// Of what in a channel this account wants to be notified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Notify {
+    /// Of every message.
+    #[default]
+    All,
+    /// Of those that mention this account.
+    Mentions,
+    /// Of none.
+    Nothing,
+}
+
+impl Notify {
+    /// The level as people read and type it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Mentions => "mentions",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    fn is_usual(&self) -> bool {
+        *self == Self::All
+    }
+}
+
 /// How this device stands to a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -121,6 +149,21 @@ pub struct ChannelFacts {
     pub last_activity: Option<Timestamp>,
     /// How this device stands to it.
     pub state: ChannelState,
+    /// Until when this account has muted it; absent if it is not muted. One that is muted for good
+    /// says the last moment of the year 9999.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// Of what in it this account wants to be notified while it is not muted; absent if of every
+    /// message.
+    #[serde(default, skip_serializing_if = "Notify::is_usual")]
+    pub notify: Notify,
+    /// Whether this account has put it away, and nothing was written since that it wants to be
+    /// notified of; absent if not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub archived: bool,
+    /// Whether there is a draft for it, or for a thread of it; absent if not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub draft: bool,
     /// How much its messages may take up on this disk, and how much they do; absent if it has no
     /// quota of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,8 +213,14 @@ pub struct ChannelDetail {
 pub struct MemberInfo {
     /// The account.
     pub account: AccountId,
-    /// The name it gives itself.
+    /// What it is called here: the name that this account gives it, else its own.
     pub name: String,
+    /// What it calls itself; absent if it is called that here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_name: Option<String>,
+    /// Whether this account has blocked it; absent if not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub blocked: bool,
     /// Its role.
     pub role: Role,
     /// How it stands to the channel.
@@ -200,6 +249,22 @@ pub struct SyncState {
     /// device is refused whose account was taken out, or is not known there yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<DeviceId>,
+}
+
+/// What this account wants of a channel from now on, on all of its devices; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateWishes {
+    /// For how many milliseconds from now on it is to be muted: 0 for not any more, more than a
+    /// thousand years for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mute_ms: Option<u64>,
+    /// Whether to put it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+    /// Of what to be notified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
 }
 
 /// Asks for a new channel.

@@ -36,6 +36,10 @@ pub enum Happened {
         channel: ChannelId,
         /// The message.
         message: Box<Message>,
+        /// Whether this account wants to be notified of it: somebody else wrote it, it is not read,
+        /// and the channel is neither muted nor set to fewer.
+        #[serde(default)]
+        notify: bool,
     },
     /// A message says something else. Durable.
     MessageEdited {
@@ -142,6 +146,19 @@ pub enum Happened {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         setting: Option<Box<PolicySetting>>,
     },
+    /// This account has set something for itself, on whichever of its devices. Durable.
+    Setting {
+        /// What.
+        setting: OwnSetting,
+        /// The account that it is about, if it is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<AccountId>,
+        /// The channel that it is about, if it is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<ChannelId>,
+        /// When.
+        at: Timestamp,
+    },
     /// Somebody is typing.
     Typing {
         /// The channel.
@@ -198,6 +215,7 @@ impl Happened {
             Self::State { .. } => "state",
             Self::Member { .. } => "member",
             Self::Policy { .. } => "policy",
+            Self::Setting { .. } => "setting",
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
             Self::Peer { .. } => "peer",
@@ -220,7 +238,40 @@ impl Happened {
             | Self::Policy { channel, .. }
             | Self::Typing { channel, .. }
             | Self::Sync { channel, .. } => Some(*channel),
+            Self::Setting { channel, .. } => *channel,
             Self::Presence { .. } | Self::Peer { .. } => None,
+        }
+    }
+}
+
+/// What an account sets for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnSetting {
+    /// The name that it gives to another account.
+    Name,
+    /// Whether another account is blocked.
+    Block,
+    /// Until when a channel is muted.
+    Mute,
+    /// Whether a channel is put away.
+    Archive,
+    /// Of what in a channel it wants to be notified.
+    Notify,
+    /// A draft for a channel.
+    Draft,
+}
+
+impl OwnSetting {
+    /// The setting as people read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Block => "block",
+            Self::Mute => "mute",
+            Self::Archive => "archive",
+            Self::Notify => "notify",
+            Self::Draft => "draft",
         }
     }
 }
@@ -250,6 +301,7 @@ mod tests {
             what: Happened::Message {
                 channel: message().channel,
                 message: Box::new(message()),
+                notify: false,
             },
         };
         let json = serde_json::to_string(&event).unwrap();

@@ -8,6 +8,8 @@ pub mod account;
 pub mod audit;
 pub mod channel;
 pub mod client;
+pub mod contact;
+pub mod draft;
 pub mod erase;
 pub mod error;
 pub mod event;

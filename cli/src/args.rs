@@ -6,8 +6,8 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    account, channel, completions, daemon, device, erase, init, invite, man, member, message, pin,
-    policy, read, retention, send, storage, tail, why,
+    account, channel, completions, contact, daemon, device, draft, erase, init, invite, man,
+    member, message, pin, policy, read, retention, send, storage, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -113,6 +113,9 @@ pub(crate) enum Verb {
     /// List the members of a channel, let people in, take them out, or silence them
     #[command(subcommand)]
     Member(member::MemberVerb),
+    /// Give people names of your own, or hear nothing more of somebody
+    #[command(subcommand)]
+    Contact(contact::ContactVerb),
     /// Give somebody another role in a channel
     Role(member::RoleArgs),
     /// Explain why a member, a message or an op is as it is, rule by rule
@@ -132,6 +135,8 @@ pub(crate) enum Verb {
     Storage(storage::StorageArgs),
     /// Write a message
     Send(send::SendArgs),
+    /// Keep a text that is to be sent some time, on all of your devices
+    Draft(draft::DraftArgs),
     /// Read a channel, oldest message first, the newest page if nothing else is said
     Read(read::ReadArgs),
     /// Show one message and where it has arrived

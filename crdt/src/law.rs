@@ -292,7 +292,7 @@ impl Law {
             | Rule::InviteUsedUp => Self::Invites,
             Rule::ChannelFull => Self::Seats,
             Rule::LastOwner => Self::Leaving,
-            Rule::CreatedBefore => Self::Founding,
+            Rule::CreatedBefore | Rule::OwnChannel => Self::Founding,
             Rule::BeyondLimits => Self::Limits,
             Rule::Withdrawn { .. }
             | Rule::Lowered { .. }

@@ -83,6 +83,8 @@ pub const CLOCK_SKEW_MAX_MS: u64 = 5 * 60_000;
 pub const MOMENT_SKEW_MAX_MS: u64 = 30_000;
 /// Seen-ranges in one entry.
 pub const SEEN_RANGES_MAX: usize = 256;
+/// Settings that one replaces: each device of the account may have set something else.
+pub const SETTING_REPLACES_MAX: usize = 64;
 /// Entries in one block of a segment document: an Automerge change costs what its object holds.
 pub const BLOCK_ENTRIES: u32 = 64;
 /// Bytes of an Automerge change after unpadding: an entry with all its fields is under 16 KiB.

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use kith_crdt::control::Roster;
 use kith_crdt::encoding;
 use kith_crdt::envelope::Envelope;
-use kith_crdt::ids::{ChannelId, EpochId, MessageId, Place};
+use kith_crdt::ids::{AccountId, ChannelId, EpochId, MessageId, Place};
 use kith_crdt::keyring::Keyring;
 use kith_crdt::limits::{PIN_ENTRIES, PINS_PER_CHANNEL};
-use kith_crdt::projection::{self, Claim, Original, Position, Rendered};
+use kith_crdt::projection::{self, Claim, ClaimKind, Original, Position, Rendered};
 use kith_crdt::segment::{Entry, read_change};
 use kith_crdt::time::Millis;
 use kith_store::View;
@@ -20,6 +20,18 @@ use crate::fate::Fates;
 
 /// Bytes of a stored claim.
 const CLAIM_MAX: usize = 1_024;
+
+/// Where settings are filed, which are about no message.
+pub(crate) const SETTINGS: MessageId = MessageId([0; 10]);
+
+/// The claim that an entry makes, if it makes one, and what it is filed under.
+pub(crate) fn filed(entry: &Entry) -> Option<(MessageId, ClaimKind)> {
+    let target = match entry {
+        Entry::Setting(_) => SETTINGS,
+        other => other.target()?,
+    };
+    Some((target, ClaimKind::of(entry)?))
+}
 
 /// The claims about a message, whether they count or not.
 pub(crate) fn about(view: &View<'_>, channel: &ChannelId, message: &MessageId) -> Vec<Claim> {
@@ -40,6 +52,19 @@ pub(crate) fn render(
     claims: &[Claim],
 ) -> Rendered {
     projection::render(roster, original, claims, |at| epoch_of(view, channel, at))
+}
+
+/// Leaves the reactions of those out whom this account has blocked.
+pub(crate) fn silence(mut rendered: Rendered, blocked: &BTreeSet<AccountId>) -> Rendered {
+    for reaction in &mut rendered.reactions {
+        reaction
+            .accounts
+            .retain(|account| !blocked.contains(account));
+    }
+    rendered
+        .reactions
+        .retain(|reaction| !reaction.accounts.is_empty());
+    rendered
 }
 
 /// The messages of a channel that are pinned and there by `now`, those pinned first first, at most

@@ -9,6 +9,7 @@ mod erase;
 mod members;
 mod mend;
 mod messages;
+mod own;
 mod pins;
 mod policy;
 mod storage;

@@ -141,6 +141,9 @@ pub enum What {
     /// A message was pinned or unpinned by the entry at a place.
     #[n(9)]
     Pin(#[n(0)] MessageId, #[n(1)] Place),
+    /// This account has set something for itself, by the entry at a place.
+    #[n(11)]
+    Own(#[n(0)] Place),
     /// A message is over.
     #[n(10)]
     Expired(#[n(0)] MessageId),

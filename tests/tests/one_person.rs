@@ -2,6 +2,7 @@
 //! cut and nodes crash, the three are the same afterwards.
 
 use kith_crdt::ids::{ChannelId, MessageId};
+use kith_crdt::segment::Subject;
 use kith_node::engine::Command;
 use kith_tests::world::World;
 use rand_chacha::ChaCha20Rng;
@@ -16,6 +17,7 @@ enum Act {
     Unreact,
     Edit,
     Delete,
+    Set,
     Cut,
     Mend,
     Crash,
@@ -23,7 +25,7 @@ enum Act {
     Wait,
 }
 
-const ACTS: [Act; 16] = [
+const ACTS: [Act; 17] = [
     Act::Say,
     Act::Say,
     Act::Say,
@@ -35,6 +37,7 @@ const ACTS: [Act; 16] = [
     Act::Unreact,
     Act::Edit,
     Act::Delete,
+    Act::Set,
     Act::Cut,
     Act::Mend,
     Act::Crash,
@@ -105,6 +108,7 @@ impl Days {
                 };
                 self.world.ask(on, mark).expect("a member reads");
             }
+            Act::Set if runs => self.set(on),
             Act::React | Act::Unreact | Act::Edit | Act::Delete
                 if runs && !self.said.is_empty() =>
             {
@@ -137,6 +141,25 @@ impl Days {
         }
     }
 
+    /// Sets something for whoever has the device.
+    fn set(&mut self, on: usize) {
+        let channel = self.channel;
+        let cem = self.world.secrets(2).account;
+        let value = u64::from(self.rng.next_u32() % 3);
+        let (about, text) = match self.below(4) {
+            0 => (Subject::Mute(channel), None),
+            1 => (Subject::Notify(channel), None),
+            2 => (
+                Subject::Draft(channel, None),
+                Some(format!("draft {value}")),
+            ),
+            _ => (Subject::Name(cem), Some(format!("Cem {value}"))),
+        };
+        let value = if text.is_some() { 0 } else { value };
+        // Cem does not give themselves names, and a key may not have come yet.
+        drop(self.world.ask(on, Command::Set { about, value, text }));
+    }
+
     /// What a node shows: texts, whether edited, and reactions with whose they are.
     fn shown(&self, number: usize) -> Vec<String> {
         let page = self.world.page(number, &self.channel, None).into_iter();
@@ -166,7 +189,7 @@ impl Days {
 
 #[test]
 fn three_devices_of_one_person_end_alike() {
-    let mut reactions = 0;
+    let (mut reactions, mut drafts) = (0, 0);
     for seed in 0..40 {
         let mut days = Days::new(seed);
         for _ in 0..120 {
@@ -191,13 +214,25 @@ fn three_devices_of_one_person_end_alike() {
             unread.iter().all(|count| *count == unread[0]),
             "seed {seed}: {unread:?}"
         );
+        let set = own.map(|number| days.world.engine(number).shared().own());
+        assert!(
+            set.iter().all(|view| *view == set[0]),
+            "seed {seed}: {set:#?}"
+        );
+        drafts += set[0].drafts.len();
+        for number in own {
+            let kept = days.world.engine(number).shared().all_channels();
+            for kept in kept.iter().filter(|kept| kept.is_own()) {
+                days.world.verify(number, &kept.id);
+            }
+        }
         let mine = own.map(|number| days.mine(number));
         assert!(mine.iter().all(|given| *given == mine[0]), "seed {seed}");
         reactions += mine[0].iter().filter(|mine| **mine).count();
         assert_eq!(days.world.charges(), 0, "seed {seed}");
     }
     assert!(
-        reactions > 40,
-        "there is something to agree on: {reactions}"
+        reactions > 40 && drafts > 10,
+        "there is something to agree on: {reactions}, {drafts}"
     );
 }

@@ -25,8 +25,10 @@ use crate::account::{
 use crate::audit::{AuditPage, AuditQuery};
 use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, LeftChannel, MarkRead, Marked,
-    MemberInfo, UpdateChannel,
+    MemberInfo, UpdateChannel, UpdateWishes,
 };
+use crate::contact::{Contact, UpdateContact};
+use crate::draft::{Draft, PutDraft};
 use crate::erase::{AccountErased, EraseAccountRequest, EraseRequest, Erased};
 use crate::event::EventsQuery;
 use crate::evidence::RetentionStatus;
@@ -160,6 +162,38 @@ impl Client {
         request: &UpdateChannel,
     ) -> Answer<ChannelSummary> {
         let call = Call::new(Method::PATCH, route!("/v1/channels/{}", channel));
+        self.ask(call.json(request)).await
+    }
+
+    /// Says what this account wants of a channel, on all of its devices.
+    pub async fn update_wishes(
+        &self,
+        channel: &str,
+        request: &UpdateWishes,
+    ) -> Answer<ChannelSummary> {
+        let call = Call::new(Method::PATCH, route!("/v1/channels/{}/wishes", channel));
+        self.ask(call.json(request)).await
+    }
+
+    /// Whom this account shares a channel with, or has said something about.
+    pub async fn contacts(&self) -> Answer<Vec<Contact>> {
+        self.get("/v1/contacts".into()).await
+    }
+
+    /// Gives somebody a name, or blocks them, on all devices of this account.
+    pub async fn update_contact(&self, account: &str, request: &UpdateContact) -> Answer<Contact> {
+        let call = Call::new(Method::PATCH, route!("/v1/contacts/{}", account));
+        self.ask(call.json(request)).await
+    }
+
+    /// All drafts.
+    pub async fn drafts(&self) -> Answer<Vec<Draft>> {
+        self.get("/v1/drafts".into()).await
+    }
+
+    /// Writes the draft for a channel or a thread, or discards it. Answers with it, if there is one.
+    pub async fn put_draft(&self, channel: &str, request: &PutDraft) -> Answer<Option<Draft>> {
+        let call = Call::new(Method::PUT, route!("/v1/channels/{}/draft", channel));
         self.ask(call.json(request)).await
     }
 

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use kith_api::Timestamp;
 use kith_api::channel::{
     ChannelDetail, ChannelFacts, ChannelName, ChannelState, ChannelSummary, LeftChannel, Marked,
-    MemberInfo, SyncState,
+    MemberInfo, Notify, SyncState,
 };
+
+use serde::Serialize;
 
 use super::Show;
 use super::clean::clean;
@@ -20,6 +22,20 @@ impl Show for ChannelName {
         let name = look.paint(Paint::Strong, format_args!("#{}", clean(&self.name)));
         let id = look.paint(Paint::Handle, short(&self.channel));
         let _written = writeln!(out, "{name}  {id}");
+    }
+}
+
+/// Channels that are not listed.
+#[derive(Debug, Serialize)]
+pub(crate) struct PutAway {
+    /// How many.
+    pub(crate) put_away: u64,
+}
+
+impl Show for PutAway {
+    fn show(&self, look: &Look, out: &mut String) {
+        let told = format!("{} put away: `kith channel list --all`", self.put_away);
+        let _written = writeln!(out, "{}", look.paint(Paint::Faint, told));
     }
 }
 
@@ -77,6 +93,15 @@ fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
     if facts.full {
         role += ", full";
     }
+    for (is_so, word) in [
+        (facts.muted_until.is_some(), "muted"),
+        (facts.archived, "put away"),
+        (facts.draft, "draft"),
+    ] {
+        if is_so {
+            role += &format!(", {word}");
+        }
+    }
     let last = facts.last_activity.map(|time| look.time(time));
     vec![
         Cell::new(Paint::Strong, &format!("#{}", facts.name)),
@@ -89,6 +114,31 @@ fn row(summary: &ChannelSummary, look: &Look) -> Vec<Cell> {
         Cell::new(Paint::Faint, last.as_deref().unwrap_or("-")),
         Cell::new(Paint::Plain, &facts.topic),
     ]
+}
+
+/// The year up to which a channel is muted that is muted for good.
+const LAST_YEAR: &str = "9999-";
+
+/// What this account wants of a channel, if it is anything but the usual.
+fn wishes(facts: &ChannelFacts, look: &Look) -> Option<String> {
+    let mut told = Vec::new();
+    match facts.muted_until {
+        Some(until) if until.to_string().starts_with(LAST_YEAR) => told.push("muted".to_owned()),
+        Some(until) => told.push(format!("muted until {}", look.full_time(until))),
+        None => {}
+    }
+    match facts.notify {
+        Notify::All => {}
+        Notify::Mentions => told.push("notified of mentions".to_owned()),
+        Notify::Nothing => told.push("notified of nothing".to_owned()),
+    }
+    if facts.archived {
+        told.push("put away".to_owned());
+    }
+    if facts.draft {
+        told.push("a draft: `kith draft`".to_owned());
+    }
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// How much is unread: `3`, or `3+2` with two in threads.
@@ -124,6 +174,12 @@ impl Show for ChannelDetail {
             table.row(vec![
                 Cell::new(Paint::Faint, name),
                 Cell::new(Paint::Plain, &value),
+            ]);
+        }
+        if let Some(wishes) = wishes(facts, look) {
+            table.row(vec![
+                Cell::new(Paint::Faint, "for you"),
+                Cell::new(Paint::Plain, &wishes),
             ]);
         }
         if let Some(adder) = &facts.added_by {

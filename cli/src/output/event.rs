@@ -93,6 +93,7 @@ fn sentence(what: &Happened, look: &Look) -> String {
         Happened::Typing { name, .. } => format!("{} is typing", person(name)),
         Happened::Member { .. }
         | Happened::Policy { .. }
+        | Happened::Setting { .. }
         | Happened::Presence { .. }
         | Happened::Peer { .. }
         | Happened::Sync { .. } => around(what, look),
@@ -127,6 +128,9 @@ fn around(what: &Happened, look: &Look) -> String {
             let name = look.paint(Paint::Strong, format_args!("#{}", clean(name)));
             let kept = kept.to_string();
             format!("{name}: topic “{}”, messages are kept {kept}", clean(topic))
+        }
+        Happened::Setting { setting, .. } => {
+            format!("you have set something for yourself: {}", setting.name())
         }
         Happened::Presence { name, online, .. } => {
             let now = if *online { "online" } else { "offline" };

@@ -19,18 +19,29 @@ impl Show for [MemberInfo] {
                 _ => Paint::Faint,
             };
             let mut status = member.status.name().to_owned();
+            if member.blocked {
+                status += ", blocked by you";
+            }
             if let Some(until) = member.until {
                 status += &format!(" until {}", look.full_time(until));
             }
             table.row(vec![
                 Cell::new(Paint::Handle, &short(&member.account)),
-                Cell::new(Paint::Person, &member.name),
+                Cell::new(Paint::Person, &shown_name(member)),
                 Cell::new(Paint::Plain, member.role.name()),
                 Cell::new(paint, &status),
                 Cell::new(Paint::Plain, &member.devices.to_string()),
             ]);
         }
         table.write(look, out);
+    }
+}
+
+/// The name that this account gives somebody, and the one that they give themselves.
+fn shown_name(member: &MemberInfo) -> String {
+    match &member.own_name {
+        Some(own) => format!("{} ({own})", member.name),
+        None => member.name.clone(),
     }
 }
 

@@ -2,8 +2,9 @@
 
 mod account;
 mod audit;
-mod channel;
+pub(crate) mod channel;
 pub(crate) mod clean;
+mod contact;
 mod device;
 pub(crate) mod erase;
 pub(crate) mod event;

@@ -1,12 +1,17 @@
 //! `kith channel …`.
 
-use clap::Subcommand;
-use kith_api::channel::{CreateChannel, UpdateChannel};
+use clap::{Subcommand, ValueEnum};
+use kith_api::channel::{CreateChannel, Notify, UpdateChannel, UpdateWishes};
 use kith_api::retention::Retention;
 
 use crate::args::{channel_name, reference};
+use crate::duration::parse_milliseconds;
+use crate::output::channel::PutAway;
 use crate::output::print_error;
 use crate::verbs::{Outcome, Session};
+
+/// Longer than any date can say.
+const FOR_GOOD_MS: u64 = u64::MAX / 2;
 
 /// What to do with channels.
 #[derive(Debug, Subcommand)]
@@ -28,7 +33,11 @@ pub(crate) enum ChannelVerb {
         key: Option<String>,
     },
     /// List the channels of this home
-    List,
+    List {
+        /// Those as well that are put away
+        #[arg(long)]
+        all: bool,
+    },
     /// Show a channel with its members
     Show {
         /// The channel
@@ -52,6 +61,45 @@ pub(crate) enum ChannelVerb {
         /// Its new topic; empty for none
         topic: String,
     },
+    /// Be notified of nothing in a channel for a while, or for good. Everything arrives all the
+    /// same. It is so on all of your devices
+    Mute {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+        /// For how long, such as 8h or 7days [default: for good]
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse_milliseconds,
+            allow_hyphen_values = true)]
+        time: Option<u64>,
+    },
+    /// Be notified again
+    Unmute {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+    },
+    /// Say of what in a channel to be notified while it is not muted
+    Notify {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+        /// Of all messages, of those that mention you, or of nothing
+        #[arg(value_enum)]
+        level: Level,
+    },
+    /// Put a channel away: it is not listed until something is written to it that you want to be
+    /// notified of
+    Archive {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+    },
+    /// Have a channel listed again
+    Unarchive {
+        /// The channel
+        #[arg(value_parser = reference())]
+        channel: String,
+    },
     /// Leave a channel, or several: what you could read stays readable here, and you can take back
     /// nothing of it any more. The last owner of a channel cannot leave it
     Leave {
@@ -59,6 +107,24 @@ pub(crate) enum ChannelVerb {
         #[arg(value_name = "CHANNEL", required = true, value_parser = reference())]
         channels: Vec<String>,
     },
+}
+
+/// Of what to be notified.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Level {
+    All,
+    Mentions,
+    Nothing,
+}
+
+impl From<Level> for Notify {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::All => Self::All,
+            Level::Mentions => Self::Mentions,
+            Level::Nothing => Self::Nothing,
+        }
+    }
 }
 
 impl Session {
@@ -80,7 +146,62 @@ impl Session {
                 };
                 output.put(&client.create_channel(&request).await?)
             }
-            ChannelVerb::List => output.put_each(&client.channels().await?),
+            ChannelVerb::List { all } => self.list_channels(*all).await,
+            ChannelVerb::Mute { channel, time } => {
+                let mute_ms = Some(time.unwrap_or(FOR_GOOD_MS));
+                self.wish(
+                    channel,
+                    UpdateWishes {
+                        mute_ms,
+                        ..UpdateWishes::default()
+                    },
+                )
+                .await
+            }
+            ChannelVerb::Unmute { channel } => {
+                let mute_ms = Some(0);
+                self.wish(
+                    channel,
+                    UpdateWishes {
+                        mute_ms,
+                        ..UpdateWishes::default()
+                    },
+                )
+                .await
+            }
+            ChannelVerb::Notify { channel, level } => {
+                let notify = Some((*level).into());
+                self.wish(
+                    channel,
+                    UpdateWishes {
+                        notify,
+                        ..UpdateWishes::default()
+                    },
+                )
+                .await
+            }
+            ChannelVerb::Archive { channel } => {
+                let archived = Some(true);
+                self.wish(
+                    channel,
+                    UpdateWishes {
+                        archived,
+                        ..UpdateWishes::default()
+                    },
+                )
+                .await
+            }
+            ChannelVerb::Unarchive { channel } => {
+                let archived = Some(false);
+                self.wish(
+                    channel,
+                    UpdateWishes {
+                        archived,
+                        ..UpdateWishes::default()
+                    },
+                )
+                .await
+            }
             ChannelVerb::Show { channel } => output.put(&client.channel(channel).await?),
             ChannelVerb::Rename { channel, name } => {
                 let request = UpdateChannel {
@@ -97,6 +218,29 @@ impl Session {
                 output.put(&client.update_channel(channel, &request).await?)
             }
             ChannelVerb::Leave { channels } => self.leave(channels).await,
+        }
+    }
+
+    async fn wish(&self, channel: &str, wishes: UpdateWishes) -> Outcome {
+        let summary = self.client.update_wishes(channel, &wishes);
+        self.output.put(&summary.await?)
+    }
+
+    /// Lists channels: for people without those that are put away, unless they ask for them.
+    async fn list_channels(&self, all: bool) -> Outcome {
+        let mut channels = self.client.channels().await?;
+        if all || self.output.is_json() {
+            return self.output.put_each(&channels);
+        }
+        let before = channels.len();
+        channels.retain(|channel| !channel.facts.archived);
+        let put_away = (before - channels.len()) as u64;
+        if put_away == 0 || !channels.is_empty() {
+            self.output.put_each(&channels)?;
+        }
+        match put_away {
+            0 => Ok(()),
+            put_away => self.output.put(&PutAway { put_away }),
         }
     }
 

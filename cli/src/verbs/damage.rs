@@ -37,7 +37,7 @@ const fn shows_content(verb: &Verb) -> bool {
         Verb::Pins(_) | Verb::Status => true,
         // What is damaged after that is of another channel.
         Verb::Verify(args) => args.mends(),
-        Verb::Channel(verb) => matches!(verb, ChannelVerb::List | ChannelVerb::Show { .. }),
+        Verb::Channel(verb) => matches!(verb, ChannelVerb::List { .. } | ChannelVerb::Show { .. }),
         Verb::Member(verb) => matches!(verb, MemberVerb::List { .. }),
         _ => false,
     }

@@ -3,9 +3,11 @@
 pub(crate) mod account;
 pub(crate) mod channel;
 pub(crate) mod completions;
+pub(crate) mod contact;
 pub(crate) mod daemon;
 mod damage;
 pub(crate) mod device;
+pub(crate) mod draft;
 pub(crate) mod erase;
 pub(crate) mod init;
 pub(crate) mod invite;
@@ -92,6 +94,8 @@ impl Session {
             Verb::Channel(verb) => self.channel(verb).await,
             Verb::Invite(args) => self.invite(args).await,
             Verb::Join(args) => self.join(args).await,
+            Verb::Contact(verb) => self.contact(verb).await,
+            Verb::Draft(args) => self.draft(args).await,
             Verb::Member(verb) => self.member(verb).await,
             Verb::Role(args) => self.role(args).await,
             Verb::Why(verb) => self.why(verb).await,

@@ -20,8 +20,10 @@ use crate::limits::{EPOCH_REPLACES_MAX, INVITE_USES_MAX, NAME_MAX_CHARS};
 use crate::term::Term;
 use crate::time::Millis;
 
-/// The kind of a channel in its Create op.
+/// The kind of a channel, in its Create op, to which people belong.
 pub const CHANNEL_GROUP: u8 = 0;
+/// The kind of a channel that one account keeps its settings in: nobody else is let in.
+pub const CHANNEL_SELF: u8 = 1;
 
 /// What a control op does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub enum Body {
         nonce: [u8; 16],
         /// The first name.
         name: String,
-        /// What kind of channel: [`CHANNEL_GROUP`].
+        /// What kind of channel: [`CHANNEL_GROUP`] or [`CHANNEL_SELF`].
         kind: u8,
         /// The founder's certificate.
         certificate: Certificate,
@@ -186,7 +188,10 @@ impl Body {
         match self {
             Self::Create { name, kind, .. } => {
                 check_text(name, NAME_MAX_CHARS, "channel name")?;
-                in_range(*kind == CHANNEL_GROUP, "channel kind")
+                in_range(
+                    matches!(*kind, CHANNEL_GROUP | CHANNEL_SELF),
+                    "channel kind",
+                )
             }
             Self::Invite { uses, .. } => {
                 in_range((1..=INVITE_USES_MAX).contains(uses), "uses of an invite")

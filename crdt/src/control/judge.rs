@@ -19,7 +19,8 @@
 //!    brought by a device that the account has by it: what was had of a device's messages when it
 //!    was cut off is not for that device to say.
 //! 10. What finds nothing to do, or nobody to do it to, is void.
-//! 11. A channel is founded once, by its first op.
+//! 11. A channel is founded once, by its first op. Nobody is let into one that somebody founded for
+//!     their own settings.
 //! 12. The retention that is set lies within the limits that the channel has.
 //!
 //! `law.rs` tells people these rules by the same numbers (A1 and so on).
@@ -29,7 +30,7 @@ mod about;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::body::Body;
+use super::body::{Body, CHANNEL_SELF};
 use super::op::VerifiedOp;
 use super::policy::Policy;
 use super::role::{Right, Role, Standing};
@@ -209,6 +210,9 @@ fn admission(certified: &Certified, op: &VerifiedOp, roster: &Roster) -> Result<
     }
     if let Some(ban) = roster.ban(&certified.account, op.op().at) {
         return Err(Rule::Banned { by: ban.op });
+    }
+    if roster.kind == CHANNEL_SELF {
+        return Err(Rule::OwnChannel);
     }
     if roster.active().count() >= ACCOUNTS_PER_CHANNEL {
         return Err(Rule::ChannelFull);

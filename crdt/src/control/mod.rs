@@ -32,7 +32,7 @@ use std::sync::{Arc, OnceLock};
 
 use rand_core::CryptoRng;
 
-pub use body::{Body, CHANNEL_GROUP, EpochOp};
+pub use body::{Body, CHANNEL_GROUP, CHANNEL_SELF, EpochOp};
 pub use explain::{Deed, Explanation, Step};
 pub use op::{ControlOp, OpError, VerifiedOp};
 pub use policy::{History, Policy, PolicyField};
@@ -116,6 +116,9 @@ pub enum Denied {
     NotUnderstood,
 }
 
+/// What an account's own channel is called, in the log and in messages about damage.
+const OWN_CHANNEL_NAME: &str = "self";
+
 /// The control log of a channel, as far as it is known here.
 #[derive(Debug, Clone)]
 pub struct ControlLog {
@@ -138,12 +141,33 @@ impl ControlLog {
         now: Millis,
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, VerifiedOp), Denied> {
+        Self::found(secrets, (name, CHANNEL_GROUP), now, rng)
+    }
+
+    /// Founds the channel in which an account keeps its settings: nobody else can be let in.
+    ///
+    /// # Errors
+    /// [`Denied`] if the author's certificate does not hold.
+    pub fn create_own(
+        secrets: &DeviceSecrets,
+        now: Millis,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Self, VerifiedOp), Denied> {
+        Self::found(secrets, (OWN_CHANNEL_NAME, CHANNEL_SELF), now, rng)
+    }
+
+    fn found(
+        secrets: &DeviceSecrets,
+        (name, kind): (&str, u8),
+        now: Millis,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Self, VerifiedOp), Denied> {
         let mut nonce = [0; 16];
         rng.fill_bytes(&mut nonce);
         let body = Body::Create {
             nonce,
             name: name.to_owned(),
-            kind: CHANNEL_GROUP,
+            kind,
             certificate: secrets.certificate.clone(),
         };
         body.check()?;

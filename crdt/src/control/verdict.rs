@@ -133,6 +133,9 @@ pub enum Rule {
     /// The channel has as many accounts as it may have.
     #[error("the channel is full: {ACCOUNTS_PER_CHANNEL} accounts")]
     ChannelFull,
+    /// The channel is the one in which an account keeps its settings.
+    #[error("nobody else belongs to the channel in which an account keeps its settings")]
+    OwnChannel,
     /// Nobody would be left to answer for the channel.
     #[error("the last owner cannot leave or step down: make somebody else an owner first")]
     LastOwner,

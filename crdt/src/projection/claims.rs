@@ -21,7 +21,7 @@ use minicbor::{Decode, Encode};
 use super::Position;
 use crate::ids::{AccountId, Place};
 use crate::limits::EMOJI_PER_MESSAGE;
-use crate::segment::{Entry, check_emoji};
+use crate::segment::{Entry, Setting, check_emoji};
 use crate::time::Hlc;
 
 /// What an entry claims about its target.
@@ -51,6 +51,9 @@ pub enum ClaimKind {
         #[n(0)]
         on: bool,
     },
+    /// What an account sets for itself. It is about no message.
+    #[n(4)]
+    Setting(#[n(0)] Setting),
 }
 
 impl ClaimKind {
@@ -64,6 +67,7 @@ impl ClaimKind {
                 on: *on,
             }),
             Entry::Pin { on, .. } => Some(Self::Pin { on: *on }),
+            Entry::Setting(setting) => Some(Self::Setting(setting.clone())),
             Entry::Message(_) | Entry::Seen(_) | Entry::Unknown { .. } => None,
         }
     }
@@ -75,6 +79,7 @@ impl ClaimKind {
             Self::Deletion => 1,
             Self::Reaction { .. } => 2,
             Self::Pin { .. } => 3,
+            Self::Setting(_) => 4,
         }
     }
 }
@@ -158,7 +163,7 @@ pub(super) fn render(
     for (&position, (account, claim)) in &authored {
         match &claim.kind {
             ClaimKind::Edit if *account == original.author => rendered.versions.push(claim.at),
-            ClaimKind::Edit => {}
+            ClaimKind::Edit | ClaimKind::Setting(_) => {}
             ClaimKind::Deletion => rendered.deleted = rendered.deleted.or(Some(claim.at)),
             ClaimKind::Pin { on } => rendered.pinned = on.then_some(claim.at),
             ClaimKind::Reaction { emoji, on } => {

@@ -65,6 +65,8 @@ pub fn against_claim(
         return Some(Against::OtherTerm);
     }
     let right = match claim.kind {
+        // A setting is about no message.
+        ClaimKind::Setting(_) => return Some(Against::NotTheirs),
         ClaimKind::Edit if account != original.author => return Some(Against::NotTheirs),
         ClaimKind::Edit => Some(Right::Write),
         ClaimKind::Reaction { on: false, .. } => None,

@@ -9,12 +9,14 @@ mod claims;
 mod counting;
 mod fate;
 mod seen;
+mod settings;
 
 pub use against::Against;
 pub use claims::{Claim, ClaimKind, Original, Reaction, Rendered};
 pub use counting::{against_claim, against_message, announces, is_shown, render, whose};
 pub use fate::{End, Fate, Written, fate};
 pub use seen::SeenBy;
+pub use settings::{Settings, Spot};
 
 use crate::ids::{Place, SegmentId, Writer};
 use crate::time::Hlc;

@@ -5,6 +5,7 @@
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
+use super::setting::Setting;
 use crate::encoding::{DecodeError, decode, encode};
 use crate::ids::{DeviceId, LogId, MessageId, SegmentId, Window, Writer};
 use crate::limits::{CHANGE_MAX, EMOJI_MAX, LOG_ENVELOPES, SEEN_RANGES_MAX, TEXT_MAX_CHARS};
@@ -43,6 +44,8 @@ pub enum Entry {
     },
     /// What the author has read.
     Seen(Vec<SeenRange>),
+    /// What the author's account sets for itself.
+    Setting(Setting),
     /// A kind that a later version knows. It is kept and passed on, and has no effect here.
     Unknown {
         /// Its letter.
@@ -121,6 +124,7 @@ impl Entry {
             Self::Reaction { .. } => 'r',
             Self::Pin { .. } => 'p',
             Self::Seen(_) => 's',
+            Self::Setting(_) => 'o',
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -132,7 +136,7 @@ impl Entry {
             | Self::Deletion { target }
             | Self::Reaction { target, .. }
             | Self::Pin { target, .. } => Some(*target),
-            Self::Message(_) | Self::Seen(_) | Self::Unknown { .. } => None,
+            Self::Message(_) | Self::Seen(_) | Self::Setting(_) | Self::Unknown { .. } => None,
         }
     }
 
@@ -153,6 +157,7 @@ impl Entry {
                 on: *on,
             }),
             Self::Seen(ranges) => encode(ranges),
+            Self::Setting(setting) => encode(setting),
             Self::Unknown { entry, .. } => entry.clone(),
         }
     }
@@ -180,6 +185,7 @@ impl Entry {
                 Self::Pin { target, on }
             }
             's' => Self::Seen(decode(bytes, CHANGE_MAX)?),
+            'o' => Self::Setting(decode(bytes, CHANGE_MAX)?),
             _ => Self::Unknown {
                 kind,
                 entry: bytes.to_vec(),
@@ -190,7 +196,7 @@ impl Entry {
     }
 
     /// Reads the body that came with the entry: a message's or an edit's text, a deletion's
-    /// reason. None if there is none, or it has been erased, or what it is only a later version
+    /// reason, a name or a draft. None if there is none, or it has been erased, or what it is only a later version
     /// knows.
     ///
     /// # Errors
@@ -215,6 +221,7 @@ impl Entry {
         match self {
             Self::Message(_) | Self::Edit { .. } => body,
             Self::Reaction { .. } | Self::Pin { .. } | Self::Seen(_) => !body,
+            Self::Setting(setting) => setting.about.takes_body(body),
             Self::Deletion { .. } | Self::Unknown { .. } => true,
         }
     }
@@ -227,6 +234,7 @@ impl Entry {
             Self::Seen(ranges) if ranges.len() > SEEN_RANGES_MAX => {
                 Err(DecodeError::OutOfRange("seen ranges"))
             }
+            Self::Setting(setting) => setting.check(),
             Self::Seen(ranges) if !ranges.iter().all(SeenRange::plausible) => {
                 Err(DecodeError::OutOfRange("seen range"))
             }
@@ -294,6 +302,9 @@ impl<'b, C> Decode<'b, C> for SeenRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{AccountId, ChannelId};
+    use crate::limits::SETTING_REPLACES_MAX;
+    use crate::segment::Subject;
 
     fn seen(first: u32, last: u32) -> SeenRange {
         let writer = Writer {
@@ -311,6 +322,14 @@ mod tests {
             first,
             last,
         }
+    }
+
+    fn setting(about: Subject, replaced: usize) -> Entry {
+        Entry::Setting(Setting {
+            about,
+            replaces: vec![MessageId([7; 10]); replaced],
+            value: 1,
+        })
     }
 
     #[test]
@@ -337,6 +356,21 @@ mod tests {
             ),
             (Entry::Pin { target, on: true }, 13),
             (Entry::Seen(vec![seen(1, 9)]), 42),
+            (setting(Subject::Block(AccountId([3; 32])), 1), 49),
+            (
+                setting(Subject::Draft(ChannelId([3; 32]), Some(target)), 0),
+                49,
+            ),
+            (
+                setting(
+                    Subject::Other {
+                        what: 77,
+                        id: [3; 32],
+                    },
+                    5,
+                ),
+                94,
+            ),
             (
                 Entry::Unknown {
                     kind: 'q',
@@ -386,6 +420,10 @@ mod tests {
             Entry::Seen(vec![seen(2, 1)]),
             Entry::Seen(vec![seen(1, LOG_ENVELOPES + 1)]),
             Entry::Seen(vec![seen(1, 1); SEEN_RANGES_MAX + 1]),
+            setting(
+                Subject::Notify(ChannelId([3; 32])),
+                SETTING_REPLACES_MAX + 1,
+            ),
         ];
         for entry in refused {
             let read = Entry::parse(entry.kind(), &entry.to_bytes());

@@ -15,6 +15,7 @@ mod emoji;
 mod entry;
 mod gate;
 mod said;
+mod setting;
 
 pub use branch::Branch;
 pub use document::{SegmentDocument, WriterChange};
@@ -22,3 +23,4 @@ pub use emoji::{NotAnEmoji, check_emoji};
 pub use entry::{ANNOUNCEMENT, Entry, Message, SeenRange};
 pub use gate::{ChangeError, read_change};
 pub use said::{Quarantine, Said, read};
+pub use setting::{Setting, Subject};

@@ -3,7 +3,9 @@
 use kith_crdt::encoding::{decode, encode};
 use kith_crdt::ids::{Actor, MessageId};
 use kith_crdt::projection::{Claim, ClaimKind, SeenBy};
-use kith_crdt::segment::{ANNOUNCEMENT, Branch, Entry, Message, SeenRange, read_change};
+use kith_crdt::segment::{
+    ANNOUNCEMENT, Branch, Entry, Message, SeenRange, Setting, Subject, read_change,
+};
 use kith_crdt::time::{Hlc, Millis};
 
 use super::{CHANNEL, NOON, assert_recorded, log_id, recorded, writer};
@@ -28,6 +30,13 @@ fn entries() -> Vec<(&'static str, Entry)> {
         ..Message::default()
     };
     let pin = |on| Entry::Pin { target: TARGET, on };
+    let setting = |about, value| {
+        Entry::Setting(Setting {
+            about,
+            replaces: vec![TARGET],
+            value,
+        })
+    };
     vec![
         ("message", Entry::Message(Message::default())),
         ("message-with-everything", Entry::Message(full)),
@@ -46,6 +55,14 @@ fn entries() -> Vec<(&'static str, Entry)> {
         ("announcement", Entry::Message(announcement)),
         ("pin", pin(true)),
         ("pin-taken-back", pin(false)),
+        (
+            "setting",
+            setting(Subject::Mute(CHANNEL), 1_800_000_000_000),
+        ),
+        (
+            "setting-draft-in-thread",
+            setting(Subject::Draft(CHANNEL, Some(TARGET)), 0),
+        ),
     ]
 }
 

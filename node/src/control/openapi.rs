@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::routes::{
-    account, channels, erase, events, invites, members, messages, node, policy, storage, why,
+    account, channels, erase, events, invites, members, messages, node, own, policy, storage, why,
 };
 
 /// What `docs/openapi.json` holds.
@@ -38,6 +38,11 @@ use super::routes::{
         channels::show,
         channels::update,
         channels::leave,
+        own::contacts,
+        own::update_contact,
+        own::update_wishes,
+        own::drafts,
+        own::put_draft,
         erase::mine,
         erase::account,
         channels::mark,

@@ -58,7 +58,8 @@ impl Engine {
     fn may_be_added_by(&self, adder: &AccountId) -> bool {
         let unanswered = self.unanswered();
         let by_them = unanswered.iter().filter(|other| *other == adder).count();
-        unanswered.len() < ADDED_BY_ALL && by_them < ADDED_BY_ONE
+        let is_blocked = self.own.blocked().contains(adder);
+        !is_blocked && unanswered.len() < ADDED_BY_ALL && by_them < ADDED_BY_ONE
     }
 
     /// Whoever added this account to a channel that it has not answered in, once for each.

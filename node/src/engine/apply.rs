@@ -7,7 +7,7 @@
 use kith_crdt::encoding;
 use kith_crdt::envelope::{Envelope, OpenError};
 use kith_crdt::ids::{AccountId, ChannelId, EpochId, LogId, MessageId, Place, SegmentId};
-use kith_crdt::projection::{Claim, ClaimKind, SeenBy};
+use kith_crdt::projection::{Claim, SeenBy};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::{self, Entry, Message, SeenRange};
 use kith_crdt::time::{DAY_MS, Hlc, Millis};
@@ -15,6 +15,7 @@ use kith_store::Line;
 
 use super::channel::Channel;
 use super::{Engine, Timer};
+use crate::claims;
 use crate::record::{Arrival, Happening, What};
 
 /// Message ids that one read event carries; the rest follows in further events.
@@ -209,6 +210,10 @@ impl Engine {
                     }
                 }
             }
+            Entry::Setting(setting) => {
+                self.project_claim(id, entry, spot);
+                self.project_setting(id, spot, setting);
+            }
             Entry::Unknown { .. } => {}
         }
     }
@@ -249,7 +254,7 @@ impl Engine {
 
     fn project_claim(&mut self, id: ChannelId, entry: &Entry, spot: Spot) {
         let Spot { place: at, hlc, .. } = spot;
-        if let (Some(target), Some(kind)) = (entry.target(), ClaimKind::of(entry)) {
+        if let Some((target, kind)) = claims::filed(entry) {
             let number = kind.number();
             let claim = encoding::encode(&Claim { at, hlc, kind });
             self.stage.batch.put_claim(&id, &target, number, &at, claim);
@@ -381,7 +386,10 @@ impl Engine {
                     }
                 }
                 entry => {
-                    if let (Some(target), Some(kind)) = (entry.target(), ClaimKind::of(&entry)) {
+                    if matches!(entry, Entry::Setting(_)) {
+                        self.timers.set(Timer::Settings, self.now);
+                    }
+                    if let Some((target, kind)) = claims::filed(&entry) {
                         self.stage
                             .batch
                             .delete_claim(&id, &target, kind.number(), &place);

@@ -83,6 +83,8 @@ pub(super) struct Channel {
     /// What this account has read.
     pub(super) own_seen: BTreeMap<LogId, Ranges>,
     pub(super) unread: Unread,
+    /// Whose messages are not shown here, because this account does not want to hear of them.
+    pub(super) blocked: Arc<BTreeSet<AccountId>>,
     pub(super) messages: u64,
     pub(super) last_activity: Option<Millis>,
     /// Whether the message that this is the time of has come to its end since.
@@ -146,6 +148,7 @@ impl Channel {
             digests: SegmentDigests::default(),
             own_seen: BTreeMap::new(),
             unread: Unread::default(),
+            blocked: Arc::default(),
             messages: 0,
             last_activity: None,
             newest_ended: false,

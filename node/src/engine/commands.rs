@@ -126,6 +126,7 @@ impl Engine {
             Command::React { target, emoji, on } => self.react(now, target, &emoji, on),
             Command::Pin { target, on } => self.pin(now, target, on),
             Command::Mark { channel, messages } => self.mark(now, channel, messages),
+            Command::Set { about, value, text } => self.set(now, about, (value, text.as_deref())),
             Command::Typing { channel } => {
                 self.check_right(channel, Right::Write)?;
                 self.say(now, channel, kith_crdt::moment::MomentKind::Typing);

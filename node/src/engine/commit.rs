@@ -59,6 +59,7 @@ impl Engine {
     /// Commits the turn and releases its effects.
     pub(super) fn finish(&mut self) -> Effects {
         self.publish_outgoing();
+        self.settle_own();
         self.count_unread();
         self.look_for_room(self.now);
         for (id, log_id) in std::mem::take(&mut self.stage.logs) {
@@ -123,6 +124,7 @@ impl Engine {
                 None => self.shared.remove(id),
             }
         }
+        self.share_own();
         if std::mem::take(&mut self.devices_changed) {
             self.shared.put_devices(self.devices.clone());
         }

@@ -110,6 +110,9 @@ impl Engine {
         }
         self.revive(now, id, &before);
         self.hear_certificate(id);
+        if self.channels[&id].is_own(&self.me) {
+            self.timers.set(Timer::Settings, now);
+        }
         self.tell_roster(now, id, &before, &after);
         self.listen(id);
         self.want_members(now, id, &before);

@@ -4,6 +4,7 @@ use kith_crdt::control::{Policy, Role};
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, InviteId, MessageId};
 use kith_crdt::link::InviteLink;
 use kith_crdt::retention::Retention;
+use kith_crdt::segment::Subject;
 use kith_crdt::term::Span;
 use kith_crdt::time::Millis;
 
@@ -213,6 +214,15 @@ pub enum Command {
     Mend {
         /// Which channel; all if none is named.
         channel: Option<ChannelId>,
+    },
+    /// Sets something for this account, on all of its devices.
+    Set {
+        /// What it is about.
+        about: Subject,
+        /// What it is set to; 0 where it is a text.
+        value: u64,
+        /// The text, if it is one and not none.
+        text: Option<String>,
     },
     /// Tells those who are here that somebody is typing.
     Typing {

@@ -1,6 +1,6 @@
 //! Founding a channel, and leaving one.
 
-use kith_crdt::control::{Body, ControlLog, Policy};
+use kith_crdt::control::{Body, ControlLog, Policy, VerifiedOp};
 use kith_crdt::encoding;
 use kith_crdt::ids::ChannelId;
 use kith_crdt::limits::{CHANNELS_PER_NODE, NAME_MAX_CHARS, TOPIC_MAX_CHARS};
@@ -26,23 +26,7 @@ impl Engine {
         self.check_room()?;
         let (control, create) = ControlLog::create(&self.secrets, name, now, &mut self.rng)
             .map_err(|error| Refusal::Usage(error.to_string()))?;
-        let id = control.channel();
-        let record = ChannelRecord {
-            channel: id,
-            joining: None,
-            name: name.to_owned(),
-            quota: None,
-            leaving: false,
-        };
-        self.stage.batch.put_channel(&id, encoding::encode(&record));
-        self.stage
-            .batch
-            .put_op(&id, &create.id(), create.to_bytes());
-        self.add_channel(Channel::new(control, name.to_owned()));
-        if let Err(refusal) = self.begin_keeping(now, id, retention) {
-            self.remove_channel(id);
-            return Err(refusal);
-        }
+        let id = self.found_channel(now, (control, &create), retention)?;
         if !topic.is_empty() {
             self.author_op(now, id, Body::Policy(Policy::Topic(topic.to_owned())))?;
         }
@@ -51,6 +35,34 @@ impl Engine {
             channel: id,
             name: name.to_owned(),
         })
+    }
+
+    /// Takes a channel in that has just been founded here, and makes its first epoch.
+    pub(super) fn found_channel(
+        &mut self,
+        now: Millis,
+        (control, create): (ControlLog, &VerifiedOp),
+        retention: Retention,
+    ) -> Result<ChannelId, Refusal> {
+        let id = control.channel();
+        let name = control.roster().name.clone();
+        let record = ChannelRecord {
+            channel: id,
+            joining: None,
+            name: name.clone(),
+            quota: None,
+            leaving: false,
+        };
+        self.stage.batch.put_channel(&id, encoding::encode(&record));
+        self.stage
+            .batch
+            .put_op(&id, &create.id(), create.to_bytes());
+        self.add_channel(Channel::new(control, name));
+        if let Err(refusal) = self.begin_keeping(now, id, retention) {
+            self.remove_channel(id);
+            return Err(refusal);
+        }
+        Ok(id)
     }
 
     /// Sets how long a channel that has just been made keeps its messages, and makes its first

@@ -51,6 +51,8 @@ impl Engine {
             self.add_channel(channel);
         }
         self.recover_channels();
+        self.reload_own();
+        self.share_own();
         self.look_for_room(now);
         // Only now it is known whether the disk is whole, as far as a start reads it.
         self.take_up_writing(now, &reader.view())?;

@@ -40,6 +40,7 @@ mod members;
 mod mend;
 mod messages;
 mod outstanding;
+mod own;
 mod peers;
 mod pins;
 mod policy;
@@ -88,6 +89,7 @@ pub use incarnation::{Run, Runs};
 pub use linking::{LinkStage, LinkView};
 pub use members::{MemberAct, MemberState, Stands};
 pub use mend::MendState;
+pub use own::{Draft, DraftOf, Notify, OwnView, Wishes};
 pub use peers::Connected;
 pub use shared::{ChannelView, Shared};
 pub use unread::Places;
@@ -134,6 +136,7 @@ pub struct Engine {
     /// Certificates of this account that its own one does not cover.
     others: Vec<Certificate>,
     recovery: Recovery,
+    own: own::Own,
     /// When channels are told of a cut by those who did not make it.
     others_tell_at: Millis,
     /// Who was heard to be there, on which device, and when last.
@@ -201,6 +204,7 @@ impl Engine {
             others: Vec::new(),
             recovery: Recovery::default(),
             others_tell_at: Millis(0),
+            own: own::Own::default(),
             present: BTreeMap::new(),
             timers: Timers::default(),
             lives: Timers::default(),
@@ -349,6 +353,7 @@ impl Engine {
                 Timer::TakeBack(id) => self.erasing_step(now, id),
                 Timer::Leave(id) => self.offer_leave(now, id),
                 Timer::Certify => self.settle_certificate(now),
+                Timer::Settings => self.weigh_own_anew(now),
                 Timer::Dial => {}
                 Timer::Tidy => self.tidy(now),
                 Timer::Forget(_) => {}
@@ -395,7 +400,8 @@ impl Engine {
         self.say_everywhere(now, kith_crdt::moment::MomentKind::Away);
     }
 
-    fn add_channel(&mut self, channel: Channel) {
+    fn add_channel(&mut self, mut channel: Channel) {
+        channel.blocked = self.own.blocked();
         self.tags.insert(channel.id.tag(), channel.id);
         self.stage.touched.insert(channel.id);
         self.channels.insert(channel.id, channel);

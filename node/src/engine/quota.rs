@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use kith_api::size::Size;
 use kith_crdt::encoding;
 use kith_crdt::ids::{ChannelId, LogId, Place};
-use kith_crdt::segment::Entry;
+use kith_crdt::segment::{Entry, Subject};
 use kith_crdt::sync::Request;
 use kith_crdt::time::Millis;
 use kith_store::{View, envelope_bytes};
@@ -123,6 +123,8 @@ impl Engine {
         let adds = match entry {
             Entry::Message(_) | Entry::Edit { .. } => true,
             Entry::Reaction { on, .. } | Entry::Pin { on, .. } => *on,
+            // Whoever is full up can still block somebody.
+            Entry::Setting(setting) => matches!(setting.about, Subject::Draft(..)),
             Entry::Deletion { .. } | Entry::Seen(_) | Entry::Unknown { .. } => false,
         };
         let channel = self.channels.get(&id).ok_or_else(no_channel)?;

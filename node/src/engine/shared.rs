@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-use kith_crdt::control::Roster;
+use kith_crdt::control::{CHANNEL_SELF, Roster};
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, LogId, TransportKey};
 use kith_crdt::keyring::Keyring;
 use kith_crdt::time::Millis;
@@ -15,6 +15,7 @@ use super::devices::OwnDevices;
 use super::holds::Holds;
 use super::linking::LinkView;
 use super::mend::MendState;
+use super::own::OwnView;
 use super::peers::Connected;
 use super::unread::{Places, count};
 
@@ -128,6 +129,11 @@ impl ChannelView {
             .is_some_and(|at| self.roster.is_over(&id.segment, at))
     }
 
+    /// Whether an account keeps its settings in it, and nobody talks.
+    pub fn is_own(&self) -> bool {
+        self.roster.kind == CHANNEL_SELF
+    }
+
     /// How many messages in threads are unread.
     pub fn unread_replies(&self) -> u64 {
         count(&self.unread_threads)
@@ -154,6 +160,7 @@ pub struct Shared {
     quota: AtomicU64,
     devices: RwLock<Option<Arc<OwnDevices>>>,
     linking: RwLock<Option<Arc<LinkView>>>,
+    own: RwLock<Arc<OwnView>>,
 }
 
 impl Shared {
@@ -203,6 +210,18 @@ impl Shared {
             .expect("no reader panics while it holds the lock") = view;
     }
 
+    /// What this account has set for itself.
+    pub fn own(&self) -> Arc<OwnView> {
+        Arc::clone(&self.read(&self.own))
+    }
+
+    pub(super) fn put_own(&self, own: Arc<OwnView>) {
+        *self
+            .own
+            .write()
+            .expect("no reader panics while it holds the lock") = own;
+    }
+
     pub(super) fn put_clock_ahead(&self, ms: Option<u64>) {
         self.clock_ahead.store(ms.unwrap_or(0), Ordering::Relaxed);
     }
@@ -216,8 +235,14 @@ impl Shared {
         self.read(&self.channels).get(id).cloned()
     }
 
-    /// All channels.
+    /// All channels in which people talk.
     pub fn channels(&self) -> Vec<Arc<ChannelView>> {
+        let all = self.all_channels().into_iter();
+        all.filter(|channel| !channel.is_own()).collect()
+    }
+
+    /// All channels, also those in which this account keeps its settings.
+    pub fn all_channels(&self) -> Vec<Arc<ChannelView>> {
         self.read(&self.channels).values().cloned().collect()
     }
 

@@ -22,6 +22,8 @@ pub(super) enum Timer {
     Leave(ChannelId),
     /// Tell channels of this account's newest certificate.
     Certify,
+    /// Take this account's settings anew.
+    Settings,
     /// Dial whoever is wanted and not connected.
     Dial,
     /// Say on every channel that this node is here.

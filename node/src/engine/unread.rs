@@ -1,7 +1,8 @@
 //! What this account has not read of a channel, and what of it is not shown here.
 //!
 //! A message counts once it is here, if somebody else wrote it, this account has not marked it as
-//! read, and it is shown: not deleted, and not hidden by what was done about its author. It counts
+//! read, and it is shown: not deleted, not hidden by what was done about its author, and not by
+//! somebody whom this account has blocked. It counts
 //! where it can be seen: to the channel if it is in the main timeline, to its thread if it is in
 //! one, and never to both.
 //!
@@ -11,7 +12,7 @@
 //! That somebody wants a message deleted is kept with its log; whether that counts is weighed when
 //! it comes and whenever the roster changes, by the rules by which the message is shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kith_crdt::control::{Right, Roster};
@@ -160,9 +161,28 @@ impl Channel {
             // Whose it is may become known.
             None => log.living(),
             Some(author) if author == *me => Ranges::new(),
+            Some(author) if self.blocked.contains(&author) => log.living(),
             Some(author) => self.hidden_in(view, log, &author),
         };
         put(&mut self.unread.hidden, log_id, hidden);
+    }
+
+    /// Decides anew which messages of these accounts are hidden.
+    pub(super) fn weigh_those_of(
+        &mut self,
+        view: &View<'_>,
+        accounts: &BTreeSet<AccountId>,
+        me: &AccountId,
+    ) {
+        let is_theirs = |log_id: &&LogId| {
+            let author = self.roster.account_of(&log_id.writer.device);
+            author.is_some_and(|author| accounts.contains(&author))
+        };
+        let theirs: Vec<LogId> = self.logs.keys().filter(is_theirs).copied().collect();
+        for log_id in theirs {
+            self.weigh_shown(view, &log_id, me);
+            self.count_unread(&log_id, me);
+        }
     }
 
     fn hidden_in(&self, view: &View<'_>, log: &Log, author: &AccountId) -> Ranges {
@@ -203,7 +223,9 @@ impl Channel {
         let author = self.roster.account_of(&log_id.writer.device);
         let hidden = author.is_none_or(|author| {
             let at = (&spot.place, spot.hlc);
-            author != *me && !projection::is_shown(&self.roster, &author, at, &spot.epoch)
+            let is_silent = self.blocked.contains(&author);
+            author != *me
+                && (is_silent || !projection::is_shown(&self.roster, &author, at, &spot.epoch))
         });
         if hidden {
             let numbers = self.unread.hidden.entry(log_id).or_default();

@@ -174,6 +174,9 @@ impl Engine {
             let own = own.map_or(Term::FOREVER, Term::of_own_life);
             return Ok(Sealing::Message(term.min(own)));
         }
+        if let Entry::Setting(_) = entry {
+            return Ok(Sealing::Message(Term::FOREVER));
+        }
         if let Entry::Seen(ranges) = entry {
             let first = ranges.first().map(|range| range.log.segment.term());
             return Ok(Sealing::About(first.unwrap_or_default()));

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use kith_api::channel::{
-    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo, SyncState,
+    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, ChannelSummary, MemberInfo,
+    Notify as ShownNotify, SyncState,
 };
 use kith_api::invite::InviteInfo;
 use kith_api::status::PeerStatus;
@@ -12,12 +13,11 @@ use kith_crdt::ids::{DeviceId, TransportKey};
 use kith_crdt::time::Millis;
 use kith_store::Line;
 
-use super::messages::name_in;
 use super::policy::shown_retention;
 use super::storage::quota_of;
 use super::{Reading, roles};
 use crate::clock;
-use crate::engine::{ChannelView, Connected, MemberState, Standing, Stands};
+use crate::engine::{ChannelView, Connected, MemberState, Notify, Standing, Stands, Wishes};
 
 impl Reading<'_> {
     /// All channels, in the order of their names.
@@ -60,7 +60,9 @@ impl Reading<'_> {
     /// Everyone who is or was a member.
     pub(crate) fn members(&self, channel: &ChannelView) -> Vec<MemberInfo> {
         let members = channel.roster.members.values();
-        members.map(|member| member_info(channel, member)).collect()
+        members
+            .map(|member| self.member_info(channel, member))
+            .collect()
     }
 
     /// Whether this node has everything that the others have, as far as those who are connected
@@ -110,7 +112,7 @@ impl Reading<'_> {
                 left: state.uses.saturating_sub(state.used),
                 expires_at: state.expires_at.into(),
                 account: state.inviter.into(),
-                name: name_in(channel, &state.inviter),
+                name: self.name_of(&channel.roster, &state.inviter),
                 state: roles::invite_standing(roster.invite_standing(invite, now)),
             })
             .collect();
@@ -120,11 +122,11 @@ impl Reading<'_> {
 
     /// The connected nodes.
     pub(crate) fn peers(&self) -> Vec<PeerStatus> {
-        let channels = self.shared.channels();
+        let channels = self.shared.all_channels();
         let show = |(transport, connected): (&TransportKey, &Connected)| {
             let known = channels.iter().find_map(|channel| {
                 let (device, known) = channel.roster.by_transport(transport)?;
-                let name = channel.roster.members.get(&known.account)?.name.clone();
+                let name = self.name_of(&channel.roster, &known.account);
                 Some((device, known.account, name))
             });
             PeerStatus {
@@ -167,7 +169,16 @@ impl Reading<'_> {
         channel.messages.max(indexed.saturating_sub(channel.hidden))
     }
 
+    /// Whether a channel is put away: what is written to it brings it back, if this account wants to
+    /// be notified of it.
+    fn is_archived(&self, channel: &ChannelView, wishes: &Wishes) -> bool {
+        wishes.archived_at.is_some_and(|at| {
+            channel.last_activity.is_none_or(|last| last <= at) || !wishes.want(false, self.now)
+        })
+    }
+
     fn facts(&self, channel: &ChannelView) -> ChannelFacts {
+        let wishes = self.own.wishes(&channel.id);
         ChannelFacts {
             channel: channel.id.into(),
             name: channel.name.clone(),
@@ -191,26 +202,47 @@ impl Reading<'_> {
                 Standing::Active => ChannelState::Active,
                 Standing::Left => self.gone(channel),
             },
+            muted_until: wishes
+                .muted_until
+                .filter(|until| self.now < *until)
+                .map(Into::into),
+            notify: shown_notify(wishes.notify),
+            archived: self.is_archived(channel, &wishes),
+            draft: self.own.drafts.keys().any(|(id, _)| *id == channel.id),
             quota: quota_of(channel),
             full: channel.full && channel.standing != Standing::Left,
         }
     }
 }
 
-fn member_info(channel: &ChannelView, member: &Member) -> MemberInfo {
-    let devices = channel
-        .roster
-        .devices
-        .values()
-        .filter(|known| known.active && known.account == member.account)
-        .count();
-    let stands = Stands::of(&channel.roster, &member.account, clock::now());
-    MemberInfo {
-        account: member.account.into(),
-        name: member.name.clone(),
-        role: roles::shown(member.role),
-        status: roles::status(stands.state),
-        until: stands.until.map(Into::into),
-        devices: devices as u64,
+/// A level of notifying as the API says it.
+pub(crate) const fn shown_notify(notify: Notify) -> ShownNotify {
+    match notify {
+        Notify::All => ShownNotify::All,
+        Notify::Mentions => ShownNotify::Mentions,
+        Notify::Nothing => ShownNotify::Nothing,
+    }
+}
+
+impl Reading<'_> {
+    fn member_info(&self, channel: &ChannelView, member: &Member) -> MemberInfo {
+        let devices = channel
+            .roster
+            .devices
+            .values()
+            .filter(|known| known.active && known.account == member.account)
+            .count();
+        let stands = Stands::of(&channel.roster, &member.account, clock::now());
+        let name = self.name_of(&channel.roster, &member.account);
+        MemberInfo {
+            account: member.account.into(),
+            own_name: Some(member.name.clone()).filter(|own| *own != name),
+            name,
+            blocked: self.own.blocked.contains(&member.account),
+            role: roles::shown(member.role),
+            status: roles::status(stands.state),
+            until: stands.until.map(Into::into),
+            devices: devices as u64,
+        }
     }
 }

@@ -10,7 +10,6 @@ use kith_crdt::projection::SeenBy;
 use kith_crdt::time::Millis;
 
 use super::Reading;
-use super::messages::name_in;
 use crate::engine::{ChannelView, Reach};
 
 /// Bytes of what an account has read of a segment, as stored.
@@ -114,7 +113,7 @@ impl Reading<'_> {
                 let arrived = || channel.holds.since(device, &place.log, place.seq);
                 Delivery {
                     account: known.account.into(),
-                    name: name_in(channel, &known.account),
+                    name: self.name_of(&channel.roster, &known.account),
                     device: (*device).into(),
                     device_name: known.name.clone(),
                     state,

@@ -1,11 +1,13 @@
 //! Durable events as they are told: the reference that was kept, filled with what it is about as
 //! it is now.
 
-use kith_api::event::{Event, Happened};
+use kith_api::Timestamp;
+use kith_api::event::{Event, Happened, OwnSetting};
 use kith_api::message::DeliveryState;
 use kith_crdt::control::{PolicyField, Right};
 use kith_crdt::ids::{AccountId, ChannelId, MessageId, Place};
 use kith_crdt::projection::{self, ClaimKind, Original};
+use kith_crdt::segment::{Entry, Subject};
 
 use super::policy::shown_retention;
 use super::{Reading, roles};
@@ -52,19 +54,16 @@ impl Reading<'_> {
         let channel = self.shared.channel(&happening.channel)?;
         let id = channel.id.into();
         let at = happening.at.into();
-        let name_of = |account| {
-            channel
-                .roster
-                .members
-                .get(account)
-                .map(|member| member.name.clone())
-                .unwrap_or_default()
-        };
+        let name_of = |account| self.name_of(&channel.roster, account);
         Some(match &happening.what {
-            What::Message(message) => Happened::Message {
-                channel: id,
-                message: self.told(&channel, message)?,
-            },
+            What::Message(message) => {
+                let message = self.told(&channel, message)?;
+                Happened::Message {
+                    channel: id,
+                    notify: self.wants(&channel, &message),
+                    message,
+                }
+            }
             // An edit or deletion by somebody who may not changes nothing, and is not told.
             What::Edited(message) => Happened::MessageEdited {
                 channel: id,
@@ -83,6 +82,9 @@ impl Reading<'_> {
                 let ClaimKind::Reaction { emoji, on: added } = kind else {
                     return None;
                 };
+                if self.own.blocked.contains(&account) {
+                    return None;
+                }
                 Happened::Reaction {
                     channel: id,
                     id: (*message).into(),
@@ -143,11 +145,12 @@ impl Reading<'_> {
                 Happened::Member {
                     channel: id,
                     account: (*account).into(),
-                    name: member.name.clone(),
+                    name: name_of(account),
                     role: roles::shown(member.role),
                     status: roles::status(Stands::of(&channel.roster, account, clock::now()).state),
                 }
             }
+            What::Own(place) => self.setting_at(&channel, *place, at)?,
             What::Policy => Happened::Policy {
                 channel: id,
                 name: channel.name.clone(),
@@ -168,9 +171,16 @@ impl Reading<'_> {
     /// An event of the moment.
     pub(crate) fn moment(&self, moment: &Moment) -> Option<Event> {
         let name_in = |channel: &ChannelView, account: &AccountId| {
-            Some(channel.roster.members.get(account)?.name.clone())
+            let is_known = channel.roster.members.contains_key(account);
+            is_known.then(|| self.name_of(&channel.roster, account))
         };
+        let is_silent = |account: &AccountId| self.own.blocked.contains(account);
         let what = match moment {
+            Moment::Typing { account, .. } | Moment::Presence { account, .. }
+                if is_silent(account) =>
+            {
+                return None;
+            }
             Moment::Typing { channel, account } => {
                 let view = self.shared.channel(channel)?;
                 Happened::Typing {
@@ -231,6 +241,37 @@ impl Reading<'_> {
     ) -> Option<Box<kith_api::message::Message>> {
         let (_, place) = self.view.message(message)?;
         self.message(channel, place).map(Box::new)
+    }
+
+    /// Whether this account wants to be notified of a message.
+    fn wants(&self, channel: &ChannelView, message: &kith_api::message::Message) -> bool {
+        let me = self.me.into();
+        let is_read = message.read_by.iter().any(|reader| reader.account == me);
+        let mentions = message.mentions.contains(&me);
+        message.account != me && !is_read && self.own.wishes(&channel.id).want(mentions, self.now)
+    }
+
+    /// What was set by the entry at a place.
+    fn setting_at(&self, channel: &ChannelView, place: Place, at: Timestamp) -> Option<Happened> {
+        let of = (&channel.id, &*channel.keys);
+        let Entry::Setting(setting) = claims::entry_at(&self.view, of, place)? else {
+            return None;
+        };
+        let (what, account, channel) = match setting.about {
+            Subject::Name(account) => (OwnSetting::Name, Some(account), None),
+            Subject::Block(account) => (OwnSetting::Block, Some(account), None),
+            Subject::Mute(channel) => (OwnSetting::Mute, None, Some(channel)),
+            Subject::Archive(channel) => (OwnSetting::Archive, None, Some(channel)),
+            Subject::Notify(channel) => (OwnSetting::Notify, None, Some(channel)),
+            Subject::Draft(channel, _) => (OwnSetting::Draft, None, Some(channel)),
+            Subject::Other { .. } => return None,
+        };
+        Some(Happened::Setting {
+            setting: what,
+            account: account.map(Into::into),
+            channel: channel.map(Into::into),
+            at,
+        })
     }
 
     /// Whether a message is here and its time is not over.

@@ -14,7 +14,6 @@ use kith_crdt::ranges::Ranges;
 use kith_crdt::time::Millis;
 
 use super::Reading;
-use super::messages::name_in;
 use super::policy::shown_retention;
 use super::why::ASIDE_PREFIX;
 use crate::claims;
@@ -42,7 +41,7 @@ impl Reading<'_> {
                 told.devices += 1;
             } else if device != self.device {
                 told.not_heard_from
-                    .push(holder(channel, &heard, (device, account)));
+                    .push(self.holder(channel, &heard, (device, account)));
             }
         }
         told
@@ -82,7 +81,7 @@ impl Reading<'_> {
             .filter(|(_, known)| known.active)
             .map(|(device, known)| {
                 let mut erasing = ErasingDevice {
-                    device: holder(channel, &heard, (*device, known.account)),
+                    device: self.holder(channel, &heard, (*device, known.account)),
                     this: *device == self.device,
                     erased: 0,
                     of: 0,
@@ -138,18 +137,19 @@ impl Reading<'_> {
         });
         others.chain([(self.device, self.now.into())]).collect()
     }
-}
 
-fn holder(
-    channel: &ChannelView,
-    heard: &BTreeMap<DeviceId, Timestamp>,
-    (device, account): (DeviceId, AccountId),
-) -> Holder {
-    Holder {
-        account: account.into(),
-        name: name_in(channel, &account),
-        device: device.into(),
-        heard: heard.get(&device).copied(),
+    fn holder(
+        &self,
+        channel: &ChannelView,
+        heard: &BTreeMap<DeviceId, Timestamp>,
+        (device, account): (DeviceId, AccountId),
+    ) -> Holder {
+        Holder {
+            account: account.into(),
+            name: self.name_of(&channel.roster, &account),
+            device: device.into(),
+            heard: heard.get(&device).copied(),
+        }
     }
 }
 

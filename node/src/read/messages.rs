@@ -155,7 +155,7 @@ impl Reading<'_> {
                     version,
                     at: envelope.header.hlc.into(),
                     account: account.into(),
-                    name: name_in(channel, &account),
+                    name: self.name_of(&channel.roster, &account),
                     text,
                     deleted_by: deleted_by.clone(),
                     reason: reason.clone(),
@@ -187,6 +187,9 @@ impl Reading<'_> {
     /// Whether a message is shown to this account, and if so, whether to nobody else: what is hidden
     /// its author still sees, or they would believe that it was lost, or heard.
     fn seen_by_me(&self, channel: &ChannelView, found: &Found) -> Option<Option<Hidden>> {
+        if self.own.blocked.contains(&found.author) {
+            return None;
+        }
         match against_message(channel, found) {
             None => Some(None),
             Some(against) if found.author == self.me => Some(Some(Hidden {
@@ -203,6 +206,15 @@ impl Reading<'_> {
         let id = place.message_id(&channel.id).to_string();
         let short = &id[..SHORT_ID];
         let found = self.find(channel, place);
+        let blocked = found.as_ref().map(|found| found.author);
+        if let Some(author) = blocked.filter(|author| self.own.blocked.contains(author)) {
+            let name = self.name_of(&channel.roster, &author);
+            return ApiError::not_found(format_args!(
+                "message {id} is by {name}, whom you have blocked: `kith contact unblock {}` shows \
+                 what they write",
+                &author.to_string()[..SHORT_ID]
+            ));
+        }
         match found.and_then(|found| against_message(channel, &found)) {
             Some(against) => ApiError::not_found(format_args!(
                 "message {id} is hidden: {} (rule {} {}); `kith why message {short}` says more",
@@ -224,7 +236,7 @@ impl Reading<'_> {
         around: &Around,
         lookups: &mut Lookups,
     ) -> Option<Message> {
-        let member = channel.roster.members.get(&found.author)?;
+        channel.roster.members.get(&found.author)?;
         let hidden = self.seen_by_me(channel, found)?;
         let rendered = self.rendered(channel, found, &around.claims);
         let deleted = rendered.deleted.is_some();
@@ -244,7 +256,7 @@ impl Reading<'_> {
             id: found.id.into(),
             channel: channel.id.into(),
             account: found.author.into(),
-            name: member.name.clone(),
+            name: self.name_of(&channel.roster, &found.author),
             device: found.place.log.writer.device.into(),
             at: found.hlc.into(),
             kind: kind(channel, found),
@@ -300,7 +312,7 @@ impl Reading<'_> {
             let account = channel.roster.account_of(&place.log.writer.device)?;
             Some(DeletedBy {
                 account: account.into(),
-                name: name_in(channel, &account),
+                name: self.name_of(&channel.roster, &account),
                 at: envelope.header.hlc.into(),
             })
         };
@@ -317,7 +329,7 @@ impl Reading<'_> {
         let account = channel.roster.account_of(&at.log.writer.device)?;
         Some(PinnedBy {
             account: account.into(),
-            name: name_in(channel, &account),
+            name: self.name_of(&channel.roster, &account),
             at: self.envelope(channel, at)?.header.hlc.into(),
         })
     }
@@ -373,18 +385,13 @@ fn goes_by_being_read(channel: &ChannelView, epoch: &EpochId, author: &AccountId
     channel.roster.readers_awaited(epoch, author).is_some()
 }
 
-/// The name that an account of the channel goes by; empty if it is none.
-pub(super) fn name_in(channel: &ChannelView, account: &AccountId) -> String {
-    let member = channel.roster.members.get(account);
-    member.map(|member| member.name.clone()).unwrap_or_default()
-}
-
 impl Reading<'_> {
     /// What the claims that count make of a message.
     fn rendered(&self, channel: &ChannelView, found: &Found, stored: &[Vec<u8>]) -> Rendered {
         let original = found.original();
         let channel = (&channel.id, &*channel.roster);
-        claims::render(&self.view, channel, &original, &claims::read(stored))
+        let rendered = claims::render(&self.view, channel, &original, &claims::read(stored));
+        claims::silence(rendered, &self.own.blocked)
     }
 }
 

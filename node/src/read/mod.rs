@@ -13,6 +13,7 @@ mod evidence;
 mod found;
 pub(crate) mod mend;
 mod messages;
+mod own;
 pub(crate) mod policy;
 mod references;
 mod replies;
@@ -24,13 +25,15 @@ mod threads;
 pub mod verify;
 mod why;
 
+use std::sync::Arc;
+
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, DeviceId};
 use kith_crdt::log::Log;
 use kith_crdt::time::Millis;
 use kith_store::{Reader, View};
 
-use crate::engine::{ChannelView, Shared};
+use crate::engine::{ChannelView, OwnView, Shared};
 use crate::fate::Fates;
 
 /// Bytes of a log's stored state.
@@ -40,6 +43,8 @@ const LOG_MAX: usize = 4 * 1024 * 1024;
 pub struct Reading<'a> {
     view: View<'a>,
     shared: &'a Shared,
+    /// What this account has set for itself.
+    own: Arc<OwnView>,
     me: AccountId,
     device: DeviceId,
     /// By what time it is decided what is over.
@@ -59,6 +64,7 @@ impl<'a> Reading<'a> {
         Self {
             view: reader.view(),
             shared,
+            own: shared.own(),
             me,
             device,
             now: clock.max(shared.floor()),

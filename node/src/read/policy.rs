@@ -8,7 +8,6 @@ use kith_api::right::Right as ShownRight;
 use kith_crdt::control::{History, Policy, PolicyField, Right, Roster};
 use kith_crdt::retention::{Retention, RetentionLimits};
 
-use super::messages::name_in;
 use super::{Reading, roles};
 use crate::engine::ChannelView;
 
@@ -33,7 +32,6 @@ impl Reading<'_> {
     }
 
     /// One setting of a channel.
-    #[expect(clippy::unused_self, reason = "reads like the other readings")]
     pub(crate) fn setting(&self, channel: &ChannelView, field: PolicyField) -> PolicySetting {
         let set = channel
             .roster
@@ -41,7 +39,7 @@ impl Reading<'_> {
             .get(&decided_by(&channel.roster, field));
         PolicySetting {
             account: set.map(|set| set.account.into()),
-            name: set.map(|set| name_in(channel, &set.account)),
+            name: set.map(|set| self.name_of(&channel.roster, &set.account)),
             at: set.map(|set| set.at.into()),
             ..unset(&holding(&channel.roster, field))
         }

@@ -239,9 +239,22 @@ impl Reading<'_> {
         let begins = |(account, _): &(&AccountId, &String)| {
             !prefix.is_empty() && account.to_string().starts_with(&prefix)
         };
-        let mut found: BTreeMap<&AccountId, &String> = here.clone().filter(called).collect();
+        // Whom this account calls so comes before whoever calls themselves so.
+        let given = |(account, _): &(&AccountId, &String)| {
+            self.own
+                .names
+                .get(*account)
+                .is_some_and(|name| name == reference)
+        };
+        let mut found: BTreeMap<&AccountId, &String> = here.clone().filter(given).collect();
+        if found.is_empty() {
+            found = here.clone().filter(called).collect();
+        }
         if found.is_empty() || is_like_id(reference) {
             found.extend(here.filter(begins));
+        }
+        if found.is_empty() {
+            found = anywhere().filter(given).collect();
         }
         if found.is_empty() {
             found = anywhere().filter(called).collect();

@@ -12,7 +12,6 @@ use kith_crdt::retention::Retention;
 use super::Reading;
 use super::against::against_message;
 use super::found::open;
-use super::messages::name_in;
 use super::policy::shown_retention;
 use crate::engine::ChannelView;
 use crate::fate::Fates;
@@ -22,13 +21,12 @@ const BATCH: usize = 256;
 
 impl Reading<'_> {
     /// How long a channel keeps its messages, within which limits, and who said so.
-    #[expect(clippy::unused_self, reason = "reads like the other readings")]
     pub(crate) fn retention(&self, channel: &ChannelView) -> RetentionInfo {
         let roster = &channel.roster;
         let set_by = |field: PolicyField| {
             roster.set_by.get(&field).map(|set| SetBy {
                 account: set.account.into(),
-                name: name_in(channel, &set.account),
+                name: self.name_of(&channel.roster, &set.account),
                 at: set.at.into(),
             })
         };

@@ -93,8 +93,12 @@ impl Reading<'_> {
         }
     }
 
-    /// The name that an account goes by here, else in another channel; empty if nobody knows.
+    /// The name that this account gives to another, else the one it goes by here, else in another
+    /// channel; empty if nobody knows.
     pub(super) fn name_of(&self, roster: &Roster, account: &AccountId) -> String {
+        if let Some(given) = self.own.names.get(account) {
+            return given.clone();
+        }
         let here = roster.members.get(account).map(|member| &member.name);
         here.cloned().unwrap_or_else(|| {
             let channels = self.shared.channels();

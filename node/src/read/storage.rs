@@ -26,11 +26,16 @@ const TRIED_HOURS: [u32; 4] = [24, 3 * 24, 7 * 24, 30 * 24];
 impl Reading<'_> {
     /// What takes up space in this home, whose files are as large as this.
     pub(crate) fn storage(&self, files: Option<Files>) -> StorageInfo {
-        let views = self.shared.channels();
+        let views = self.shared.all_channels();
         let ids: Vec<ChannelId> = views.iter().map(|view| view.id).collect();
         let footprint = self.view.footprint(&ids);
+        // What this account has set is of the node.
+        let own = views.iter().filter(|view| view.is_own());
+        let own = own.filter_map(|view| footprint.channels.get(&view.id));
+        let settings: u64 = own.map(ChannelFootprint::total).sum();
         let mut channels: Vec<ChannelStorage> = views
             .iter()
+            .filter(|view| !view.is_own())
             .map(|view| {
                 let takes = footprint.channels.get(&view.id);
                 self.channel_storage(
@@ -46,7 +51,7 @@ impl Reading<'_> {
             files: files.data + files.keys + files.rest,
             data: files.data,
             keys: files.keys,
-            node: footprint.node,
+            node: footprint.node + settings,
             ended: footprint.ended,
             quota: self.home_quota().quota,
             channels,
@@ -80,7 +85,12 @@ impl Reading<'_> {
 
     /// The quota of all channels together.
     pub(crate) fn home_quota(&self) -> QuotaInfo {
-        let used = self.shared.channels().iter().map(|view| view.bytes).sum();
+        let used = self
+            .shared
+            .all_channels()
+            .iter()
+            .map(|view| view.bytes)
+            .sum();
         let quota = self.shared.quota();
         QuotaInfo {
             channel: None,

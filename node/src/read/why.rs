@@ -224,7 +224,9 @@ impl Reading<'_> {
         let (change, law) = match claim.kind {
             ClaimKind::Edit => (ChangeKind::Edit, Law::Edits),
             ClaimKind::Deletion => (ChangeKind::Deletion, Law::Deletions),
-            ClaimKind::Reaction { .. } | ClaimKind::Pin { .. } => return None,
+            ClaimKind::Reaction { .. } | ClaimKind::Pin { .. } | ClaimKind::Setting(_) => {
+                return None;
+            }
         };
         let roster = &channel.roster;
         let device = claim.at.log.writer.device;

@@ -6,7 +6,9 @@ mod retention;
 mod sample;
 
 use kith_api::channel::{ChannelSummary, MemberStatus, SyncState};
-use kith_api::event::{Event, Happened};
+use kith_api::contact::Contact;
+use kith_api::draft::{Draft, OtherDraft};
+use kith_api::event::{Event, Happened, OwnSetting};
 use kith_api::message::{DeliveryState, Message};
 use kith_api::reaction::Reaction;
 use kith_api::retention::Retention;
@@ -26,6 +28,7 @@ fn every_event(text: &str) -> Vec<Event> {
         Happened::Message {
             channel,
             message: message.clone(),
+            notify: true,
         },
         Happened::MessageEdited {
             channel,
@@ -61,6 +64,12 @@ fn every_event(text: &str) -> Vec<Event> {
             name: name.clone(),
             role: Role::Member,
             status: MemberStatus::Left,
+        },
+        Happened::Setting {
+            setting: OwnSetting::Name,
+            account: Some(account),
+            channel: None,
+            at: at("09:00:00"),
         },
         Happened::Policy {
             channel,
@@ -124,6 +133,7 @@ aeaqcaib  09:05  Ben  Ben
 · Ben has read aeaqcaib aibaeaqc
 · aeaqcaib is read
 · Ben is member, left
+· you have set something for yourself: name
 · #Ben: topic “Ben”, messages are kept forever
 · #Ben: write takes the role moderator or above, set by Ben
 · Ben is typing
@@ -156,6 +166,31 @@ fn whoever_follows_several_channels_sees_which() {
     );
 }
 
+fn contact(name: &str) -> Contact {
+    Contact {
+        account: account(2),
+        name: name.into(),
+        own_name: format!("{name} "),
+        blocked: true,
+        channels: vec![name.into()],
+    }
+}
+
+fn draft(text: &str) -> Draft {
+    Draft {
+        id: id(1),
+        channel: channel(),
+        name: text.into(),
+        thread: Some(id(2)),
+        at: at("09:00:00"),
+        text: text.into(),
+        others: vec![OtherDraft {
+            at: at("08:00:00"),
+            text: text.into(),
+        }],
+    }
+}
+
 proptest! {
     #[test]
     fn nothing_that_others_wrote_reaches_the_terminal_raw(text in "[\u{0}-\u{a0}\u{2020}-\u{2070}a-z]{0,12}") {
@@ -163,6 +198,8 @@ proptest! {
         out += &shown(&detail(&text));
         out += &shown(&status(&text));
         out += &shown(&[ChannelSummary { facts: facts(&text, &text), members: 1 }][..]);
+        out += &shown(&contact(&text));
+        out += &shown(&draft(&text));
         let reactions = [(text.clone(), Reaction { count: 1, mine: false })];
         let reactions = reactions.into_iter().collect();
         out += &shown(&Message { reactions, ..message(1, &text, &text) });

@@ -1,7 +1,8 @@
 //! What the tests show: one of everything, with names to put what is hostile in.
 
 use kith_api::channel::{
-    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, MemberInfo, MemberStatus, SyncState,
+    ChannelDetail, ChannelFacts, ChannelKind, ChannelState, MemberInfo, MemberStatus, Notify,
+    SyncState,
 };
 use kith_api::id::{AccountId, ChannelId, DeviceId, MessageId};
 use kith_api::message::{DeletedBy, DeliveryState, Message, MessageKind, ReadBy};
@@ -120,6 +121,10 @@ pub(super) fn facts(name: &str, topic: &str) -> ChannelFacts {
         messages: 1_204,
         last_activity: Some(at("09:05:00")),
         state: ChannelState::Active,
+        muted_until: None,
+        notify: Notify::All,
+        archived: false,
+        draft: false,
         quota: None,
         full: false,
     }
@@ -131,6 +136,8 @@ pub(super) fn detail(name: &str) -> ChannelDetail {
         members: vec![MemberInfo {
             account: account(1),
             name: name.into(),
+            own_name: Some(name.into()),
+            blocked: false,
             role: Role::Owner,
             status: MemberStatus::Active,
             until: None,

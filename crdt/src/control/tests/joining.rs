@@ -478,3 +478,23 @@ fn a_channel_has_a_thousand_accounts() {
     let denied = join_new(&mut log, 5_002);
     assert_eq!(denied, Err(Denied::Rule(Rule::ChannelFull)));
 }
+
+#[test]
+fn nobody_is_let_into_the_channel_that_somebody_keeps_their_settings_in() {
+    let mut rng = ChaCha20Rng::seed_from_u64(98);
+    let own = ControlLog::create_own(&alice().phone, NOW, &mut rng);
+    let (mut log, create) = own.unwrap();
+    assert_eq!(log.roster().kind, CHANNEL_SELF);
+    // The kind is part of what the channel is called by.
+    assert_eq!(create.channel(), log.channel());
+    let link = invite(&mut log, &alice().phone, 1, Role::Reader, 5);
+    let joining = link.joining(&bob().phone.certificate).unwrap();
+    let denied = Err(Denied::Rule(Rule::OwnChannel));
+    assert_eq!(log.author(&bob().phone, joining, NOW), denied);
+    let added = Body::Add {
+        role: Role::Reader,
+        certificate: bob().phone.certificate.clone(),
+    };
+    assert_eq!(log.author(&alice().phone, added, NOW), denied);
+    assert_eq!(active(&log), [alice().account()]);
+}

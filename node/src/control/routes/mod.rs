@@ -8,6 +8,7 @@ pub(super) mod invites;
 pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod node;
+pub(super) mod own;
 pub(super) mod policy;
 pub(super) mod storage;
 pub(super) mod why;
@@ -32,6 +33,11 @@ pub(super) fn router(node: Node) -> Router {
         )
         .route("/v1/channels/{channel}/leave", post(channels::leave))
         .route("/v1/channels/{channel}/erase", post(erase::mine))
+        .route("/v1/channels/{channel}/wishes", patch(own::update_wishes))
+        .route("/v1/channels/{channel}/draft", put(own::put_draft))
+        .route("/v1/drafts", get(own::drafts))
+        .route("/v1/contacts", get(own::contacts))
+        .route("/v1/contacts/{account}", patch(own::update_contact))
         .route("/v1/account", get(account::show))
         .route("/v1/account/erase", post(erase::account))
         .route("/v1/device", patch(account::update).delete(account::revoke))

@@ -234,6 +234,7 @@ impl Engine {
 
     /// Counts anew, and asks everybody for what is missing.
     fn count_mended(&mut self, now: Millis, id: ChannelId) -> Result<(), Refusal> {
+        self.timers.set(Timer::Settings, now);
         let reader = self.store.reader();
         let has_damage = self.store.has_damage();
         let me = self.me;

@@ -142,6 +142,7 @@ impl Engine {
             channel.log_mut(place.log).bodiless.remove(place.seq);
             channel.search.misses = 0;
         }
+        self.own_body_came(id);
         self.timers.set_by(Timer::Bodies(id), now);
     }
 }

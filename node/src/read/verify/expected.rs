@@ -4,17 +4,17 @@
 //! entry, in whatever order they arrive.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kith_crdt::encoding;
 use kith_crdt::ids::{AccountId, EpochId, LogId, MessageId, Place, SegmentId};
 use kith_crdt::log::Log;
-use kith_crdt::projection::{
-    self, Claim, ClaimKind, Original, Position, Rendered, SeenBy, Written as Kept,
-};
+use kith_crdt::projection::{self, Claim, Original, Position, Rendered, SeenBy, Written as Kept};
 use kith_crdt::ranges::Ranges;
 use kith_crdt::segment::Entry;
 use kith_crdt::time::{Hlc, Millis};
 
+use crate::claims;
 use crate::engine::ChannelView;
 
 /// A text, as far as it is remembered: by its hash.
@@ -54,6 +54,8 @@ pub(super) struct Expected<'a> {
     served: &'a ChannelView,
     /// Whoever is shown it.
     me: AccountId,
+    /// Whom they have blocked.
+    blocked: Arc<BTreeSet<AccountId>>,
     /// By what time it is decided what is over.
     now: Millis,
     /// By id, every message, shown or not.
@@ -80,10 +82,15 @@ pub(super) struct Showing {
 }
 
 impl<'a> Expected<'a> {
-    pub(super) const fn new(served: &'a ChannelView, me: AccountId, now: Millis) -> Self {
+    pub(super) fn new(
+        served: &'a ChannelView,
+        (me, blocked): (AccountId, Arc<BTreeSet<AccountId>>),
+        now: Millis,
+    ) -> Self {
         Self {
             served,
             me,
+            blocked,
             now,
             messages: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -110,7 +117,7 @@ impl<'a> Expected<'a> {
         if let Some(text) = text {
             self.texts.insert(place, text);
         }
-        if let (Some(target), Some(kind)) = (entry.target(), ClaimKind::of(&entry)) {
+        if let Some((target, kind)) = claims::filed(&entry) {
             let claim = encoding::encode(&Claim {
                 at: place,
                 hlc,
@@ -207,8 +214,8 @@ impl<'a> Expected<'a> {
     fn counts(&self, written: &Written) -> bool {
         let roster = &self.served.roster;
         let at = (&written.place, written.hlc);
-        written.author == self.me
-            || projection::is_shown(roster, &written.author, at, &written.epoch)
+        let is_heard = || projection::is_shown(roster, &written.author, at, &written.epoch);
+        written.author == self.me || !self.blocked.contains(&written.author) && is_heard()
     }
 
     fn replies_shown(&self, id: &MessageId) -> u64 {
@@ -245,6 +252,7 @@ impl<'a> Expected<'a> {
         };
         let epoch_of = |at: &Place| self.epochs.get(at).copied();
         let rendered = projection::render(roster, &original, &claims, epoch_of);
+        let rendered = claims::silence(rendered, &self.blocked);
         let newest = rendered.current().unwrap_or(written.place);
         let text = self.texts.get(&newest).copied();
         Showing {

@@ -218,7 +218,8 @@ impl<'a> Verifying<'a> {
         self.no_damage()?;
         self.same_moment(&control, &logs)?;
         self.same_keys()?;
-        let mut expected = Expected::new(self.served, self.reading.me, self.reading.now);
+        let us = (self.reading.me, Arc::clone(&self.reading.own.blocked));
+        let mut expected = Expected::new(self.served, us, self.reading.now);
         for segment in logs.chunk_by(|a, b| a.id.segment == b.id.segment) {
             self.walk(segment, &mut expected)?;
         }
