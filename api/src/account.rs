@@ -1,5 +1,7 @@
 //! This account and its devices.
 
+use std::ops::Not;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -19,6 +21,9 @@ pub struct AccountInfo {
     pub version: u32,
     /// Its devices, this one first.
     pub devices: Vec<DeviceInfo>,
+    /// Those that it had in this epoch and that were revoked; absent if none was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<DeviceInfo>,
     /// When this device learnt that it was revoked. Absent unless it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
@@ -33,6 +38,9 @@ pub struct DeviceInfo {
     pub name: String,
     /// Whether it is the one that answers.
     pub this: bool,
+    /// Whether it was revoked, and is none any more; absent if not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub revoked: bool,
     /// Whether it may change the account's devices. Absent where that is not known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manages: Option<bool>,
@@ -43,6 +51,13 @@ pub struct DeviceInfo {
 pub struct UpdateDevice {
     /// What to call it: at most 64 characters.
     pub name: String,
+}
+
+/// Which device is to manage the account, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GrantDevice {
+    /// Its id, a prefix of it of four characters or more, or its name.
+    pub device: String,
 }
 
 /// Which device is to be the account's no more.

@@ -3,6 +3,7 @@
 
 use kith_crdt::control::Body;
 use kith_crdt::ids::{ChannelId, DeviceId};
+use kith_crdt::limits::DEVICES_PER_ACCOUNT;
 use kith_node::engine::{Command, Outcome, Refusal};
 use kith_tests::world::World;
 
@@ -331,4 +332,25 @@ fn one_device_tells_the_channels_where_it_can() {
             assert_eq!(cuts.count(), 1, "seed {seed}");
         }
     }
+}
+
+#[test]
+fn an_account_of_thirty_two_devices_has_room_once_one_is_revoked() {
+    let mut world = World::new(1, 70);
+    let last = (1..DEVICES_PER_ACCOUNT)
+        .map(|_| world.link_device(PHONE, false))
+        .last()
+        .expect("31 of them");
+    world.until("the phone to know all", |world| {
+        devices(world, PHONE).len() == DEVICES_PER_ACCOUNT
+    });
+    let expires_at = world.clock(PHONE).plus(60_000);
+    let link = Command::ShowLink {
+        manages: false,
+        expires_at,
+    };
+    let full = world.ask(PHONE, link.clone());
+    assert!(matches!(full, Err(Refusal::Limit(_))), "{full:?}");
+    revoke(&mut world, PHONE, last).expect("the phone manages");
+    world.ask(PHONE, link).expect("there is room");
 }

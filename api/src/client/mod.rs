@@ -20,7 +20,7 @@ use self::path::{Query, route};
 use crate::ApiError;
 use crate::account::{
     AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
-    DeviceLinkState, DeviceRevoked, RevokeDevice, UpdateDevice,
+    DeviceLinkState, DeviceRevoked, GrantDevice, RevokeDevice, UpdateDevice,
 };
 use crate::audit::{AuditPage, AuditQuery};
 use crate::channel::{
@@ -105,6 +105,11 @@ impl Client {
     pub async fn update_device(&self, request: &UpdateDevice) -> Answer<DeviceInfo> {
         let call = Call::new(Method::PATCH, "/v1/device".into());
         self.ask(call.json(request)).await
+    }
+
+    /// Lets a device of the account manage, too.
+    pub async fn grant_device(&self, request: &GrantDevice) -> Answer<DeviceInfo> {
+        self.post("/v1/device/grant".into(), request).await
     }
 
     /// Has a device of the account be one no more, for good: by its id, a prefix of it, or its

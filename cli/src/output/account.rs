@@ -75,6 +75,7 @@ impl Show for [DeviceInfo] {
         let mut table = Table::new(&["DEVICE", "ID", "WHAT"]);
         for device in self {
             let what = match (device.this, device.manages) {
+                _ if device.revoked => "revoked",
                 (true, Some(true)) => "this device, manages the account",
                 (true, _) => "this device",
                 (false, Some(true)) => "manages the account",

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use kith_api::account::{
-    ConfirmDeviceLink, DeviceLinkRequest, DeviceLinkStage, DeviceLinkState, Picture, RevokeDevice,
-    UpdateDevice,
+    ConfirmDeviceLink, DeviceLinkRequest, DeviceLinkStage, DeviceLinkState, GrantDevice, Picture,
+    RevokeDevice, UpdateDevice,
 };
 use kith_api::id::{AccountId, DeviceId};
 use kith_api::{ApiError, ErrorCode};
@@ -39,13 +39,19 @@ const NOT_CONFIRMED: &str = "not confirmed: nothing was handed over, and the lin
 /// Links another device, or shows and names those of the account.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeviceVerb {
-    /// List the devices of the account
+    /// List the devices of the account, and those that were revoked
     List,
     /// Give this device another name, which everybody sees who shares a channel with you; it has
     /// to manage the account
     Rename {
         /// What to call it, at most 64 characters
         name: String,
+    },
+    /// Let a device of the account manage it, too: link and revoke others. For a device that keeps
+    /// its passphrase as well as this one does
+    Grant {
+        /// Its name, its id or a prefix of it of four characters or more
+        device: String,
     },
     /// Have a device of the account be one no more, for good: one that you lost, sold or do not
     /// trust. Every channel is told, and no key made since is given to it
@@ -122,7 +128,16 @@ impl Session {
     /// Does what the verb says.
     pub(crate) async fn device(&self, verb: &DeviceVerb) -> Outcome {
         match verb {
-            DeviceVerb::List => self.output.put_each(&self.client.account().await?.devices),
+            DeviceVerb::List => {
+                let mut account = self.client.account().await?;
+                account.devices.append(&mut account.revoked);
+                self.output.put_each(&account.devices)
+            }
+            DeviceVerb::Grant { device } => {
+                let device = device.clone();
+                let request = GrantDevice { device };
+                self.output.put(&self.client.grant_device(&request).await?)
+            }
             DeviceVerb::Rename { name } => {
                 let request = UpdateDevice { name: name.clone() };
                 self.output.put(&self.client.update_device(&request).await?)

@@ -42,6 +42,32 @@ impl DeviceSecrets {
         self.certify(listed)
     }
 
+    /// The certificate with a device among those that manage.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if this device may not, or the certificate does not list that one.
+    pub fn grant(&self, device: &DeviceId) -> Result<Certificate, IdentityError> {
+        let mut listed = self.listed()?;
+        if !listed.records.contains_key(device) {
+            return Err(IdentityError::NotListed);
+        }
+        listed.managing.insert(*device);
+        self.certify(listed)
+    }
+
+    /// Takes the management key that another device of the account hands over. Tells whether it is
+    /// the one that the certificate in hand goes by.
+    pub fn take_management(&mut self, key: SecretKey) -> bool {
+        let is_it = self
+            .certificate
+            .management_key()
+            .is_ok_and(|public| key.public() == public);
+        if is_it {
+            self.management = Some(key);
+        }
+        is_it
+    }
+
     /// The certificate with one device less, for good.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ use super::routes::{
         node::openapi,
         account::show,
         account::update,
+        account::grant,
         account::revoke,
         account::show_link,
         account::link,

@@ -103,6 +103,7 @@ impl Engine {
             }
             Command::Join { link } => return self.begin_join(now, token, link).map(|()| None),
             Command::RenameDevice { name } => self.rename_device(now, &name),
+            Command::GrantDevice { device } => self.grant_device(now, &device),
             Command::RevokeDevice { device } => self.revoke_device(now, &device),
             Command::SetQuota { channel, quota } => self.set_quota(channel, quota),
             Command::Send {

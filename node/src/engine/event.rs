@@ -70,6 +70,11 @@ pub enum Command {
         /// At most 64 characters.
         name: String,
     },
+    /// Lets a device of the account manage, too.
+    GrantDevice {
+        /// Which device.
+        device: DeviceId,
+    },
     /// Has a device of the account be one no more, for good.
     RevokeDevice {
         /// Which device.

@@ -44,6 +44,8 @@ pub(super) enum Purpose {
     Bodies { channel: ChannelId },
     /// What the peer knows of this account.
     Account,
+    /// The management key of this account.
+    Management,
     /// Why a member refuses to speak with this device.
     Farewell {
         channel: ChannelId,

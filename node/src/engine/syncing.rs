@@ -169,7 +169,11 @@ impl Engine {
                 self.take_hearsay(now, peer, (tag, log), answer);
                 self.seek_next(now, peer);
             }
-            Purpose::Account => self.take_account(now, peer, answer),
+            Purpose::Account => {
+                self.take_account(now, peer, answer);
+                self.ask_for_management(now, peer);
+            }
+            Purpose::Management => self.take_management(now, peer, answer),
         }
     }
 
@@ -182,7 +186,10 @@ impl Engine {
             }
             Purpose::Hearsay { .. } => self.seek_next(now, peer),
             // The next refusal, question or connection leads to another.
-            Purpose::Bodies { .. } | Purpose::Leave { .. } | Purpose::Farewell { .. } => {}
+            Purpose::Bodies { .. }
+            | Purpose::Leave { .. }
+            | Purpose::Farewell { .. }
+            | Purpose::Management => {}
             Purpose::Keys { channel, .. }
             | Purpose::Prove { channel }
             | Purpose::Offer { channel } => {

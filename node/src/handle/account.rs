@@ -5,8 +5,8 @@ use std::sync::Arc;
 use kith_api::ApiError;
 use kith_api::account::{
     AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
-    DeviceLinkStage, DeviceLinkState, DeviceRevoked, Picture, RevokeDevice, UpdateDevice,
-    WithdrawDeviceLink,
+    DeviceLinkStage, DeviceLinkState, DeviceRevoked, GrantDevice, Picture, RevokeDevice,
+    UpdateDevice, WithdrawDeviceLink,
 };
 use kith_crdt::identity::IdentityError;
 
@@ -34,6 +34,17 @@ impl Node {
         let mut devices = self.account().await?.devices.into_iter();
         let this = devices.find(|device| device.this);
         this.ok_or_else(|| ApiError::other("this home's own certificate does not hold"))
+    }
+
+    /// Lets a device of the account manage, too.
+    ///
+    /// # Errors
+    /// [`ApiError`] if this device may not manage, or the account has no such.
+    pub async fn grant_device(&self, request: GrantDevice) -> Result<DeviceInfo, ApiError> {
+        let device = self.reading().find_device(&request.device)?.device.0;
+        self.command(Command::GrantDevice { device }, None).await?;
+        self.reading()
+            .find_device(&kith_crdt::ids::base32(&device.0))
     }
 
     /// Has a device of the account be one no more, for good.

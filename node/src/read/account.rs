@@ -1,8 +1,11 @@
 //! This account and its devices.
 
+use std::collections::BTreeSet;
+
 use kith_api::ApiError;
 use kith_api::account::{AccountInfo, DeviceInfo};
 use kith_crdt::identity::DeviceRecord;
+use kith_crdt::ids::DeviceId;
 
 use super::Reading;
 use crate::engine::OwnDevices;
@@ -27,8 +30,26 @@ impl Reading<'_> {
             epoch: certified.epoch,
             version: certified.version,
             devices,
+            revoked: self.revoked_devices(&certified.revoked),
             revoked_at: own.revoked_at.map(Into::into),
         })
+    }
+
+    /// Devices that are none any more, by the names that a channel knows.
+    fn revoked_devices(&self, revoked: &BTreeSet<DeviceId>) -> Vec<DeviceInfo> {
+        let channels = self.shared.all_channels();
+        let name_of = |device: &DeviceId| {
+            let known = channels.iter().find_map(|it| it.roster.devices.get(device));
+            known.map(|known| known.name.clone()).unwrap_or_default()
+        };
+        let info = |device: &DeviceId| DeviceInfo {
+            device: (*device).into(),
+            name: name_of(device),
+            this: *device == self.device,
+            revoked: true,
+            manages: None,
+        };
+        revoked.iter().map(info).collect()
     }
 
     /// The device of this account that its id, a prefix of it, or its name means.
@@ -72,6 +93,7 @@ impl Reading<'_> {
             device: record.device.into(),
             name: record.name.clone(),
             this,
+            revoked: false,
             manages,
         }
     }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use kith_api::account::{
     AccountInfo, ConfirmDeviceLink, DeviceInfo, DeviceLinkRequest, DeviceLinkShown,
-    DeviceLinkState, DeviceRevoked, RevokeDevice, UpdateDevice, WithdrawDeviceLink,
+    DeviceLinkState, DeviceRevoked, GrantDevice, RevokeDevice, UpdateDevice, WithdrawDeviceLink,
 };
 use kith_api::error::ErrorBody;
 
@@ -27,6 +27,17 @@ pub(in crate::control) async fn update(
     InBody(request): InBody<UpdateDevice>,
 ) -> Answer<DeviceInfo> {
     answer(node.update_device(request).await)
+}
+
+/// Lets a device of the account link and revoke others, too.
+#[utoipa::path(post, path = "/v1/device/grant", tag = "node",
+    operation_id = "grant_device", request_body = GrantDevice,
+    responses((status = 200, body = DeviceInfo), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn grant(
+    State(node): State<Node>,
+    InBody(request): InBody<GrantDevice>,
+) -> Answer<DeviceInfo> {
+    answer(node.grant_device(request).await)
 }
 
 /// Has a device of the account be one no more, for good.

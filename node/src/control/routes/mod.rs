@@ -47,6 +47,7 @@ pub(super) fn router(node: Node) -> Router {
                 .post(account::show_link)
                 .delete(account::withdraw_link),
         )
+        .route("/v1/device/grant", post(account::grant))
         .route("/v1/device/link/confirm", post(account::confirm_link))
         .route("/v1/channels/{channel}/mark", post(channels::mark))
         .route("/v1/channels/{channel}/typing", post(channels::typing))

@@ -9,17 +9,23 @@ mod telling;
 
 use std::sync::Arc;
 
+use kith_crdt::crypto::secret::Secret;
+use kith_crdt::crypto::sign::SecretKey;
+use kith_crdt::device_link::Linked;
 use kith_crdt::encoding;
 use kith_crdt::identity::{Certificate, Certified, DeviceRecord, DeviceSecrets, IdentityError};
 use kith_crdt::ids::{DeviceId, TransportKey};
 use kith_crdt::law::Law;
 use kith_crdt::limits::{CERTIFICATE_PART_MAX, DEVICES_PER_ACCOUNT, NAME_MAX_CHARS};
+use kith_crdt::sync::{Answer, Request};
 use kith_crdt::time::Millis;
 use kith_store::View;
 use minicbor::{Decode, Encode};
+use rand_core::Rng;
 
 use super::effect::{Outcome, Refusal};
 use super::event::Command;
+use super::outstanding::Purpose;
 use super::texts::check_name;
 use super::{Engine, Timer};
 use crate::network::Command as NetworkCommand;
@@ -33,6 +39,8 @@ const META_OTHERS: &str = "certificates";
 /// How many of those: a device that manages makes one of all.
 const OTHERS_KEPT: usize = 8;
 const OTHERS_MAX: usize = OTHERS_KEPT * CERTIFICATE_MAX;
+/// The name under which the management key is kept that this device was handed later.
+const META_MANAGEMENT: &str = "management";
 /// The name under which it is kept that this device was revoked.
 const META_REVOKED: &str = "revoked";
 const REVOKED: &str = "this device was revoked, so it keeps what it has and can do nothing more: to \
@@ -70,6 +78,12 @@ impl Engine {
         let kept = view.meta(META_CERTIFICATE).unwrap_or_default();
         if let Some(kept) = kept.and_then(|bytes| encoding::decode(&bytes, CERTIFICATE_MAX).ok()) {
             drop(self.secrets.adopt(kept));
+        }
+        let management = view.meta(META_MANAGEMENT).unwrap_or_default();
+        let management = management.and_then(|bytes| encoding::decode::<Secret>(&bytes, 64).ok());
+        if let (Some(seed), None) = (management, &self.secrets.management) {
+            // That of an earlier account epoch is none.
+            self.secrets.take_management(SecretKey::from_seed(&seed));
         }
         let mut devices = OwnDevices::of(&self.secrets);
         let others = view.meta(META_OTHERS).unwrap_or_default();
@@ -121,6 +135,68 @@ impl Engine {
         self.adopt(now, certificate.map_err(|error| refused(&error))?);
         self.certify_everywhere(now);
         Ok(Outcome::Done)
+    }
+
+    /// Lets a device of the account manage, too. It asks for the key as soon as it hears of it.
+    ///
+    /// # Errors
+    /// [`Refusal`] if this device may not manage, or the account has no such device.
+    pub(super) fn grant_device(
+        &mut self,
+        now: Millis,
+        device: &DeviceId,
+    ) -> Result<Outcome, Refusal> {
+        let manages = |certified: &Certified| certified.managing.contains(device);
+        if self.certified().is_some_and(manages) {
+            return Ok(Outcome::Done);
+        }
+        let certificate = self.secrets.grant(device);
+        self.adopt(now, certificate.map_err(|error| refused(&error))?);
+        self.certify_everywhere(now);
+        Ok(Outcome::Done)
+    }
+
+    /// Asks another device of the account for the management key, if this one is to have it and has
+    /// not, and that one should.
+    pub(super) fn ask_for_management(&mut self, now: Millis, peer: TransportKey) {
+        let Some((certified, sibling)) = self.certified().zip(self.own_device(&peer)) else {
+            return;
+        };
+        let manages = |device: &DeviceId| certified.managing.contains(device);
+        let is_due =
+            self.secrets.management.is_none() && manages(&self.writer.device) && manages(&sibling);
+        if is_due {
+            let mut nonce = [0; 32];
+            self.rng.fill_bytes(&mut nonce);
+            self.ask(now, peer, Purpose::Management, &Request::LinkOpen { nonce });
+        }
+    }
+
+    /// Takes the management key, and whatever its bearer knows of the account.
+    pub(super) fn take_management(&mut self, now: Millis, peer: TransportKey, answer: Answer) {
+        let Answer::Linked(linked) = answer else {
+            return;
+        };
+        if self.own_device(&peer).is_none() {
+            return;
+        }
+        let Linked {
+            certificate,
+            management,
+        } = *linked;
+        self.adopt(now, certificate);
+        let Some(seed) = management.filter(|_| self.secrets.management.is_none()) else {
+            return;
+        };
+        if !self.secrets.take_management(SecretKey::from_seed(&seed)) {
+            return;
+        }
+        let kept = encoding::encode(&seed);
+        self.stage.batch.put_meta(META_MANAGEMENT, kept);
+        if let Some(devices) = &mut self.devices {
+            Arc::make_mut(devices).manages = true;
+            self.devices_changed = true;
+        }
     }
 
     /// Has a device of the account be one no more, and tells every channel.
