@@ -15,6 +15,8 @@ pub struct AccountInfo {
     pub account: AccountId,
     /// The name by which others see it.
     pub name: String,
+    /// By what others make sure that it is this account: six groups of five digits.
+    pub safety_number: String,
     /// Counts up with every recovery by the phrase, from 1.
     pub epoch: u32,
     /// Counts up with every change of its devices in that epoch, from 1.

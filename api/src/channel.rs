@@ -218,6 +218,9 @@ pub struct MemberInfo {
     /// What it calls itself; absent if it is called that here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_name: Option<String>,
+    /// Whether this account has made sure of it by its safety number; absent if not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub verified: bool,
     /// Whether this account has blocked it; absent if not.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub blocked: bool,

@@ -260,6 +260,8 @@ pub enum OwnSetting {
     Notify,
     /// A draft for a channel.
     Draft,
+    /// Whether another account was verified.
+    Verify,
 }
 
 impl OwnSetting {
@@ -272,6 +274,7 @@ impl OwnSetting {
             Self::Archive => "archive",
             Self::Notify => "notify",
             Self::Draft => "draft",
+            Self::Verify => "verify",
         }
     }
 }

@@ -41,6 +41,9 @@ fn a_linked_device_has_every_channel_and_is_the_same_person() {
     let second = ben.field(&["send", "garden", "and what does not?"], "id");
     until_seen(&ana, &second);
 
+    ana.json(&["contact", "name", "Ben", "Benjamin"]);
+    ana.json(&["draft", "attic", "to be said some time"]);
+
     let laptop = link(&ana, "laptop", &[]);
     let l = Daemon::start(&laptop);
     until("all channels", PATIENCE, || {
@@ -80,6 +83,18 @@ fn a_linked_device_has_every_channel_and_is_the_same_person() {
         (all(&ana) == 6 && all(&laptop) == 6).then_some(())
     });
 
+    // What the person has set for themselves, before and after.
+    until("the name and the draft", PATIENCE, || {
+        let name = laptop.lines(&["read", "garden", "--limit", "2"])[0]["name"].clone();
+        (name == "Benjamin" && laptop.kith(&["draft", "attic"]).code == 0).then_some(())
+    });
+    laptop.kith(&["draft", "attic", "--send"]);
+    laptop.json(&["channel", "mute", "cellar"]);
+    until("it to be sent and muted on the first", PATIENCE, || {
+        let muted = ana.json(&["channel", "show", "cellar"])["muted_until"].is_string();
+        (muted && ana.lines(&["draft"]).is_empty()).then_some(())
+    });
+
     // Both list both, and the one that was not let manage does not.
     let devices = |home: &Home| -> Vec<String> {
         let listed = home.lines(&["device", "list"]);
@@ -93,6 +108,11 @@ fn a_linked_device_has_every_channel_and_is_the_same_person() {
     assert_eq!(devices(&ana), devices(&laptop));
     assert_eq!(laptop.kith(&["device", "link"]).code, 5);
     assert_eq!(laptop.kith(&["device", "rename", "lap"]).code, 5);
+    assert_eq!(laptop.kith(&["device", "grant", "laptop"]).code, 5);
+    ana.json(&["device", "grant", "laptop"]);
+    until("the laptop to manage", PATIENCE, || {
+        (laptop.kith(&["device", "rename", "lap"]).code == 0).then_some(())
+    });
 
     let erased = laptop.json(&["erase", "--account", "--dry-run"]);
     assert_eq!(erased["other_devices"].as_array().map(Vec::len), Some(1));
@@ -316,7 +336,9 @@ fn a_device_that_is_revoked_is_told_and_shut_out() {
         (&true.into(), &1.into())
     );
     until("the tablet to know", PATIENCE, || {
-        (tablet.kith(&["device", "list"]).lines.len() == 2).then_some(())
+        let devices = tablet.lines(&["device", "list"]);
+        let laptop = devices.iter().find(|device| device["name"] == "laptop");
+        (laptop?["revoked"] == true).then_some(())
     });
     let _l = Daemon::start(&laptop);
     until("the laptop to know", PATIENCE, || {

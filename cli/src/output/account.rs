@@ -15,6 +15,8 @@ impl Show for AccountInfo {
         let name = look.paint(Paint::Strong, clean(&self.name));
         let id = look.paint(Paint::Handle, self.account);
         let _written = writeln!(out, "{name}  {id}");
+        let number = look.paint(Paint::Strong, &self.safety_number);
+        let _written = writeln!(out, "safety number  {number}");
         if let Some(at) = self.revoked_at {
             let _written = writeln!(out, "{}", look.paint(Paint::Bad, revoked(look.time(at))));
         }

@@ -29,13 +29,19 @@ impl Show for [Contact] {
                 true => "-",
                 false => contact.own_name.as_str(),
             };
+            let (paint, how) = match (contact.blocked, contact.verified) {
+                (true, true) => (Paint::Bad, "verified, blocked"),
+                (true, false) => (Paint::Bad, "blocked"),
+                (false, true) => (Paint::Good, "verified"),
+                (false, false) => (Paint::Plain, ""),
+            };
             let channels: Vec<String> =
                 contact.channels.iter().map(|it| format!("#{it}")).collect();
             table.row(vec![
                 Cell::new(Paint::Handle, &short(&contact.account)),
                 Cell::new(Paint::Person, &contact.name),
                 Cell::new(Paint::Faint, own_name),
-                Cell::new(Paint::Bad, if contact.blocked { "blocked" } else { "" }),
+                Cell::new(paint, how),
                 Cell::new(Paint::Plain, &channels.join(" ")),
             ]);
         }

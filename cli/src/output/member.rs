@@ -19,6 +19,9 @@ impl Show for [MemberInfo] {
                 _ => Paint::Faint,
             };
             let mut status = member.status.name().to_owned();
+            if member.verified {
+                status += ", verified";
+            }
             if member.blocked {
                 status += ", blocked by you";
             }

@@ -1,10 +1,16 @@
 //! `kith contact …`: what this account calls others, and whom it does not want to hear.
 
+use std::io::{self, BufRead, IsTerminal, Read};
+
 use clap::Subcommand;
+use kith_api::ApiError;
 use kith_api::contact::UpdateContact;
 
 use crate::args::reference;
 use crate::verbs::{Outcome, Session};
+
+/// Bytes that are read of a number.
+const TYPED_MAX: u64 = 256;
 
 /// What to do about people. It is on all of your devices, and nobody else learns of it.
 #[derive(Debug, Subcommand)]
@@ -22,6 +28,18 @@ pub(crate) enum ContactVerb {
         /// Call them what they call themselves
         #[arg(long, conflicts_with = "name")]
         clear: bool,
+    },
+    /// Make sure that somebody is who they seem to be: type the safety number that `kith account
+    /// show` shows them, as they read it to you over a call or in person
+    Verify {
+        /// Their name, or a prefix of their account's id
+        #[arg(value_parser = reference())]
+        account: String,
+        /// Their safety number, six groups of five digits [default: asked for]
+        number: Vec<String>,
+        /// Take it back
+        #[arg(long, conflicts_with = "number")]
+        undo: bool,
     },
     /// Hear nothing more of somebody: what they write, react and type is not shown to you, and they
     /// cannot add you to channels. They see no difference
@@ -45,8 +63,27 @@ impl Session {
             ContactVerb::List => return self.output.put_each(&self.client.contacts().await?),
             ContactVerb::Name { account, name, .. } => {
                 let name = Some(name.clone().unwrap_or_default());
-                let blocked = None;
-                (account, UpdateContact { name, blocked })
+                let update = UpdateContact {
+                    name,
+                    ..UpdateContact::default()
+                };
+                (account, update)
+            }
+            ContactVerb::Verify {
+                account,
+                number,
+                undo,
+            } => {
+                let number = match (undo, number.as_slice()) {
+                    (true, _) => String::new(),
+                    (false, []) => ask_for_number()?,
+                    (false, groups) => groups.join(" "),
+                };
+                let update = UpdateContact {
+                    safety_number: Some(number),
+                    ..UpdateContact::default()
+                };
+                (account, update)
             }
             ContactVerb::Block { account } => (account, blocking(true)),
             ContactVerb::Unblock { account } => (account, blocking(false)),
@@ -56,9 +93,25 @@ impl Session {
     }
 }
 
-const fn blocking(on: bool) -> UpdateContact {
+fn blocking(on: bool) -> UpdateContact {
     UpdateContact {
-        name: None,
         blocked: Some(on),
+        ..UpdateContact::default()
+    }
+}
+
+/// Asks for a safety number, on a terminal.
+fn ask_for_number() -> Result<String, ApiError> {
+    let unasked = "there is no terminal to ask for the number: give it behind the name";
+    if !io::stdin().is_terminal() {
+        return Err(ApiError::usage(unasked));
+    }
+    eprint!("The safety number that they read to you: ");
+    let mut typed = String::new();
+    let read = io::stdin().lock().take(TYPED_MAX).read_line(&mut typed);
+    read.map_err(|error| ApiError::other(format_args!("cannot read the number: {error}")))?;
+    match typed.trim() {
+        "" => Err(ApiError::usage("no number was typed: nothing has changed")),
+        typed => Ok(typed.to_owned()),
     }
 }

@@ -8,10 +8,12 @@
 mod certificate;
 mod certified;
 mod listing;
+mod safety;
 mod secrets;
 
 pub use certificate::{AccountEpoch, Certificate, CertificateError, DeviceList, DeviceRecord};
 pub use certified::{Certified, Cut};
+pub use safety::SafetyNumber;
 pub use secrets::{
     DeviceSecrets, IdentityError, NewDevice, create_account, recover_account, recovery_epoch,
 };

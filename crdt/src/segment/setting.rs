@@ -25,6 +25,8 @@ pub enum Subject {
     Notify(ChannelId),
     /// What is to be sent to a channel, or to a thread of it, some time; it is the body.
     Draft(ChannelId, Option<MessageId>),
+    /// Whether this account has made sure that another one is who it seems to be: 1, or 0.
+    Verify(AccountId),
     /// Something that a later version knows. It is kept and passed on, and has no effect here.
     Other {
         /// Its number.
@@ -44,7 +46,11 @@ impl Subject {
     pub(super) const fn takes_body(&self, body: bool) -> bool {
         match self {
             Self::Name(_) | Self::Draft(..) | Self::Other { .. } => true,
-            Self::Block(_) | Self::Mute(_) | Self::Archive(_) | Self::Notify(_) => !body,
+            Self::Block(_)
+            | Self::Mute(_)
+            | Self::Archive(_)
+            | Self::Notify(_)
+            | Self::Verify(_) => !body,
         }
     }
 }
@@ -84,6 +90,7 @@ impl Setting {
             Subject::Archive(ChannelId(id)) => (3, id, None),
             Subject::Notify(ChannelId(id)) => (4, id, None),
             Subject::Draft(ChannelId(id), thread) => (5, id, thread),
+            Subject::Verify(AccountId(id)) => (6, id, None),
             Subject::Other { what, id } => (what, id, None),
         };
         Wire {
@@ -104,6 +111,7 @@ impl Setting {
             3 => Subject::Archive(ChannelId(id)),
             4 => Subject::Notify(ChannelId(id)),
             5 => Subject::Draft(ChannelId(id), wire.thread),
+            6 => Subject::Verify(AccountId(id)),
             what => Subject::Other { what, id },
         };
         Self {

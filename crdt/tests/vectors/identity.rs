@@ -4,7 +4,9 @@ use kith_crdt::crypto::phrase::Phrase;
 use kith_crdt::crypto::secret::Secret;
 use kith_crdt::crypto::sign::SecretKey;
 use kith_crdt::encoding;
-use kith_crdt::identity::{AccountEpoch, Certificate, DeviceList, DeviceRecord, DeviceSecrets};
+use kith_crdt::identity::{
+    AccountEpoch, Certificate, DeviceList, DeviceRecord, DeviceSecrets, SafetyNumber,
+};
 use kith_crdt::ids::{AccountId, ChannelId, DeviceId, TransportKey};
 use kith_crdt::link::{InviteLink, verify_proof};
 use kith_crdt::time::Millis;
@@ -101,6 +103,12 @@ fn identity_is_as_recorded() {
         ("certificate", encoding::encode(&certificate())),
         ("device-list-hash", certified.list_hash.to_vec()),
         ("device-secrets", encoding::encode(&secrets())),
+        (
+            "safety-number",
+            SafetyNumber::of(&account_epoch().account)
+                .to_string()
+                .into_bytes(),
+        ),
         ("invite", link().invite().0.to_vec()),
         ("invite-link", link().to_string().into_bytes()),
         ("proof", link().prove(&asker, &answerer).to_vec()),

@@ -4,6 +4,8 @@ use kith_api::ApiError;
 use kith_api::channel::{ChannelSummary, Notify as AskedNotify, UpdateWishes};
 use kith_api::contact::{Contact, UpdateContact};
 use kith_api::draft::{Draft, PutDraft};
+use kith_crdt::identity::SafetyNumber;
+use kith_crdt::ids::AccountId;
 use kith_crdt::segment::Subject;
 
 use super::Node;
@@ -37,11 +39,33 @@ impl Node {
             let name = Some(name).filter(|name| !name.is_empty());
             self.set(Subject::Name(account), 0, name).await?;
         }
+        if let Some(number) = request.safety_number {
+            self.verify_contact(account, &number).await?;
+        }
         if let Some(blocked) = request.blocked {
             self.set(Subject::Block(account), u64::from(blocked), None)
                 .await?;
         }
         Ok(self.reading().contact(&account))
+    }
+
+    async fn verify_contact(&self, account: AccountId, number: &str) -> Result<(), ApiError> {
+        if !number.is_empty() && !SafetyNumber::is_one(number) {
+            return Err(ApiError::usage(
+                "a safety number has thirty digits: ask for the one that `kith account show` shows \
+                 there",
+            ));
+        }
+        let is_it = SafetyNumber::of(&account).is_typed(number);
+        if !number.is_empty() && !is_it {
+            let name = self.reading().contact(&account).name;
+            return Err(ApiError::denied(format_args!(
+                "that is not the safety number of {name}: if it was read and typed rightly, \
+                 whoever is called {name} here is somebody else, so tell them nothing"
+            )));
+        }
+        self.set(Subject::Verify(account), u64::from(is_it), None)
+            .await
     }
 
     /// Says what this account wants of a channel.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kith_api::ApiError;
 use kith_api::account::{AccountInfo, DeviceInfo};
-use kith_crdt::identity::DeviceRecord;
+use kith_crdt::identity::{DeviceRecord, SafetyNumber};
 use kith_crdt::ids::DeviceId;
 
 use super::Reading;
@@ -27,6 +27,7 @@ impl Reading<'_> {
         Some(AccountInfo {
             account: certified.account.into(),
             name: certified.name.clone(),
+            safety_number: SafetyNumber::of(&certified.account).to_string(),
             epoch: certified.epoch,
             version: certified.version,
             devices,

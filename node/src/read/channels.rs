@@ -238,6 +238,7 @@ impl Reading<'_> {
             account: member.account.into(),
             own_name: Some(member.name.clone()).filter(|own| *own != name),
             name,
+            verified: self.own.verified.contains(&member.account),
             blocked: self.own.blocked.contains(&member.account),
             role: roles::shown(member.role),
             status: roles::status(stands.state),

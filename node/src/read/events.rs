@@ -260,6 +260,7 @@ impl Reading<'_> {
         let (what, account, channel) = match setting.about {
             Subject::Name(account) => (OwnSetting::Name, Some(account), None),
             Subject::Block(account) => (OwnSetting::Block, Some(account), None),
+            Subject::Verify(account) => (OwnSetting::Verify, Some(account), None),
             Subject::Mute(channel) => (OwnSetting::Mute, None, Some(channel)),
             Subject::Archive(channel) => (OwnSetting::Archive, None, Some(channel)),
             Subject::Notify(channel) => (OwnSetting::Notify, None, Some(channel)),

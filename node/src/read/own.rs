@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kith_api::ApiError;
 use kith_api::contact::Contact;
 use kith_api::draft::{Draft, OtherDraft};
+use kith_crdt::identity::SafetyNumber;
 use kith_crdt::ids::AccountId;
 
 use super::Reading;
@@ -22,6 +23,7 @@ impl Reading<'_> {
         let channels = self.shared.channels();
         let mut accounts: BTreeSet<AccountId> = self.own.blocked.iter().copied().collect();
         accounts.extend(self.own.names.keys());
+        accounts.extend(&self.own.verified);
         accounts.extend(channels.iter().flat_map(|channel| {
             let active = channel.roster.active();
             active.map(|member| member.account)
@@ -54,6 +56,8 @@ impl Reading<'_> {
             account: (*account).into(),
             name: given.unwrap_or_else(|| own_name.clone()),
             own_name,
+            safety_number: SafetyNumber::of(account).to_string(),
+            verified: self.own.verified.contains(account),
             blocked: self.own.blocked.contains(account),
             channels: shared.map(|channel| channel.name.clone()).collect(),
         }

@@ -171,6 +171,8 @@ fn contact(name: &str) -> Contact {
         account: account(2),
         name: name.into(),
         own_name: format!("{name} "),
+        safety_number: "12345 67890".into(),
+        verified: true,
         blocked: true,
         channels: vec![name.into()],
     }

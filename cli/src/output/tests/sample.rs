@@ -137,6 +137,7 @@ pub(super) fn detail(name: &str) -> ChannelDetail {
             account: account(1),
             name: name.into(),
             own_name: Some(name.into()),
+            verified: false,
             blocked: false,
             role: Role::Owner,
             status: MemberStatus::Active,

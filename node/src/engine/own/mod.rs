@@ -91,6 +91,11 @@ impl Own {
                         view.drafts.insert((*channel, *thread), drafts);
                     }
                 }
+                Subject::Verify(account) => {
+                    if value.is_some() {
+                        view.verified.insert(*account);
+                    }
+                }
                 Subject::Block(_) | Subject::Other { .. } => {}
             }
         }
@@ -178,9 +183,13 @@ impl Engine {
 
     fn check_setting(&self, about: &Subject, text: Option<&str>) -> Result<(), Refusal> {
         match about {
-            Subject::Name(account) | Subject::Block(account) if *account == self.me => Err(
-                Refusal::Usage("that is your own account: `kith account show` shows it".into()),
-            ),
+            Subject::Name(account) | Subject::Block(account) | Subject::Verify(account)
+                if *account == self.me =>
+            {
+                Err(Refusal::Usage(
+                    "that is your own account: `kith account show` shows it".into(),
+                ))
+            }
             Subject::Name(_) => {
                 text.map_or(Ok(()), |name| check_name(name, "name", NAME_MAX_CHARS))
             }
@@ -198,7 +207,7 @@ impl Engine {
             Subject::Mute(channel) | Subject::Archive(channel) | Subject::Notify(channel) => {
                 self.check_is_conversation(channel)
             }
-            Subject::Block(_) | Subject::Other { .. } => Ok(()),
+            Subject::Block(_) | Subject::Verify(_) | Subject::Other { .. } => Ok(()),
         }
     }
 

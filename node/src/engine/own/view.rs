@@ -83,6 +83,8 @@ pub struct OwnView {
     pub names: BTreeMap<AccountId, String>,
     /// Whom it has blocked.
     pub blocked: Arc<BTreeSet<AccountId>>,
+    /// Of whom it has made sure.
+    pub verified: BTreeSet<AccountId>,
     /// What it wants of channels, where that is anything but the usual.
     pub channels: BTreeMap<ChannelId, Wishes>,
     /// Its drafts, the latest of each first.
