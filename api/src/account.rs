@@ -57,6 +57,7 @@ pub struct UpdateDevice {
 
 /// Which device is to manage the account, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct GrantDevice {
     /// Its id, a prefix of it of four characters or more, or its name.
     pub device: String,

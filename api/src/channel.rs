@@ -157,8 +157,8 @@ pub struct ChannelFacts {
     /// message.
     #[serde(default, skip_serializing_if = "Notify::is_usual")]
     pub notify: Notify,
-    /// Whether this account has put it away, and nothing was written since that it wants to be
-    /// notified of; absent if not.
+    /// Whether this account has put it away, and nothing that was written since is unread, or it is
+    /// muted or notifies of less than everything; absent if not.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub archived: bool,
     /// Whether there is a draft for it, or for a thread of it; absent if not.

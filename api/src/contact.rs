@@ -28,6 +28,7 @@ pub struct Contact {
 
 /// What to change about a contact; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UpdateContact {
     /// What to call it here, at most 64 characters; empty for what it calls itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -38,6 +38,7 @@ pub struct OtherDraft {
 
 /// What to write as a draft.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PutDraft {
     /// The text, at most 10,000 characters; absent to have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,4 +46,7 @@ pub struct PutDraft {
     /// An id prefix of the message whose thread it is for; absent for the main timeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
+    /// Only if this draft is the one that is there now, and no other beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_if: Option<MessageId>,
 }

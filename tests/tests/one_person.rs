@@ -157,7 +157,14 @@ impl Days {
         };
         let value = if text.is_some() { 0 } else { value };
         // Cem does not give themselves names, and a key may not have come yet.
-        drop(self.world.ask(on, Command::Set { about, value, text }));
+        let only_if = None;
+        let command = Command::Set {
+            about,
+            value,
+            text,
+            only_if,
+        };
+        drop(self.world.ask(on, command));
     }
 
     /// What a node shows: texts, whether edited, and reactions with whose they are.

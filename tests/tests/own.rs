@@ -10,15 +10,30 @@ const PHONE: usize = 0;
 const BEN: usize = 1;
 const CEM: usize = 2;
 
+fn set_as(
+    world: &mut World,
+    on: usize,
+    (about, value, text): (Subject, u64, Option<String>),
+) -> Result<Outcome, Refusal> {
+    let only_if = None;
+    let command = Command::Set {
+        about,
+        value,
+        text,
+        only_if,
+    };
+    world.ask(on, command)
+}
+
 fn set(world: &mut World, on: usize, about: Subject, value: u64) -> Result<Outcome, Refusal> {
     let text = None;
-    world.ask(on, Command::Set { about, value, text })
+    set_as(world, on, (about, value, text))
 }
 
 fn say(world: &mut World, on: usize, about: Subject, text: &str) -> Result<Outcome, Refusal> {
     let text = Some(text.to_owned()).filter(|text| !text.is_empty());
     let value = 0;
-    world.ask(on, Command::Set { about, value, text })
+    set_as(world, on, (about, value, text))
 }
 
 fn own(world: &World, number: usize) -> OwnView {
@@ -277,9 +292,43 @@ fn a_device_that_is_revoked_sets_nothing_any_more() {
     world.pass(120_000);
     assert_eq!(own(&world, PHONE).wishes(&channel).notify, Notify::Mentions);
     assert_eq!(drafts(&world, PHONE, channel), ["mine"]);
-    assert!(
-        drafts(&world, laptop, channel)
+    assert_eq!(drafts(&world, laptop, channel), ["a thief's"]);
+}
+
+#[test]
+fn a_text_that_holds_after_all_comes_back_from_whoever_has_it() {
+    let (mut world, channel, laptop) = world(60);
+    let tablet = world.link_device(PHONE, true);
+    let watch = world.link_device(PHONE, false);
+    let about = Subject::Draft(channel, None);
+    say(&mut world, PHONE, about, "kept").expect("a draft");
+    world.until("all to have it", |world| {
+        [laptop, tablet, watch]
             .iter()
-            .all(|text| text != "mine")
-    );
+            .all(|number| drafts(world, *number, channel) == ["kept"])
+    });
+    // The tablet hears of the watch alone while a thief throws it away on the laptop.
+    for other in [PHONE, laptop, BEN, CEM] {
+        world.link(other, tablet, false);
+        world.link(other, watch, false);
+    }
+    say(&mut world, laptop, about, "").expect("a thief may as yet");
+    world.until("the phone to have none", |world| {
+        drafts(world, PHONE, channel).is_empty()
+    });
+    world.pass(120_000);
+    let device = world.secrets(laptop).device();
+    world
+        .ask(tablet, Command::RevokeDevice { device })
+        .expect("it manages");
+    world.heal();
+    world.until("the phone to have it again", |world| {
+        drafts(world, PHONE, channel) == ["kept"]
+    });
+    for number in [PHONE, tablet, watch] {
+        assert_eq!(drafts(&world, number, channel), ["kept"]);
+        for kept in own_channels(&world, number) {
+            world.verify(number, &kept);
+        }
+    }
 }

@@ -87,8 +87,8 @@ pub(crate) enum ChannelVerb {
         #[arg(value_enum)]
         level: Level,
     },
-    /// Put a channel away: it is not listed until something is written to it that you want to be
-    /// notified of
+    /// Put a channel away: it is not listed until something unread is in it that was written since,
+    /// and while it is muted, or notifies you of mentions or nothing, not even then
     Archive {
         /// The channel
         #[arg(value_parser = reference())]

@@ -1,6 +1,6 @@
 //! `kith contact …`: what this account calls others, and whom it does not want to hear.
 
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use clap::Subcommand;
 use kith_api::ApiError;
@@ -42,7 +42,7 @@ pub(crate) enum ContactVerb {
         undo: bool,
     },
     /// Hear nothing more of somebody: what they write, react and type is not shown to you, and they
-    /// cannot add you to channels. They see no difference
+    /// cannot add you to channels. They are not told; you will just never have read what they write
     Block {
         /// Their name, or a prefix of their account's id
         #[arg(value_parser = reference())]
@@ -106,10 +106,13 @@ fn ask_for_number() -> Result<String, ApiError> {
     if !io::stdin().is_terminal() {
         return Err(ApiError::usage(unasked));
     }
-    eprint!("The safety number that they read to you: ");
     let mut typed = String::new();
-    let read = io::stdin().lock().take(TYPED_MAX).read_line(&mut typed);
-    read.map_err(|error| ApiError::other(format_args!("cannot read the number: {error}")))?;
+    let mut stderr = io::stderr().lock();
+    let asked = stderr
+        .write_all(b"The safety number that they read to you: ")
+        .and_then(|()| stderr.flush())
+        .and_then(|()| io::stdin().lock().take(TYPED_MAX).read_line(&mut typed));
+    asked.map_err(|error| ApiError::other(format_args!("cannot ask: {error}")))?;
     match typed.trim() {
         "" => Err(ApiError::usage("no number was typed: nothing has changed")),
         typed => Ok(typed.to_owned()),

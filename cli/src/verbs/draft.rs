@@ -1,9 +1,9 @@
 //! `kith draft`: texts that are to be sent some time, on whichever device.
 
 use clap::Args;
-use kith_api::ApiError;
 use kith_api::draft::{Draft, PutDraft};
 use kith_api::message::SendMessage;
+use kith_api::{ApiError, ErrorCode};
 
 use crate::args::reference;
 use crate::input::text_or_stdin;
@@ -41,19 +41,33 @@ impl Session {
                 None => None,
             },
             thread: args.thread.clone(),
+            only_if: None,
         };
         if request.text.is_some() {
             let draft = self.client.put_draft(channel, &request).await?;
             return draft.map_or(Ok(()), |draft| self.output.put(&draft));
         }
         let draft = self.find_draft(channel, args.thread.as_deref()).await?;
-        if args.send {
-            self.send_draft(channel, &draft).await?;
-        } else if !args.discard {
+        let request = PutDraft {
+            thread: draft.thread.map(|root| root.to_string()),
+            ..request
+        };
+        if args.discard {
+            return self.client.put_draft(channel, &request).await.map(drop);
+        }
+        if !args.send {
             return self.output.put(&draft);
         }
-        self.client.put_draft(channel, &request).await?;
-        Ok(())
+        self.send_draft(channel, &draft).await?;
+        // What another device has made of it meanwhile stays.
+        let sent = PutDraft {
+            only_if: Some(draft.id),
+            ..request
+        };
+        match self.client.put_draft(channel, &sent).await {
+            Err(error) if error.code == ErrorCode::NotFound => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     async fn find_draft(&self, channel: &str, thread: Option<&str>) -> Result<Draft, ApiError> {
@@ -77,8 +91,8 @@ impl Session {
         })
     }
 
-    /// Sends a draft. Its id is the key, so that one that is sent on two devices, or twice because
-    /// of a failure, is one message here.
+    /// Sends a draft. Its id is the key, so that one that is sent twice from a device, because of a
+    /// failure, is one message.
     async fn send_draft(&self, channel: &str, draft: &Draft) -> Outcome {
         if !draft.others.is_empty() {
             self.output.put(draft)?;

@@ -16,7 +16,7 @@ pub use claims::{Claim, ClaimKind, Original, Reaction, Rendered};
 pub use counting::{against_claim, against_message, announces, is_shown, render, whose};
 pub use fate::{End, Fate, Written, fate};
 pub use seen::SeenBy;
-pub use settings::{Settings, Spot};
+pub use settings::{SetAt, Settings};
 
 use crate::ids::{Place, SegmentId, Writer};
 use crate::time::Hlc;

@@ -366,6 +366,7 @@ mod tests {
                     Subject::Other {
                         what: 77,
                         id: [3; 32],
+                        thread: None,
                     },
                     5,
                 ),

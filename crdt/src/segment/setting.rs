@@ -33,6 +33,8 @@ pub enum Subject {
         what: u8,
         /// Its id.
         id: [u8; 32],
+        /// Its thread, if it names one.
+        thread: Option<MessageId>,
     },
 }
 
@@ -91,7 +93,7 @@ impl Setting {
             Subject::Notify(ChannelId(id)) => (4, id, None),
             Subject::Draft(ChannelId(id), thread) => (5, id, thread),
             Subject::Verify(AccountId(id)) => (6, id, None),
-            Subject::Other { what, id } => (what, id, None),
+            Subject::Other { what, id, thread } => (what, id, thread),
         };
         Wire {
             what,
@@ -112,7 +114,11 @@ impl Setting {
             4 => Subject::Notify(ChannelId(id)),
             5 => Subject::Draft(ChannelId(id), wire.thread),
             6 => Subject::Verify(AccountId(id)),
-            what => Subject::Other { what, id },
+            what => Subject::Other {
+                what,
+                id,
+                thread: wire.thread,
+            },
         };
         Self {
             about,

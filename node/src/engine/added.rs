@@ -33,6 +33,8 @@ pub(super) struct Declined {
     tags: BTreeSet<ChannelTag>,
     /// How many channels had no answer then.
     unanswered: usize,
+    /// Those to which somebody blocked added it, some of the latest.
+    pub(super) of_blocked: BTreeSet<ChannelTag>,
 }
 
 /// Whoever added an account to a channel, if that is how it came in.
@@ -58,8 +60,7 @@ impl Engine {
     fn may_be_added_by(&self, adder: &AccountId) -> bool {
         let unanswered = self.unanswered();
         let by_them = unanswered.iter().filter(|other| *other == adder).count();
-        let is_blocked = self.own.blocked().contains(adder);
-        !is_blocked && unanswered.len() < ADDED_BY_ALL && by_them < ADDED_BY_ONE
+        unanswered.len() < ADDED_BY_ALL && by_them < ADDED_BY_ONE
     }
 
     /// Whoever added this account to a channel that it has not answered in, once for each.
@@ -70,13 +71,25 @@ impl Engine {
             .collect()
     }
 
+    /// Remembers that somebody blocked added this account to a channel, so that its control log is
+    /// not fetched again and again. It says nothing about others.
+    fn ignore(&mut self, tag: ChannelTag) {
+        if self.declined.of_blocked.len() >= ADDITIONS_DECLINED {
+            self.declined.of_blocked.pop_first();
+        }
+        self.declined.of_blocked.insert(tag);
+    }
+
     /// Whether a channel was declined, and would be again.
     pub(super) fn is_declined(&mut self, tag: &ChannelTag) -> bool {
+        if self.declined.of_blocked.contains(tag) {
+            return true;
+        }
         if self.declined.tags.is_empty() {
             return false;
         }
         if self.unanswered().len() < self.declined.unanswered {
-            self.declined = Declined::default();
+            self.declined.tags.clear();
             self.shared.put_declined(0);
         }
         self.declined.tags.len() >= ADDITIONS_DECLINED || self.declined.tags.contains(tag)
@@ -181,10 +194,11 @@ impl Engine {
         if self.channels.contains_key(&id) || self.check_room().is_err() {
             return;
         }
-        if !is_own
-            && let Some(adder) = adder(&log, &self.me)
-            && !self.may_be_added_by(&adder)
-        {
+        let adder = adder(&log, &self.me).filter(|_| !is_own);
+        if adder.is_some_and(|adder| self.own.blocked().contains(&adder)) {
+            return self.ignore(id.tag());
+        }
+        if adder.is_some_and(|adder| !self.may_be_added_by(&adder)) {
             return self.decline(id.tag());
         }
         let name = log.roster().name.clone();

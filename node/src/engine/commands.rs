@@ -127,7 +127,12 @@ impl Engine {
             Command::React { target, emoji, on } => self.react(now, target, &emoji, on),
             Command::Pin { target, on } => self.pin(now, target, on),
             Command::Mark { channel, messages } => self.mark(now, channel, messages),
-            Command::Set { about, value, text } => self.set(now, about, (value, text.as_deref())),
+            Command::Set {
+                about,
+                value,
+                text,
+                only_if,
+            } => self.set(now, about, (value, text.as_deref()), only_if),
             Command::Typing { channel } => {
                 self.check_right(channel, Right::Write)?;
                 self.say(now, channel, kith_crdt::moment::MomentKind::Typing);

@@ -228,6 +228,8 @@ pub enum Command {
         value: u64,
         /// The text, if it is one and not none.
         text: Option<String>,
+        /// Only if this and nothing else holds.
+        only_if: Option<MessageId>,
     },
     /// Tells those who are here that somebody is typing.
     Typing {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::apply::{SEEN_MAX, read_of};
 use super::channel::{Channel, Joining, KnownBeacon};
 use super::keys::FIRST_PLACE;
+use super::own::Own;
 use super::quota::{META_QUOTA, weighed};
 use super::retention::{META_CLOCK, META_UNERASED, Witness};
 use super::shared::ChannelView;
@@ -45,6 +46,7 @@ impl Engine {
             self.peers.restore(peer, &record);
         }
         drop(view);
+        self.own = Own::default();
         self.channels.clear();
         self.tags.clear();
         for channel in channels(&self.store, &self.me, &self.writer.device) {

@@ -126,6 +126,8 @@ pub struct Engine {
     peers_changed: bool,
     devices: Option<Arc<OwnDevices>>,
     devices_changed: bool,
+    /// Whether this device was handed the management key, which the vault does not have.
+    was_handed_key: bool,
     linking: Option<linking::Linking>,
     /// What those who are connected have shown of their accounts.
     shown: BTreeMap<TransportKey, accounts::Shown>,
@@ -197,6 +199,7 @@ impl Engine {
             peers_changed: false,
             devices: None,
             devices_changed: false,
+            was_handed_key: false,
             linking: None,
             shown: BTreeMap::new(),
             shown_to: BTreeSet::new(),

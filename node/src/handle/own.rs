@@ -5,7 +5,7 @@ use kith_api::channel::{ChannelSummary, Notify as AskedNotify, UpdateWishes};
 use kith_api::contact::{Contact, UpdateContact};
 use kith_api::draft::{Draft, PutDraft};
 use kith_crdt::identity::SafetyNumber;
-use kith_crdt::ids::AccountId;
+use kith_crdt::ids::{AccountId, MessageId};
 use kith_crdt::segment::Subject;
 
 use super::Node;
@@ -124,7 +124,11 @@ impl Node {
             let reading = self.reading();
             let channel = reading.find_channel(reference)?;
             let thread = match &request.thread {
-                Some(root) => Some(reading.find_thread(&channel, root)?),
+                // The message that began it may be gone, and the draft is to be thrown away still.
+                Some(root) => match root.parse::<MessageId>() {
+                    Ok(root) if request.text.is_none() => Some(root),
+                    _ => Some(reading.find_thread(&channel, root)?),
+                },
                 None => None,
             };
             (channel.id, thread)
@@ -135,8 +139,22 @@ impl Node {
     }
 
     async fn set(&self, about: Subject, value: u64, text: Option<String>) -> Result<(), ApiError> {
-        self.command(Command::Set { about, value, text }, None)
-            .await?;
+        self.set_if(about, value, (text, None)).await
+    }
+
+    async fn set_if(
+        &self,
+        about: Subject,
+        value: u64,
+        (text, only_if): (Option<String>, Option<MessageId>),
+    ) -> Result<(), ApiError> {
+        let command = Command::Set {
+            about,
+            value,
+            text,
+            only_if,
+        };
+        self.command(command, None).await?;
         Ok(())
     }
 }

@@ -169,11 +169,12 @@ impl Reading<'_> {
         channel.messages.max(indexed.saturating_sub(channel.hidden))
     }
 
-    /// Whether a channel is put away: what is written to it brings it back, if this account wants to
-    /// be notified of it.
+    /// Whether a channel is put away: something unread that was written since brings it back, if
+    /// this account wants to be notified of every message.
     fn is_archived(&self, channel: &ChannelView, wishes: &Wishes) -> bool {
         wishes.archived_at.is_some_and(|at| {
-            channel.last_activity.is_none_or(|last| last <= at) || !wishes.want(false, self.now)
+            let is_news = channel.last_activity.is_some_and(|last| at < last) && channel.unread > 0;
+            !is_news || !wishes.want(false, self.now)
         })
     }
 

@@ -3,7 +3,7 @@
 
 use kith_api::Timestamp;
 use kith_api::event::{Event, Happened, OwnSetting};
-use kith_api::message::DeliveryState;
+use kith_api::message::{DeliveryState, MessageKind};
 use kith_crdt::control::{PolicyField, Right};
 use kith_crdt::ids::{AccountId, ChannelId, MessageId, Place};
 use kith_crdt::projection::{self, ClaimKind, Original};
@@ -52,6 +52,9 @@ impl Reading<'_> {
 
     fn happened(&self, happening: &Happening) -> Option<Happened> {
         let channel = self.shared.channel(&happening.channel)?;
+        if channel.is_own() && !matches!(happening.what, What::Own(_)) {
+            return None;
+        }
         let id = channel.id.into();
         let at = happening.at.into();
         let name_of = |account| self.name_of(&channel.roster, account);
@@ -175,6 +178,15 @@ impl Reading<'_> {
             is_known.then(|| self.name_of(&channel.roster, account))
         };
         let is_silent = |account: &AccountId| self.own.blocked.contains(account);
+        let of = match moment {
+            Moment::Typing { channel, .. }
+            | Moment::Presence { channel, .. }
+            | Moment::Sync { channel } => self.shared.channel(channel),
+            Moment::Peer { .. } => None,
+        };
+        if of.is_some_and(|channel| channel.is_own()) {
+            return None;
+        }
         let what = match moment {
             Moment::Typing { account, .. } | Moment::Presence { account, .. }
                 if is_silent(account) =>
@@ -247,7 +259,7 @@ impl Reading<'_> {
     fn wants(&self, channel: &ChannelView, message: &kith_api::message::Message) -> bool {
         let me = self.me.into();
         let is_read = message.read_by.iter().any(|reader| reader.account == me);
-        let mentions = message.mentions.contains(&me);
+        let mentions = message.mentions.contains(&me) || message.kind == MessageKind::Announcement;
         message.account != me && !is_read && self.own.wishes(&channel.id).want(mentions, self.now)
     }
 

@@ -73,7 +73,14 @@ impl Reading<'_> {
             let members = channel.roster.members.values();
             members.map(|member| (member.account, member.name.clone()))
         });
-        let everybody: BTreeSet<(AccountId, String)> = members.collect();
+        // Of whom something was set no channel may tell any more.
+        let known = self.own.blocked.iter().chain(&self.own.verified);
+        let known = known.chain(self.own.names.keys());
+        let mut everybody: BTreeSet<(AccountId, String)> = members.collect();
+        for account in known {
+            let name = self.own.names.get(account).cloned().unwrap_or_default();
+            everybody.insert((*account, name));
+        }
         let given = self.own.names.iter();
         let called = given.filter(|(_, name)| *name == reference);
         let mut found: BTreeMap<AccountId, String> = called

@@ -268,7 +268,10 @@ impl Reading<'_> {
                 "nobody here is {reference:?}: `kith member list {}` shows who is in #{0}",
                 channel.name
             ))),
-            (Some((account, name)), None) => Ok((*account, name.clone())),
+            (Some((account, name)), None) => {
+                let given = self.own.names.get(account);
+                Ok((*account, given.unwrap_or(name).clone()))
+            }
             (Some(first), Some(second)) => Err(ApiError::ambiguous(
                 reference,
                 [first, second]

@@ -79,11 +79,16 @@ impl Engine {
         if let Some(kept) = kept.and_then(|bytes| encoding::decode(&bytes, CERTIFICATE_MAX).ok()) {
             drop(self.secrets.adopt(kept));
         }
+        // What a turn took that did not reach the disk is asked for again.
+        if std::mem::take(&mut self.was_handed_key) {
+            self.secrets.management = None;
+        }
         let management = view.meta(META_MANAGEMENT).unwrap_or_default();
         let management = management.and_then(|bytes| encoding::decode::<Secret>(&bytes, 64).ok());
         if let (Some(seed), None) = (management, &self.secrets.management) {
             // That of an earlier account epoch is none.
-            self.secrets.take_management(SecretKey::from_seed(&seed));
+            let key = SecretKey::from_seed(&seed);
+            self.was_handed_key = self.secrets.take_management(key);
         }
         let mut devices = OwnDevices::of(&self.secrets);
         let others = view.meta(META_OTHERS).unwrap_or_default();
@@ -184,13 +189,14 @@ impl Engine {
             certificate,
             management,
         } = *linked;
-        self.adopt(now, certificate);
+        self.hear(now, certificate);
         let Some(seed) = management.filter(|_| self.secrets.management.is_none()) else {
             return;
         };
         if !self.secrets.take_management(SecretKey::from_seed(&seed)) {
             return;
         }
+        self.was_handed_key = true;
         let kept = encoding::encode(&seed);
         self.stage.batch.put_meta(META_MANAGEMENT, kept);
         if let Some(devices) = &mut self.devices {
@@ -346,6 +352,7 @@ impl Engine {
         };
         let kept = encoding::encode(&revoked);
         self.stage.batch.put_meta(META_REVOKED, kept);
+        self.stage.batch.delete_meta(META_MANAGEMENT);
         tracing::warn!("this device is none of its account any more");
         self.devices = Some(Arc::new(devices));
         self.devices_changed = true;

@@ -13,10 +13,11 @@ use std::sync::Arc;
 use kith_crdt::control::{CHANNEL_SELF, ControlLog, Right};
 use kith_crdt::encoding::check_text;
 use kith_crdt::ids::{AccountId, ChannelId, MessageId};
-use kith_crdt::limits::NAME_MAX_CHARS;
-use kith_crdt::projection::{self, Claim, ClaimKind, Settings};
+use kith_crdt::limits::{NAME_MAX_CHARS, SETTING_REPLACES_MAX};
+use kith_crdt::projection::{self, Claim, ClaimKind, SetAt, Settings};
 use kith_crdt::retention::Retention;
 use kith_crdt::segment::{Entry, Setting, Subject};
+use kith_crdt::term::Term;
 use kith_crdt::time::Millis;
 use kith_store::View;
 
@@ -39,6 +40,8 @@ pub(super) struct Own {
     texts: BTreeMap<MessageId, String>,
     /// What was set in this turn.
     changed: BTreeSet<Subject>,
+    /// What holds no more since.
+    gone: Vec<(Subject, SetAt)>,
     /// What readers have not been told of.
     untold: BTreeSet<Subject>,
     blocked: Arc<BTreeSet<AccountId>>,
@@ -134,7 +137,8 @@ impl Channel {
         let Some(log) = self.logs.get(&log_id) else {
             return false;
         };
-        if self.roster.account_of(&log_id.writer.device) != Some(*me) {
+        let is_mine = self.roster.account_of(&log_id.writer.device) == Some(*me);
+        if !is_mine || log_id.segment.term() != Term::FOREVER {
             return false;
         }
         let last = log_id.place(log.head);
@@ -156,29 +160,52 @@ impl Engine {
         now: Millis,
         about: Subject,
         (value, text): (u64, Option<&str>),
+        only_if: Option<MessageId>,
     ) -> Result<Outcome, Refusal> {
         self.check_setting(&about, text)?;
         let holding = self.own.settings.holding(&about);
+        let is_other = |wanted| holding.len() != 1 || holding[0].id() != wanted;
+        if only_if.is_some_and(is_other) {
+            return Err(Refusal::NotFound(
+                "something else was set meanwhile: look at it first".into(),
+            ));
+        }
         let is_so = match holding.as_slice() {
             [] => value == 0 && text.is_none(),
-            [one] => {
-                self.own.settings.value(&about) == Some(value)
-                    && self.own.texts.get(&one.id()).map(String::as_str) == text
-            }
+            [one] if about.is_text() => self.is_textual(one, text),
+            [_] => self.own.settings.value(&about) == Some(value),
             _ => false,
         };
         if is_so {
             return Ok(Outcome::Done);
         }
         let id = self.own_channel(now)?;
-        let setting = Setting {
-            about,
-            replaces: holding.iter().map(projection::Spot::id).collect(),
-            value,
-        };
-        let entry = Entry::Setting(setting);
-        self.write(now, id, Right::Write, &entry, text.map(str::as_bytes))?;
-        Ok(Outcome::Done)
+        // More hold than one may replace only where another device of the account misbehaves.
+        loop {
+            let holding = self.own.settings.holding(&about);
+            let replaces = holding.iter().take(SETTING_REPLACES_MAX);
+            let setting = Setting {
+                about,
+                replaces: replaces.map(SetAt::id).collect(),
+                value,
+            };
+            let entry = Entry::Setting(setting);
+            self.write(now, id, Right::Write, &entry, text.map(str::as_bytes))?;
+            if holding.len() <= SETTING_REPLACES_MAX {
+                return Ok(Outcome::Done);
+            }
+        }
+    }
+
+    /// Whether the text that was set at a place is known to be this one, or to be none.
+    fn is_textual(&self, at: &SetAt, text: Option<&str>) -> bool {
+        match (self.own.texts.get(&at.id()), text) {
+            (Some(known), Some(text)) => known == text,
+            (None, None) => self
+                .stored_envelope(at.channel, at.place)
+                .is_some_and(|envelope| envelope.header.body_hash.is_none()),
+            _ => false,
+        }
     }
 
     fn check_setting(&self, about: &Subject, text: Option<&str>) -> Result<(), Refusal> {
@@ -241,18 +268,21 @@ impl Engine {
         };
         let written = (&spot.place, spot.hlc);
         let is_mine = channel.roster.account_of(&spot.place.log.writer.device) == Some(me);
-        if !is_mine || !channel.is_own(&me) {
+        // What ends would leave what it replaced to hold again.
+        let is_kept = spot.place.log.segment.term() == Term::FOREVER;
+        if !is_mine || !is_kept || !channel.is_own(&me) {
             return;
         }
         if !projection::is_shown(&channel.roster, &me, written, &spot.epoch) {
             return;
         }
-        let at = projection::Spot {
+        let at = SetAt {
             channel: id,
             place: spot.place,
             hlc: spot.hlc,
         };
-        self.own.settings.take(at, setting);
+        let gone = self.own.settings.take(at, setting).into_iter();
+        self.own.gone.extend(gone.map(|at| (setting.about, at)));
         self.own.changed.insert(setting.about);
         self.happened(id, spot.hlc.millis(), What::Own(spot.place));
     }
@@ -277,18 +307,20 @@ impl Engine {
         let reader = self.store.reader();
         let view = reader.view();
         let mut settings = Settings::default();
+        let mut gone = Vec::new();
         let own = self.channels.values().filter(|it| it.is_own(&self.me));
         for channel in own {
             for claim in claims::about(&view, &channel.id, &claims::SETTINGS) {
                 if let ClaimKind::Setting(setting) = &claim.kind
                     && channel.counts(&view, &self.me, &claim)
                 {
-                    let at = projection::Spot {
+                    let at = SetAt {
                         channel: channel.id,
                         place: claim.at,
                         hlc: claim.hlc,
                     };
-                    settings.take(at, setting);
+                    let over = settings.take(at, setting).into_iter();
+                    gone.extend(over.map(|at| (setting.about, at)));
                 }
             }
         }
@@ -296,7 +328,9 @@ impl Engine {
         self.own.changed.extend(before.subjects());
         self.own.changed.extend(self.own.settings.subjects());
         self.own.texts.clear();
+        self.own.gone = gone;
         self.settle_own();
+        self.want_own_texts_back();
     }
 
     /// Has texts looked for again that came without their bodies.
@@ -313,8 +347,8 @@ impl Engine {
         if changed.is_empty() {
             return;
         }
-        for about in changed.iter().filter(|about| about.is_text()) {
-            for gone in self.own.settings.replaced(about) {
+        for (about, gone) in std::mem::take(&mut self.own.gone) {
+            if about.is_text() {
                 self.own.texts.remove(&gone.id());
                 self.erase_setting(&gone);
             }
@@ -344,7 +378,24 @@ impl Engine {
         self.shared.put_own(Arc::new(self.own.view()));
     }
 
-    fn erase_setting(&mut self, gone: &projection::Spot) {
+    /// Has texts looked for that were erased and hold after all: what replaced them does not count.
+    fn want_own_texts_back(&mut self) {
+        let texts = self.own.settings.subjects().filter(|about| about.is_text());
+        let held: Vec<SetAt> = texts
+            .flat_map(|about| self.own.settings.holding(about))
+            .collect();
+        for at in held {
+            let log = self
+                .channels
+                .get(&at.channel)
+                .and_then(|it| it.logs.get(&at.place.log));
+            if log.is_some_and(|log| log.erased.contains(at.place.seq)) {
+                self.want_texts_back(at.channel, at.place);
+            }
+        }
+    }
+
+    fn erase_setting(&mut self, gone: &SetAt) {
         let place = gone.place;
         let Some(channel) = self.channels.get_mut(&gone.channel) else {
             return;
@@ -356,7 +407,7 @@ impl Engine {
         }
     }
 
-    fn text_of_setting(&self, at: &projection::Spot) -> Option<String> {
+    fn text_of_setting(&self, at: &SetAt) -> Option<String> {
         let envelope = self.stored_envelope(at.channel, at.place)?;
         let channel = self.channels.get(&at.channel)?;
         let window = at.place.log.segment.window;
@@ -367,6 +418,8 @@ impl Engine {
 
     /// Has those be silent here who are blocked, and those be heard who are not any more.
     fn block(&mut self, blocked: BTreeSet<AccountId>) {
+        // Whatever they offered is asked for again.
+        self.declined.of_blocked.clear();
         let before = std::mem::replace(&mut self.own.blocked, Arc::new(blocked));
         let now = Arc::clone(&self.own.blocked);
         let differ: BTreeSet<AccountId> = before.symmetric_difference(&now).copied().collect();
