@@ -1,6 +1,6 @@
 //! What somebody sets for themselves about people and channels, at the command line.
 
-use kith_tests::{Daemon, Home, befriend, texts, until_seen};
+use kith_tests::{Daemon, Home, PATIENCE, befriend, until, until_seen};
 
 /// Ana, who made the channel, and Ben.
 fn two() -> ([Home; 2], [Daemon; 2]) {
@@ -68,6 +68,13 @@ fn people_are_called_verified_and_blocked_as_one_likes() {
         "{}",
         denied.message
     );
+    // Nothing is done to what is not shown, but what a moderator does to it.
+    ana.fails(&["react", &said, "👍"], 4);
+    ana.fails(&["pin", &said], 4);
+    let spam = ben.field(&["send", "garden", "spam"], "id");
+    until("it to arrive", PATIENCE, || {
+        (ana.kith(&["delete", &spam]).code == 0).then_some(())
+    });
     let meanwhile = ben.field(&["send", "garden", "anybody?"], "id");
     let [a, _b] = daemons;
     a.kill();
@@ -75,10 +82,16 @@ fn people_are_called_verified_and_blocked_as_one_likes() {
     assert!(ana.lines(&["read", "garden"]).is_empty());
     ana.json(&["contact", "unblock", "Benjamin"]);
     until_seen(&ana, &meanwhile);
-    assert_eq!(
-        texts(&ana.lines(&["read", "garden"])),
-        ["hello", "anybody?"]
-    );
+    let read = ana.lines(&["read", "garden"]);
+    let facts: Vec<_> = read
+        .iter()
+        .map(|it| (&it["text"], &it["deleted"], &it["reactions"]))
+        .collect();
+    let none = serde_json::json!({});
+    let (hello, anybody) = ("hello".into(), "anybody?".into());
+    assert_eq!(facts[0], (&hello, &false.into(), &none));
+    assert_eq!(facts[1].1, &true);
+    assert_eq!(facts[2], (&anybody, &false.into(), &none));
     assert_eq!(
         ana.json(&["contact", "name", "Benjamin", "--clear"])["name"],
         "Ben"

@@ -57,10 +57,14 @@ impl Show for Draft {
             format!(", in the thread of {root}")
         });
         let thread = thread.unwrap_or_default();
-        let all = [(self.at, &self.text)].into_iter();
-        let others = self.others.iter().map(|other| (other.at, &other.text));
-        for (at, text) in all.chain(others) {
-            let at = look.paint(Paint::Faint, look.time(at));
+        let all = [(self.at, &self.text, "")].into_iter();
+        let apart = "  written on another device without knowing of the other";
+        let others = self
+            .others
+            .iter()
+            .map(|other| (other.at, &other.text, apart));
+        for (at, text, how) in all.chain(others) {
+            let at = look.paint(Paint::Faint, format_args!("{}{how}", look.time(at)));
             let _written = writeln!(out, "{name}{thread}  {at}");
             for line in text.lines() {
                 let _written = writeln!(out, "  {}", clean(line));

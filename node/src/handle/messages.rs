@@ -10,6 +10,7 @@ use kith_crdt::ids::MessageId;
 
 use super::{Node, repeated_elsewhere};
 use crate::engine::{Command, Outcome};
+use crate::read::Reading;
 
 impl Node {
     /// Writes a message.
@@ -140,7 +141,9 @@ impl Node {
             None,
         )
         .await?;
-        self.shown(&target)
+        // Whoever moderates may have blocked its author.
+        let reading = self.reading().hearing_all();
+        Self::shown_by(&reading, &target)
     }
 
     /// The texts a message has had.
@@ -160,7 +163,7 @@ impl Node {
     /// # Errors
     /// [`ApiError`] if it is not one emoji, or this account may not react.
     pub async fn react(&self, reference: &str, emoji: &str, on: bool) -> Result<Message, ApiError> {
-        let target = self.reading().find_message(reference)?.0;
+        let target = self.heard(reference)?;
         self.command(
             Command::React {
                 target,
@@ -175,7 +178,21 @@ impl Node {
 
     /// A message as it is after something was done to it.
     pub(super) fn shown(&self, target: &MessageId) -> Result<Message, ApiError> {
+        Self::shown_by(&self.reading(), target)
+    }
+
+    /// The message that a reference means, unless this account has blocked its author: nothing is
+    /// done to what is not shown.
+    pub(super) fn heard(&self, reference: &str) -> Result<MessageId, ApiError> {
         let reading = self.reading();
+        let (target, channel, place) = reading.find_message(reference)?;
+        if reading.is_silent(&channel, place) {
+            return Err(reading.not_shown(&channel, place));
+        }
+        Ok(target)
+    }
+
+    fn shown_by(reading: &Reading<'_>, target: &MessageId) -> Result<Message, ApiError> {
         let (_, channel, place) = reading.find_message(&target.to_string())?;
         reading
             .message(&channel, place)

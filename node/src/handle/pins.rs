@@ -12,7 +12,7 @@ impl Node {
     /// # Errors
     /// [`ApiError`] if this account may not, or too much is pinned.
     pub async fn pin(&self, reference: &str, on: bool) -> Result<Message, ApiError> {
-        let target = self.reading().find_message(reference)?.0;
+        let target = self.heard(reference)?;
         self.command(Command::Pin { target, on }, None).await?;
         self.shown(&target)
     }

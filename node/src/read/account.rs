@@ -58,16 +58,21 @@ impl Reading<'_> {
     /// # Errors
     /// [`ApiError`]: not found, or ambiguous with the candidates.
     pub fn find_device(&self, reference: &str) -> Result<DeviceInfo, ApiError> {
-        let mut devices = self
+        let (mut devices, revoked) = self
             .account()
-            .map_or_else(Vec::new, |account| account.devices);
+            .map_or_else(Default::default, |it| (it.devices, it.revoked));
         let prefix = reference.to_ascii_lowercase();
         let has_name = |device: &DeviceInfo| device.name == reference;
         let has_id = |device: &DeviceInfo| {
             prefix.len() >= PREFIX_MIN && device.device.to_string().starts_with(&prefix)
         };
-        devices.retain(|device| has_name(device) || has_id(device));
+        let is_meant = |device: &DeviceInfo| has_name(device) || has_id(device);
+        devices.retain(is_meant);
+        let is_revoked = revoked.iter().any(is_meant);
         match devices.as_slice() {
+            [] if is_revoked => Err(ApiError::not_found(format_args!(
+                "device {reference:?} was revoked, for good"
+            ))),
             [] => Err(ApiError::not_found(format_args!(
                 "this account has no device {reference:?}: `kith device list` shows those there are"
             ))),

@@ -103,6 +103,9 @@ impl Reading<'_> {
                 let ClaimKind::Pin { on } = kind else {
                     return None;
                 };
+                if self.own.blocked.contains(&account) {
+                    return None;
+                }
                 Happened::Pin {
                     channel: id,
                     id: (*message).into(),

@@ -28,7 +28,7 @@ mod why;
 use std::sync::Arc;
 
 use kith_crdt::encoding;
-use kith_crdt::ids::{AccountId, DeviceId};
+use kith_crdt::ids::{AccountId, DeviceId, Place};
 use kith_crdt::log::Log;
 use kith_crdt::time::Millis;
 use kith_store::{Reader, View};
@@ -70,6 +70,18 @@ impl<'a> Reading<'a> {
             now: clock.max(shared.floor()),
             damaged: reader.damage_known(),
         }
+    }
+
+    /// The same with whoever is blocked heard as well.
+    pub(crate) fn hearing_all(mut self) -> Self {
+        Arc::make_mut(&mut self.own).blocked = Arc::default();
+        self
+    }
+
+    /// Whether this account has blocked whoever wrote at a place.
+    pub(crate) fn is_silent(&self, channel: &ChannelView, place: Place) -> bool {
+        let author = channel.roster.account_of(&place.log.writer.device);
+        author.is_some_and(|author| self.own.blocked.contains(&author))
     }
 
     /// The logs of a channel whose states can be read, in order.

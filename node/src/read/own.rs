@@ -81,11 +81,7 @@ impl Reading<'_> {
             let name = self.own.names.get(account).cloned().unwrap_or_default();
             everybody.insert((*account, name));
         }
-        let given = self.own.names.iter();
-        let called = given.filter(|(_, name)| *name == reference);
-        let mut found: BTreeMap<AccountId, String> = called
-            .map(|(account, name)| (*account, name.clone()))
-            .collect();
+        let mut found: BTreeMap<AccountId, String> = BTreeMap::new();
         let mut add = |is_meant: &dyn Fn(&AccountId, &str) -> bool| {
             if found.is_empty() {
                 let meant = everybody.iter().filter(|(id, name)| is_meant(id, name));
@@ -93,6 +89,12 @@ impl Reading<'_> {
             }
         };
         let prefix = reference.to_ascii_lowercase();
+        // As they are shown, else as they call themselves.
+        let shown = |id: &AccountId, name: &str| {
+            let given = self.own.names.get(id);
+            given.map_or(name, String::as_str) == reference
+        };
+        add(&shown);
         add(&|_, name| name == reference);
         add(&|id, _| !prefix.is_empty() && id.to_string().starts_with(&prefix));
         let mut all = found.into_iter();

@@ -239,12 +239,10 @@ impl Reading<'_> {
         let begins = |(account, _): &(&AccountId, &String)| {
             !prefix.is_empty() && account.to_string().starts_with(&prefix)
         };
-        // Whom this account calls so comes before whoever calls themselves so.
-        let given = |(account, _): &(&AccountId, &String)| {
-            self.own
-                .names
-                .get(*account)
-                .is_some_and(|name| name == reference)
+        // As they are shown comes before what they call themselves.
+        let given = |(account, name): &(&AccountId, &String)| {
+            let shown = self.own.names.get(*account).unwrap_or(*name);
+            shown == reference
         };
         let mut found: BTreeMap<&AccountId, &String> = here.clone().filter(given).collect();
         if found.is_empty() {
