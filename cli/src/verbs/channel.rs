@@ -148,59 +148,19 @@ impl Session {
             }
             ChannelVerb::List { all } => self.list_channels(*all).await,
             ChannelVerb::Mute { channel, time } => {
-                let mute_ms = Some(time.unwrap_or(FOR_GOOD_MS));
-                self.wish(
-                    channel,
-                    UpdateWishes {
-                        mute_ms,
-                        ..UpdateWishes::default()
-                    },
-                )
-                .await
+                self.wish(channel, |it| it.mute_ms = Some(time.unwrap_or(FOR_GOOD_MS)))
+                    .await
             }
-            ChannelVerb::Unmute { channel } => {
-                let mute_ms = Some(0);
-                self.wish(
-                    channel,
-                    UpdateWishes {
-                        mute_ms,
-                        ..UpdateWishes::default()
-                    },
-                )
-                .await
-            }
+            ChannelVerb::Unmute { channel } => self.wish(channel, |it| it.mute_ms = Some(0)).await,
             ChannelVerb::Notify { channel, level } => {
-                let notify = Some((*level).into());
-                self.wish(
-                    channel,
-                    UpdateWishes {
-                        notify,
-                        ..UpdateWishes::default()
-                    },
-                )
-                .await
+                self.wish(channel, |it| it.notify = Some((*level).into()))
+                    .await
             }
             ChannelVerb::Archive { channel } => {
-                let archived = Some(true);
-                self.wish(
-                    channel,
-                    UpdateWishes {
-                        archived,
-                        ..UpdateWishes::default()
-                    },
-                )
-                .await
+                self.wish(channel, |it| it.archived = Some(true)).await
             }
             ChannelVerb::Unarchive { channel } => {
-                let archived = Some(false);
-                self.wish(
-                    channel,
-                    UpdateWishes {
-                        archived,
-                        ..UpdateWishes::default()
-                    },
-                )
-                .await
+                self.wish(channel, |it| it.archived = Some(false)).await
             }
             ChannelVerb::Show { channel } => output.put(&client.channel(channel).await?),
             ChannelVerb::Rename { channel, name } => {
@@ -221,7 +181,9 @@ impl Session {
         }
     }
 
-    async fn wish(&self, channel: &str, wishes: UpdateWishes) -> Outcome {
+    async fn wish(&self, channel: &str, wish: impl FnOnce(&mut UpdateWishes)) -> Outcome {
+        let mut wishes = UpdateWishes::default();
+        wish(&mut wishes);
         let summary = self.client.update_wishes(channel, &wishes);
         self.output.put(&summary.await?)
     }

@@ -378,20 +378,15 @@ impl Engine {
         self.shared.put_own(Arc::new(self.own.view()));
     }
 
-    /// Has texts looked for that were erased and hold after all: what replaced them does not count.
+    /// Keeps texts that hold after all, since what replaced them does not count, and has those looked
+    /// for that were erased.
     fn want_own_texts_back(&mut self) {
         let texts = self.own.settings.subjects().filter(|about| about.is_text());
         let held: Vec<SetAt> = texts
             .flat_map(|about| self.own.settings.holding(about))
             .collect();
         for at in held {
-            let log = self
-                .channels
-                .get(&at.channel)
-                .and_then(|it| it.logs.get(&at.place.log));
-            if log.is_some_and(|log| log.erased.contains(at.place.seq)) {
-                self.want_texts_back(at.channel, at.place);
-            }
+            self.want_texts_back(at.channel, at.place);
         }
     }
 
