@@ -55,6 +55,14 @@ pub struct Status {
     /// How many damaged records have been met on this disk and not been mended since. What they
     /// held is passed over; everything else stays readable.
     pub damaged: u64,
+    /// When and why this home last went on as a new writer of its device, so that nothing that it
+    /// writes collides with what was written before. Absent if it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_anew: Option<BeganAnew>,
+    /// When another copy of this home last wrote or told something as the same device, as far as is
+    /// known. Absent if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubled_at: Option<Timestamp>,
     /// The quotas of channels, and of all of them together, of which four fifths or more are used.
     /// Absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -67,6 +75,34 @@ pub struct Status {
 )]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// When and why a home went on as a new writer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BeganAnew {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub cause: AnewCause,
+    /// When the backup was made that it was restored from; absent with other causes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_of: Option<Timestamp>,
+}
+
+/// Why a home went on as a new writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AnewCause {
+    /// The last run did not stop in order: it crashed, or the home was copied while it ran.
+    Crash,
+    /// The home is a copy, or was put back from one.
+    Copy,
+    /// It was restored from a backup.
+    Backup,
+    /// Others have more of what this device wrote than the home had.
+    SetBack,
+    /// The disk was damaged.
+    Damage,
 }
 
 /// A device that this one is connected to.
@@ -84,10 +120,14 @@ pub struct PeerStatus {
     pub since: Timestamp,
 }
 
-/// How much of this home's disk cannot be read.
+/// What is wrong with this home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Damage {
     /// How many damaged records have been met and not been mended since. What they held is passed
     /// over; everything else stays readable.
     pub records: u64,
+    /// When another copy of this home last wrote or told something as the same device, if that is
+    /// not long ago. Absent if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubled_at: Option<Timestamp>,
 }

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::control::{Control, ControlConfig, ControlError};
-use crate::engine::{Engine, Event, META_PORT, Run, Runs};
+use crate::engine::{Engine, Event, META_PORT, Run};
 use crate::handle::Node;
 use crate::handover;
 use crate::network::{self, Network, NetworkConfig, NetworkError, NetworkEvent};
@@ -134,11 +134,9 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
     getrandom::fill(&mut seed).map_err(|error| DaemonError::System(error.to_string()))?;
     let mut run = [0; 32];
     getrandom::fill(&mut run).map_err(|error| DaemonError::System(error.to_string()))?;
-    let runs = Runs {
-        this: Run(run),
-        before: handover::take(&config.home)
-            .map_err(|error| DaemonError::System(error.to_string()))?,
-    };
+    let before =
+        handover::take(&config.home).map_err(|error| DaemonError::System(error.to_string()))?;
+    let runs = before.followed_by(Run(run));
     let (account, device) = (secrets.account, secrets.device());
     let peer_id = network::peer_id_text(&secrets.transport_key());
     let network_config = NetworkConfig {

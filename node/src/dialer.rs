@@ -20,7 +20,7 @@ pub const BACKOFF_MIN_MS: u64 = 1_000;
 /// Milliseconds between retries of a peer that stays away.
 pub const BACKOFF_MAX_MS: u64 = 5 * 60_000;
 /// Milliseconds that a connection has to last for the failures before it to be forgotten.
-pub const STABLE_MS: u64 = 30_000;
+pub const STABLE_MS: u64 = 10_000;
 /// Milliseconds after which a dial whose outcome was never reported is given up.
 pub const DIAL_TIMEOUT_MS: u64 = 30_000;
 /// Dials under way at once; the others wait their turn.

@@ -157,17 +157,20 @@ impl Node {
             clock_ahead_ms: self.0.shared.clock_ahead(),
             pending: reading.pending(),
             damaged: self.0.reader.damage_known(),
+            began_anew: reading.began_anew(),
+            doubled_at: reading.doubled_at().map(Into::into),
             quotas: reading.quotas_short(None),
         })
     }
 
-    /// How much of the disk cannot be read, as far as is known.
+    /// What is wrong with the home, as far as is known.
     ///
     /// # Errors
     /// None at present.
     pub async fn damage(&self) -> Result<Damage, ApiError> {
         Ok(Damage {
             records: self.0.reader.damage_known(),
+            doubled_at: self.reading().doubled_at().map(Into::into),
         })
     }
 

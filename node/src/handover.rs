@@ -14,32 +14,61 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use crate::engine::Run;
+use crate::engine::{Run, Runs};
 
 /// Its name in the home.
 const NAME: &str = "stopped";
 /// Bytes of inode and birth.
 const SELF_LEN: usize = 24;
 
-/// Takes the mark away, and says which run left it; none if it is not there or not itself.
+/// What the mark says of the run before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// It stopped in order, and nothing has happened to the home since.
+    Stopped(Run),
+    /// It stopped in order, and this is a copy of the home that it left.
+    Copied,
+    /// There is no mark, or a torn one.
+    Unknown,
+}
+
+impl Before {
+    /// The runs of a home, of which `this` begins.
+    pub(crate) const fn followed_by(self, this: Run) -> Runs {
+        Runs {
+            this,
+            before: match self {
+                Self::Stopped(run) => Some(run),
+                Self::Copied | Self::Unknown => None,
+            },
+            copied: matches!(self, Self::Copied),
+        }
+    }
+}
+
+/// Takes the mark away, and says what it tells.
 ///
 /// # Errors
 /// What keeps it from being removed: going on would leave it for a later start to believe.
-pub(crate) fn take(home: &Path) -> io::Result<Option<Run>> {
+pub(crate) fn take(home: &Path) -> io::Result<Before> {
     let path = home.join(NAME);
     let read = || {
         let bytes = fs::read(&path).ok()?;
         let (run, itself) = bytes.split_first_chunk::<32>()?;
         let file = fs::metadata(&path).ok()?;
-        (itself == identity(&file)).then_some(Run(*run))
+        let itself: &[u8; SELF_LEN] = itself.try_into().ok()?;
+        Some(match *itself == identity(&file) {
+            true => Before::Stopped(Run(*run)),
+            false => Before::Copied,
+        })
     };
-    let run = read();
+    let before = read();
     match fs::remove_file(&path) {
         Ok(()) => File::open(home)?.sync_all()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    Ok(run)
+    Ok(before.unwrap_or(Before::Unknown))
 }
 
 /// Leaves the mark of a run.
@@ -78,10 +107,10 @@ mod tests {
     #[test]
     fn it_is_taken_once() {
         let home = tempfile::tempdir().unwrap();
-        assert_eq!(take(home.path()).unwrap(), None);
+        assert_eq!(take(home.path()).unwrap(), Before::Unknown);
         leave(home.path(), &RUN).unwrap();
-        assert_eq!(take(home.path()).unwrap(), Some(RUN));
-        assert_eq!(take(home.path()).unwrap(), None);
+        assert_eq!(take(home.path()).unwrap(), Before::Stopped(RUN));
+        assert_eq!(take(home.path()).unwrap(), Before::Unknown);
     }
 
     #[test]
@@ -93,8 +122,8 @@ mod tests {
         fs::create_dir(&copy).unwrap();
         fs::copy(here.join(NAME), copy.join(NAME)).unwrap();
         fs::rename(&here, &there).unwrap();
-        assert_eq!(take(&there).unwrap(), Some(RUN));
-        assert_eq!(take(&copy).unwrap(), None);
+        assert_eq!(take(&there).unwrap(), Before::Stopped(RUN));
+        assert_eq!(take(&copy).unwrap(), Before::Copied);
     }
 
     #[test]
@@ -107,7 +136,7 @@ mod tests {
         fs::write(home.path().join("other"), b"").unwrap();
         leave(home.path(), &Run([8; 32])).unwrap();
         fs::write(home.path().join(NAME), older).unwrap();
-        assert_eq!(take(home.path()).unwrap(), None);
+        assert_eq!(take(home.path()).unwrap(), Before::Copied);
     }
 
     #[test]
@@ -120,6 +149,6 @@ mod tests {
             .open(home.path().join(NAME))
             .unwrap();
         file.set_len(bytes.len() as u64 - 1).unwrap();
-        assert_eq!(take(home.path()).unwrap(), None);
+        assert_eq!(take(home.path()).unwrap(), Before::Unknown);
     }
 }

@@ -3,7 +3,9 @@
 
 use std::fs;
 
-use kith_tests::{Daemon, Home, befriend, copy_tree, texts, until_agreed, until_seen};
+use kith_tests::{
+    Daemon, Home, PATIENCE, befriend, copy_tree, texts, until, until_agreed, until_seen,
+};
 
 /// Ana and Ben in one channel that has a message of Ana's; Ana's node is stopped, Ben's runs.
 fn one_message() -> (Home, Home, Daemon) {
@@ -111,27 +113,45 @@ fn a_log_that_lost_its_end_forks_nothing() {
     check(&[&ana, &ben], &["one", "two", "three", "four"]);
 }
 
+/// Whether a home says that there is another one like it.
+fn knows_of_its_double(home: &Home) -> Option<()> {
+    home.json(&["status"])["doubled_at"]
+        .is_string()
+        .then_some(())
+}
+
 #[test]
-fn two_copies_that_run_at_once_write_two_logs() {
+fn two_copies_that_run_at_once_write_two_logs_and_their_owner_is_told() {
     let (ana, ben, b) = one_message();
     let twin = ana.copy();
-    let a = Daemon::start_towards(&ana, &b.addresses());
-    until_seen(&ben, &send(&ana, "from the home"));
-    a.stop();
-    let t = Daemon::start_towards(&twin, &b.addresses());
-    until_seen(&ben, &send(&twin, "from its copy"));
-    // Both have one transport key, and Ben's node talks to one of them at a time.
     let _a = Daemon::start_towards(&ana, &b.addresses());
-    let last = send(&ana, "from the home again");
-    t.stop();
-    until_seen(&ben, &last);
-    let texts = [
-        "one",
-        "from the home",
-        "from its copy",
-        "from the home again",
-    ];
-    check(&[&ana, &ben], &texts);
+    let _t = Daemon::start_towards(&twin, &b.addresses());
+    let told = twin.json(&["status"])["began_anew"]["cause"].clone();
+    assert_eq!(told, "copy");
+    assert!(ana.json(&["status"])["began_anew"].is_null());
+
+    // Both have one transport key, and Ben's node talks to one of them at a time.
+    let mut sent = vec!["one".to_owned()];
+    for (home, name) in [
+        (&ana, "the home"),
+        (&twin, "its copy"),
+        (&ana, "the home again"),
+    ] {
+        let text = format!("from {name}");
+        let id = send(home, &text);
+        sent.push(text);
+        until_seen(&ben, &id);
+    }
+    for home in [&ana, &twin] {
+        until("the double to be known", PATIENCE, || {
+            knows_of_its_double(home)
+        });
+        let shown = home.kith(&["read", "garden"]);
+        assert!(shown.stderr.contains("doubled"), "{}", shown.stderr);
+    }
+    assert!(ben.json(&["status"])["doubled_at"].is_null());
+    let sent: Vec<&str> = sent.iter().map(String::as_str).collect();
+    check(&[&ana, &twin, &ben], &sent);
 }
 
 #[test]

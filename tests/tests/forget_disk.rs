@@ -81,6 +81,7 @@ impl Person {
         let runs = Runs {
             this: Run([1; 32]),
             before: None,
+            copied: false,
         };
         let secrets = self.secrets.clone();
         let engine = Engine::new(secrets, runs, store, rng, Vec::new(), self.now).unwrap();

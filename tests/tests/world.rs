@@ -264,11 +264,11 @@ fn after_a_crash_a_node_writes_as_another_and_nothing_forks() {
     let channel = world.channel("general");
     world.say(0, channel, "before");
     world.until_agreed(&[0, 1], &channel);
-    assert_eq!(world.engine(0).shared().began_anew(), None);
+    assert_eq!(world.engine(0).shared().continuation().anew, None);
     for copies in 1..=3 {
         world.crash(0);
         world.start(0);
-        assert!(world.engine(0).shared().began_anew().is_some());
+        assert!(world.engine(0).shared().continuation().anew.is_some());
         world.say(0, channel, "after");
         world.until_agreed(&[0, 1], &channel);
         assert_eq!(world.messages(1, &channel), 1 + copies);
@@ -438,5 +438,5 @@ fn the_first_incarnation_is_drawn_like_any_other() {
     let logs = reader.view().logs(&channel);
     let log: kith_crdt::log::Log = kith_crdt::encoding::decode(&logs[0].1, 1 << 16).unwrap();
     assert_ne!(log.id.writer, world.secrets(0).writer());
-    assert_eq!(world.engine(0).shared().began_anew(), None);
+    assert_eq!(world.engine(0).shared().continuation().anew, None);
 }

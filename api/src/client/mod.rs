@@ -85,7 +85,7 @@ impl Client {
         self.get("/v1/status".into()).await
     }
 
-    /// How much of the home's disk cannot be read, as far as is known.
+    /// What is wrong with the home, as far as is known.
     pub async fn damage(&self) -> Answer<Damage> {
         self.get("/v1/damage".into()).await
     }

@@ -17,7 +17,7 @@ mod policy;
 pub(crate) mod progress;
 mod qr;
 mod retention;
-mod status;
+pub(crate) mod status;
 pub(crate) mod storage;
 pub(crate) mod table;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use kith_api::status::{PeerStatus, Ready, Status};
+use kith_api::status::{AnewCause, BeganAnew, PeerStatus, Ready, Status};
 
 use super::Show;
 use super::account::revoked;
@@ -73,6 +73,23 @@ impl Show for Status {
                 Cell::new(Paint::Bad, &damage(self.damaged)),
             ]);
         }
+        if let Some(told) = self
+            .began_anew
+            .as_ref()
+            .and_then(|anew| went_on(anew, look))
+        {
+            facts.row(vec![
+                Cell::new(Paint::Faint, "new writer"),
+                Cell::new(Paint::Plain, &told),
+            ]);
+        }
+        if let Some(at) = self.doubled_at {
+            let told = format!("last heard of {}: {DOUBLED}", look.time(at));
+            facts.row(vec![
+                Cell::new(Paint::Faint, "a copy"),
+                Cell::new(Paint::Bad, &told),
+            ]);
+        }
         for told in self.quotas.iter().filter_map(short_of_room) {
             facts.row(vec![
                 Cell::new(Paint::Faint, "quota"),
@@ -85,6 +102,28 @@ impl Show for Status {
             write_peers(&self.peers, look, out);
         }
     }
+}
+
+/// What to do about two homes that are one device.
+pub(crate) const DOUBLED: &str = "another copy of this home is in use as the same device. Nothing is \
+    lost by it, but others talk to one of the two at a time: stop one, and link a device of its own \
+    in its place (`kith device link`)";
+
+/// Why the home went on as a new writer, where its owner has done something to it.
+fn went_on(anew: &BeganAnew, look: &Look) -> Option<String> {
+    let since = look.time(anew.at);
+    let why = match (anew.cause, anew.backup_of) {
+        (AnewCause::Copy, _) => "this home is a copy".to_owned(),
+        (AnewCause::Backup, Some(made)) => {
+            format!("it was restored from a backup of {}", look.time(made))
+        }
+        (AnewCause::Backup, None) => "it was restored from a backup".to_owned(),
+        (AnewCause::SetBack, _) => "it was set back to an earlier state".to_owned(),
+        (AnewCause::Crash | AnewCause::Damage, _) => return None,
+    };
+    Some(format!(
+        "since {since}, because {why}; what it lacks comes back from others"
+    ))
 }
 
 fn write_peers(peers: &[PeerStatus], look: &Look, out: &mut String) {

@@ -1,24 +1,34 @@
-//! A warning wherever something is shown of a home whose disk is damaged: what is missing looks
-//! like what never was.
+//! A warning wherever something is shown of a home with which something is wrong. Its disk is
+//! damaged: what is missing looks like what never was. Or it is in use twice.
 
 use crate::args::Verb;
 use crate::output::print_warning;
+use crate::output::status::DOUBLED;
 use crate::verbs::Session;
 use crate::verbs::channel::ChannelVerb;
 use crate::verbs::member::MemberVerb;
 
 impl Session {
-    /// Says how many records cannot be read, once something was shown that may lack what they
-    /// held. What the verb itself met counts already.
+    /// Says what is wrong with the home, once something of it was shown.
     pub(crate) async fn warn_of_damage(&self, verb: &Verb) {
         if !shows_content(verb) {
             return;
         }
-        let records = match self.client.damage().await {
-            Ok(damage) if damage.records > 0 => damage.records,
-            _ => return,
+        let Ok(damage) = self.client.damage().await else {
+            return;
         };
+        // A status says it itself.
+        if damage.doubled_at.is_some() && !matches!(verb, Verb::Status) {
+            print_warning("doubled", DOUBLED, self.output.is_json());
+        }
+        self.warn_of_records(damage.records);
+    }
+
+    /// Says how many records cannot be read: what was shown may lack what they held. What the verb
+    /// itself met counts already.
+    fn warn_of_records(&self, records: u64) {
         let records = match records {
+            0 => return,
             1 => "one record on this disk cannot be read".to_owned(),
             records => format!("{records} records on this disk cannot be read"),
         };

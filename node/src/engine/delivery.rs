@@ -109,7 +109,11 @@ impl Engine {
             return false;
         };
         let ahead = beacon.hlc.millis().since(now);
-        if device == self.writer.device || ahead > CLOCK_SKEW_MAX_MS {
+        if ahead > CLOCK_SKEW_MAX_MS {
+            return false;
+        }
+        if device == self.writer.device {
+            self.look_for_double(&beacon.writer, beacon.hlc);
             return false;
         }
         let transport = known.transport;

@@ -15,9 +15,13 @@
 //! 3. when its own last entry cannot be read back, or a start meets damage on the disk.
 //!
 //! An incarnation is drawn, not counted, and the first one as well: two copies of one home must not come to the same.
+//!
+//! By the same numbers a device knows that it has a double. Whatever was written as this device
+//! after it began anew, and not in its incarnation, was written by another continuation of the home.
+//! The owner is told, on both: nothing is lost, but one device was meant to be one.
 
 use kith_crdt::ids::Writer;
-use kith_crdt::time::Millis;
+use kith_crdt::time::{Hlc, Millis};
 use kith_store::{StoreError, View};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -27,6 +31,10 @@ use super::Engine;
 
 /// The name under which the store keeps who writes.
 const META_WRITER: &str = "writer";
+/// The name under which it is kept when the backup was made that this home was restored from.
+pub const META_BACKUP: &str = "backup";
+/// Milliseconds by which a double has to have gone on before that is written down again.
+const DOUBLE_STEP_MS: u64 = 60_000;
 /// Bytes of that record at most.
 const RECORD_MAX: usize = 128;
 
@@ -41,6 +49,51 @@ pub struct Runs {
     pub this: Run,
     /// The run that ended.
     pub before: Option<Run>,
+    /// Whether this is a copy of a home whose run stopped in order.
+    pub copied: bool,
+}
+
+/// Why a device went on as a new writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Cause {
+    /// The last run did not stop in order: it crashed, or the home was copied while it ran.
+    #[n(1)]
+    Crash,
+    /// The home is a copy, or was put back from one.
+    #[n(2)]
+    Copy,
+    /// It was restored from a backup.
+    #[n(3)]
+    Backup,
+    /// Others have more of what this device wrote than the home has.
+    #[n(4)]
+    SetBack,
+    /// The disk was damaged.
+    #[n(5)]
+    Damage,
+}
+
+impl Cause {
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Crash => "the last run did not stop in order here: a crash, or a copy",
+            Self::Copy => "this home is a copy, or was put back from one",
+            Self::Backup => "this home was restored from a backup",
+            Self::SetBack => "others have more of what this device wrote than is here",
+            Self::Damage => "the disk is or was damaged",
+        }
+    }
+}
+
+/// How this home goes on from what the device wrote before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Continuation {
+    /// When it last began anew, and why; nothing if it never did.
+    pub anew: Option<(Millis, Cause)>,
+    /// When the newest was written as this device that another continuation wrote; nothing if there
+    /// is none.
+    pub doubled: Option<Millis>,
 }
 
 /// Who writes, as stored.
@@ -55,6 +108,23 @@ struct WriterRecord {
     /// When it began anew, if it ever did.
     #[n(2)]
     since: Option<Millis>,
+    /// Why it did.
+    #[n(3)]
+    cause: Option<Cause>,
+    /// When the newest was written that a double wrote.
+    #[n(4)]
+    doubled: Option<Millis>,
+}
+
+impl WriterRecord {
+    fn continuation(&self) -> Continuation {
+        Continuation {
+            anew: self
+                .since
+                .map(|at| (at, self.cause.unwrap_or(Cause::Crash))),
+            doubled: self.doubled,
+        }
+    }
 }
 
 impl Engine {
@@ -76,53 +146,82 @@ impl Engine {
             let run = Run(*record.run);
             is_whole && (run == self.runs.this || Some(run) == self.runs.before)
         };
+        self.continuation = known
+            .as_ref()
+            .map_or_else(Continuation::default, WriterRecord::continuation);
+        if let Some(record) = &known {
+            self.writer.incarnation = record.incarnation;
+        }
         match known {
-            Some(record) if follows(&record) => {
-                self.writer.incarnation = record.incarnation;
-                self.shared.put_began_anew(record.since);
-                self.keep_writer(record.since);
-            }
+            Some(record) if follows(&record) => self.keep_writer(),
             // Nothing was written here. But this may be a backup of the day on which the home was
             // made, so the first incarnation is drawn as well; there is nothing to tell of that.
             _ if is_whole && view.channels().is_empty() => {
                 self.writer.incarnation = self.rng.next_u32();
-                self.keep_writer(None);
+                self.continuation = Continuation::default();
+                self.keep_writer();
             }
-            Some(record) => {
-                self.writer.incarnation = record.incarnation;
-                self.begin_anew(
-                    now,
-                    "the last run did not stop in order here, or the disk is damaged: a crash, a \
-                     copy or a restored backup",
-                );
+            _ if !is_whole => self.begin_anew(now, Cause::Damage),
+            None if view.meta(META_BACKUP).is_ok_and(|made| made.is_some()) => {
+                self.begin_anew(now, Cause::Backup);
             }
-            None => self.begin_anew(now, "the store does not know who wrote"),
+            None => self.begin_anew(now, Cause::Damage),
+            Some(_) if self.runs.copied => self.begin_anew(now, Cause::Copy),
+            Some(_) => self.begin_anew(now, Cause::Crash),
         }
+        self.shared.put_continuation(self.continuation);
         Ok(())
     }
 
     /// Goes on as a new writer.
-    pub(super) fn begin_anew(&mut self, now: Millis, why: &str) {
+    pub(super) fn begin_anew(&mut self, now: Millis, cause: Cause) {
         let before = self.writer.incarnation;
         while self.writer.incarnation == before {
             self.writer.incarnation = self.rng.next_u32();
         }
-        self.keep_writer(Some(now));
-        self.shared.put_began_anew(Some(now));
+        // What this device wrote before may bear a later time than the clock's, by the others'.
+        let at = now.max(self.hlc.millis());
+        self.continuation.anew = Some((at, cause));
+        self.keep_writer();
         tracing::warn!(
-            "{why}; this device goes on as a new writer, and what it lacks comes back from the other members"
+            "{}; this device goes on as a new writer, and what it lacks comes back from the other members",
+            cause.told()
         );
     }
 
     /// Stages the record of who writes: it is durable with the first thing that is written.
-    fn keep_writer(&mut self, since: Option<Millis>) {
+    fn keep_writer(&mut self) {
+        let Continuation { anew, doubled } = self.continuation;
         let record = WriterRecord {
             incarnation: self.writer.incarnation,
             run: self.runs.this.0.into(),
-            since,
+            since: anew.map(|(at, _)| at),
+            cause: anew.map(|(_, cause)| cause),
+            doubled,
         };
         let bytes = kith_crdt::encoding::encode(&record);
         self.stage.batch.put_meta(META_WRITER, bytes);
+        self.shared.put_continuation(self.continuation);
+    }
+
+    /// Looks at something that is signed by this device, and came from elsewhere: if it was written
+    /// after this home began to go on by itself, there is another that does.
+    pub(super) fn look_for_double(&mut self, writer: &Writer, hlc: Hlc) {
+        let at = hlc.millis();
+        let is_of_before = self.continuation.anew.is_some_and(|(since, _)| at <= since);
+        if writer.device != self.writer.device || self.is_own(writer) || is_of_before {
+            return;
+        }
+        match self.continuation.doubled {
+            Some(known) if at < known.plus(DOUBLE_STEP_MS) => return,
+            Some(_) => {}
+            None => tracing::warn!(
+                "another copy of this home is in use, or was: both write as this device; stop one of \
+                 the two, and link a device of its own in its place"
+            ),
+        }
+        self.continuation.doubled = Some(at);
+        self.keep_writer();
     }
 
     /// Whether a writer is this node as it writes now.

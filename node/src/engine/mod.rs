@@ -85,7 +85,7 @@ pub use devices::{META_RECOVERY, OwnDevices, Recovery};
 pub use effect::{Effects, Moment, Outcome, Refusal};
 pub use event::{Command, Event};
 pub use holds::{Holds, Reach};
-pub use incarnation::{Run, Runs};
+pub use incarnation::{Cause, Continuation, META_BACKUP, Run, Runs};
 pub use linking::{LinkStage, LinkView};
 pub use members::{MemberAct, MemberState, Stands};
 pub use mend::MendState;
@@ -112,6 +112,7 @@ pub struct Engine {
     me: AccountId,
     writer: Writer,
     runs: Runs,
+    continuation: Continuation,
     store: Store,
     rng: ChaCha20Rng,
     now: Millis,
@@ -187,6 +188,7 @@ impl Engine {
             first_certificate: secrets.certificate.clone(),
             secrets,
             runs,
+            continuation: Continuation::default(),
             store,
             rng,
             now,

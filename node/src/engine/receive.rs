@@ -9,6 +9,7 @@ use kith_crdt::limits::LOGS_PER_DEVICE;
 use kith_crdt::log::{Acceptance, Fork, Log};
 use kith_crdt::time::Millis;
 
+use super::incarnation::Cause;
 use super::{Engine, Timer};
 
 /// What became of envelopes that a peer sent.
@@ -243,13 +244,13 @@ impl Engine {
             log.erased.remove(place.seq);
         }
         channel.grew(log_id, 1);
-        if self.is_own(&log_id.writer) {
-            self.begin_anew(
-                now,
-                "a member has more of what this device wrote than is here",
-            );
-        }
         self.hlc = self.hlc.max(envelope.header.hlc);
+        if self.is_own(&log_id.writer) {
+            self.begin_anew(now, Cause::SetBack);
+        }
+        if !was_here {
+            self.look_for_double(&log_id.writer, envelope.header.hlc);
+        }
         self.hear_clock(now, envelope.header.hlc.millis());
         self.keep(id, &envelope);
         self.stage.quiet = was_here;
@@ -304,10 +305,7 @@ impl Engine {
         self.stage.recount.insert((id, log_id));
         tracing::warn!("a writer contradicted itself; its log ends before that");
         if self.is_own(&log_id.writer) {
-            self.begin_anew(
-                self.now,
-                "this device wrote twice at one place, as copies of a home do",
-            );
+            self.begin_anew(self.now, Cause::SetBack);
         }
     }
 

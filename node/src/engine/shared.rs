@@ -13,6 +13,7 @@ use kith_crdt::time::Millis;
 use super::channel::{Channel, Standing};
 use super::devices::OwnDevices;
 use super::holds::Holds;
+use super::incarnation::Continuation;
 use super::linking::LinkView;
 use super::mend::MendState;
 use super::own::OwnView;
@@ -150,7 +151,7 @@ fn pending_of(channel: &Channel, log_id: &LogId, messages: &kith_crdt::ranges::R
 pub struct Shared {
     channels: RwLock<BTreeMap<ChannelId, Arc<ChannelView>>>,
     peers: RwLock<BTreeMap<TransportKey, Connected>>,
-    began_anew: RwLock<Option<Millis>>,
+    continuation: RwLock<Continuation>,
     declined: AtomicU64,
     listening: RwLock<Vec<String>>,
     floor: AtomicU64,
@@ -261,20 +262,16 @@ impl Shared {
         self.declined.store(channels, Ordering::Relaxed);
     }
 
-    /// When this device last found that it is not the only continuation of what it wrote, and went
-    /// on as a new writer.
-    pub fn began_anew(&self) -> Option<Millis> {
-        *self
-            .began_anew
-            .read()
-            .expect("the writer does not panic while it holds the lock")
+    /// How this home goes on from what its device wrote before.
+    pub fn continuation(&self) -> Continuation {
+        *self.read(&self.continuation)
     }
 
-    pub(super) fn put_began_anew(&self, at: Option<Millis>) {
+    pub(super) fn put_continuation(&self, continuation: Continuation) {
         *self
-            .began_anew
+            .continuation
             .write()
-            .expect("no reader panics while it holds the lock") = at;
+            .expect("no reader panics while it holds the lock") = continuation;
     }
 
     /// The addresses that this node is heard on.

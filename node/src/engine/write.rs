@@ -15,6 +15,7 @@ use super::Engine;
 use super::apply::Spot;
 use super::channel::{Channel, Sealing};
 use super::effect::{Outcome, Refusal};
+use super::incarnation::Cause;
 
 /// An entry that is in the log and will be durable when the turn is.
 #[derive(Debug, Clone, Copy)]
@@ -120,8 +121,9 @@ impl Engine {
         {
             Ok(change) => change,
             Err(lost) => {
+                tracing::warn!("{lost}");
                 // A new writer has no branch to take up, so this happens once.
-                self.begin_anew(now, &lost.to_string());
+                self.begin_anew(now, Cause::Damage);
                 return self.write_entry(now, id, entry, body);
             }
         };

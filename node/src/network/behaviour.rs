@@ -18,6 +18,7 @@ use libp2p::{
 
 use super::codec::{self, SyncCodec};
 use super::counters::Counters;
+use super::doubles;
 use super::gate::Gated;
 use super::{LISTEN_DEFAULT, NetworkConfig, NetworkError, addresses, keys, limits};
 
@@ -145,8 +146,9 @@ fn protocols(keypair: &Keypair, mdns: bool, counters: Arc<Counters>) -> Result<B
         ),
         identify: identify::Behaviour::new(
             identify::Config::new(PROTOCOL_VERSION.to_owned(), keypair.public())
-                // What software a node runs, and in which version, is nobody's business.
-                .with_agent_version("kith".to_owned())
+                // What software a node runs, and in which version, is nobody's business. Which
+                // run it is, whoever talks to it has to know (`doubles`).
+                .with_agent_version(doubles::instance()?)
                 .with_push_listen_addr_updates(true)
                 // The engine keeps the address book.
                 .with_cache_size(0),

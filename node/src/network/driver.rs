@@ -34,6 +34,8 @@ pub(super) struct Driver {
     pub(super) dials: BTreeMap<ConnectionId, Dial>,
     /// Connected peers.
     pub(super) peers: BTreeMap<PeerId, Peer>,
+    /// Whose turn it is next, of two nodes with one key: where that one is.
+    pub(super) turns: BTreeMap<PeerId, Vec<String>>,
     tick: Interval,
 }
 
@@ -47,6 +49,10 @@ pub(super) struct Dial {
 pub(super) struct Peer {
     /// Where it is, on its first connection.
     pub(super) address: Multiaddr,
+    /// Since when it is connected.
+    pub(super) since: Instant,
+    /// Which node of that key it is, as it says itself.
+    pub(super) instance: Option<String>,
     /// Topics that it listens to and the engine was told of.
     pub(super) topics: BTreeSet<String>,
     /// Where it last said that it can be reached.
@@ -75,6 +81,7 @@ impl Driver {
             standings: Standings::default(),
             dials: BTreeMap::new(),
             peers: BTreeMap::new(),
+            turns: BTreeMap::new(),
             tick,
         }
     }
@@ -207,7 +214,7 @@ impl Driver {
         }
     }
 
-    fn handle_dial(&mut self, peer: Option<TransportKey>, texts: Vec<String>) {
+    pub(super) fn handle_dial(&mut self, peer: Option<TransportKey>, texts: Vec<String>) {
         let dialable = addresses::parse(&texts);
         if dialable.is_empty() {
             self.outbox.push(NetworkEvent::DialFailed {

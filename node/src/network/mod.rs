@@ -13,6 +13,7 @@ mod addresses;
 mod behaviour;
 mod codec;
 mod counters;
+mod doubles;
 mod driver;
 mod exchange;
 mod frames;

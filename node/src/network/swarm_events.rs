@@ -114,6 +114,8 @@ impl Driver {
             peer,
             Peer {
                 address: address.clone(),
+                since: Instant::now(),
+                instance: None,
                 topics: BTreeSet::new(),
                 named: Vec::new(),
                 namings: 0,
@@ -126,6 +128,7 @@ impl Driver {
             && let Some(key) = keys::transport_key(peer)
         {
             self.outbox.push(NetworkEvent::Disconnected(key));
+            self.begin_turn(peer, key);
         }
     }
 
@@ -289,14 +292,14 @@ impl Driver {
     /// Learns where a peer can be reached, or that it is not one of ours.
     fn handle_identify(&mut self, event: identify::Event) {
         let (identify::Event::Received {
+            connection_id: connection,
             peer_id: peer,
             info,
-            ..
         }
         | identify::Event::Pushed {
+            connection_id: connection,
             peer_id: peer,
             info,
-            ..
         }) = event
         else {
             return;
@@ -304,6 +307,10 @@ impl Driver {
         if !info.protocol_version.starts_with(PROTOCOL_FAMILY) {
             // An error only says that it is gone already.
             let _ = self.swarm.disconnect_peer_id(peer);
+            return;
+        }
+        if self.is_double(peer, &info.agent_version) {
+            self.take_turns(peer, connection, &info.listen_addrs);
             return;
         }
         let (Some(key), Some(known)) = (keys::transport_key(&peer), self.peers.get_mut(&peer))

@@ -5,6 +5,7 @@ mod account;
 mod against;
 mod audit;
 mod channels;
+mod continuation;
 mod control_log;
 mod delivery;
 mod erasing;

@@ -38,6 +38,7 @@ impl Past {
         let runs = Runs {
             this: Run(seed),
             before: None,
+            copied: false,
         };
         let rng = ChaCha20Rng::from_seed(seed);
         Ok(Self {

@@ -146,6 +146,7 @@ impl World {
         let runs = Runs {
             this,
             before: node.run.replace(this),
+            copied: false,
         };
         let now = node.clock(self.now);
         let engine = Engine::new(node.secrets.clone(), runs, store, rng, Vec::new(), now)

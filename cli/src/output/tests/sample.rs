@@ -178,6 +178,8 @@ pub(super) fn status(name: &str) -> Status {
         clock_ahead_ms: None,
         pending: 0,
         damaged: 0,
+        began_anew: None,
+        doubled_at: None,
         quotas: Vec::new(),
     }
 }

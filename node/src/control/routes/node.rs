@@ -17,7 +17,8 @@ pub(in crate::control) async fn status(State(node): State<Node>) -> Answer<Statu
     answer(node.status().await)
 }
 
-/// How much of this home's disk cannot be read, as far as is known.
+/// What is wrong with this home, as far as is known: what of its disk cannot be read, and whether
+/// there is another copy of it in use.
 #[utoipa::path(get, path = "/v1/damage", tag = "node",
     responses((status = 200, body = Damage), (status = "default", body = ErrorBody)))]
 pub(in crate::control) async fn damage(State(node): State<Node>) -> Answer<Damage> {

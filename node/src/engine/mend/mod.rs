@@ -25,6 +25,7 @@ use state::{Phase, Progress};
 
 use super::channel::Channel;
 use super::effect::{Outcome, Refusal};
+use super::incarnation::Cause;
 use super::keys::FIRST_PLACE;
 use super::write::no_channel;
 use super::{Engine, Timer, load, storage};
@@ -258,7 +259,7 @@ impl Engine {
             .map_or(0, |mending| mending.missing);
         self.branches.clear();
         if has_damage || missing > 0 {
-            self.begin_anew(now, "the disk was damaged and has been mended");
+            self.begin_anew(now, Cause::Damage);
         }
         self.phase(id, Phase::Awaiting);
         self.keep_mending();

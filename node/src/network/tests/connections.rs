@@ -177,3 +177,24 @@ async fn two_nodes_find_each_other_on_the_local_network() {
         keys::keypair(&Secret::new([2; 32])).public().to_peer_id()
     );
 }
+
+#[tokio::test]
+async fn of_two_nodes_with_one_key_the_first_is_not_driven_out_at_once() {
+    let (mut home, mut copy) = (Node::start(1).await, Node::start(1).await);
+    let mut other = Node::start(2).await;
+    home.send(other.dial()).await;
+    home.expect_connected(other.key).await;
+    other.expect_connected(home.key).await;
+    let is_named = |event| matches!(event, NetworkEvent::Identified { .. }).then_some(());
+    other.expect(is_named).await;
+
+    copy.send(other.dial()).await;
+    copy.expect_connected(other.key).await;
+    copy.expect_disconnected(other.key).await;
+
+    home.request(7, other.key, b"still there?".to_vec()).await;
+    let (asked, _) = other.expect_request().await;
+    let bytes = b"yes".to_vec();
+    other.send(Command::Answer { id: asked, bytes }).await;
+    assert_eq!(home.expect_outcome(7).await.unwrap(), b"yes");
+}
