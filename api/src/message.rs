@@ -175,10 +175,34 @@ pub struct MessageDetail {
     /// The message.
     #[serde(flatten)]
     pub message: Message,
-    /// How far it has come on each device but the author's.
+    /// How far it has come with each account that it was written for and that has devices; the
+    /// author's own, if it has others than the one it was written on, last.
+    pub recipients: Vec<Recipient>,
+    /// How far it has come on each device but the one it was written on.
     pub delivery: Vec<Delivery>,
     /// On which devices its text is erased; null unless it is deleted.
     pub erased: Option<ErasedOn>,
+}
+
+/// How far a message has come with one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Recipient {
+    /// The account.
+    pub account: AccountId,
+    /// The name that it goes by.
+    pub name: String,
+    /// `pending`, `delivered` to at least one of its devices, or `read` by it.
+    pub state: DeliveryState,
+    /// When it was read, or first known to be on one of its devices; null while pending, and where
+    /// this device was not told when.
+    pub at: Option<Timestamp>,
+    /// How many devices it has; of the author's, the one that it was written on is not counted.
+    pub devices: u64,
+    /// How many of those are known to hold the message.
+    pub holding: u64,
+    /// Whether it is the author's own; absent if not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub own: bool,
 }
 
 /// How far a message has come on one device.
@@ -192,7 +216,8 @@ pub struct Delivery {
     pub device: DeviceId,
     /// What its owner calls it.
     pub device_name: String,
-    /// `pending`, `delivered` or `read`.
+    /// `pending`, `delivered` once it is known to hold the message, or `read` if its account has
+    /// read that besides, on whichever device.
     pub state: DeliveryState,
     /// When it was first known to be so; null while pending, and where this device was not told
     /// when: of what others wrote it learns only that a device has it.

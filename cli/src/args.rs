@@ -152,7 +152,7 @@ pub(crate) enum Verb {
     /// Replace the text of a message
     Edit(message::EditArgs),
     /// Show the texts that a message has had
-    History(message::ShowArgs),
+    History(message::HistoryArgs),
     /// Delete a message for everyone
     Delete(message::DeleteArgs),
     /// Erase everything that you said in a channel, for everyone, or your account

@@ -1,5 +1,6 @@
 //! Several engines in one thread under virtual time: what must hold whatever the network does.
 
+use kith_api::message::DeliveryState::{self, Delivered, Pending, Read};
 use kith_crdt::ids::{ChannelId, MessageId};
 use kith_crdt::time::DAY_MS;
 use kith_node::engine::{Command, Outcome, Refusal};
@@ -303,6 +304,50 @@ fn word_of_a_delivery_comes_by_whoever_heard_it() {
             .page(kith_store::Line::main(&channel), None, 1);
         let written = logs.last().unwrap().place;
         view.holds.of(&other, &written.log) >= written.seq
+    });
+}
+
+/// Where a message of the first node's has arrived, as that knows, which is for one account: the
+/// account's state, how many devices of it hold the message, and the state of each, in order.
+fn arrived(world: &World, message: MessageId) -> (DeliveryState, u64, Vec<DeliveryState>) {
+    let found = world.reading(0, |reading| {
+        let (_, channel, place) = reading
+            .find_message(&message.to_string())
+            .expect("it is here");
+        reading.message_detail(&channel, place)
+    });
+    let detail = found.expect("it is shown");
+    let [there] = detail.recipients.as_slice() else {
+        panic!("{:?}", detail.recipients)
+    };
+    let devices = detail.delivery.iter();
+    let mut states: Vec<_> = devices.map(|device| device.state).collect();
+    states.sort_unstable();
+    assert_eq!(there.devices, states.len() as u64);
+    (there.state, there.holding, states)
+}
+
+#[test]
+fn what_one_device_of_an_account_has_read_another_may_not_have_yet() {
+    let mut world = World::new(2, 42);
+    let channel = world.channel("general");
+    let before = world.say(0, channel, "before there were two");
+    let laptop = world.link_device(1, false);
+    world.until("both devices to have it", |world| {
+        arrived(world, before) == (Delivered, 2, vec![Delivered, Delivered])
+    });
+    world.crash(laptop);
+    let message = world.say(0, channel, "read on the phone");
+    world.until("the phone to have it", |world| {
+        arrived(world, message) == (Delivered, 1, vec![Pending, Delivered])
+    });
+    assert_eq!(marked(&mut world, 1, channel), 2);
+    world.until("it to be read", |world| arrived(world, message).0 == Read);
+    assert_eq!(arrived(&world, message), (Read, 1, vec![Pending, Read]));
+    assert_eq!(arrived(&world, before), (Read, 2, vec![Read, Read]));
+    world.start(laptop);
+    world.until("the laptop to have it as well", |world| {
+        arrived(world, message) == (Read, 2, vec![Read, Read])
     });
 }
 

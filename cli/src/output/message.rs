@@ -4,8 +4,10 @@ use std::fmt::{Display, Write};
 
 use kith_api::Timestamp;
 use kith_api::message::{
-    DeletedBy, Delivery, DeliveryState, Message, MessageDetail, MessageKind, Sent, Version,
+    DeletedBy, Delivery, DeliveryState, Message, MessageDetail, MessageKind, Recipient, Sent,
+    Version,
 };
+use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Show;
@@ -166,73 +168,116 @@ fn details(message: &Message, occasion: Occasion, look: &Look) -> Vec<String> {
 
 impl Show for MessageDetail {
     fn show(&self, look: &Look, out: &mut String) {
-        let message = &self.message;
-        message.show(look, out);
-        out.push('\n');
-        let mut table = Table::bare();
-        for (name, value) in [
-            ("id", message.id.to_string()),
-            ("channel", message.channel.to_string()),
-            ("author", message.name.clone()),
-            ("account", message.account.to_string()),
-            ("device", message.device.to_string()),
-            ("written", look.full_time(message.at)),
-            ("state", message.state.to_string()),
-        ] {
-            table.row(vec![
-                Cell::new(Paint::Faint, name),
-                Cell::new(Paint::Plain, &value),
-            ]);
-        }
-        if let Some(by) = &message.deleted_by {
-            table.row(vec![
-                Cell::new(Paint::Faint, "deleted"),
-                Cell::new(Paint::Plain, &look.full_time(by.at)),
-            ]);
-        }
-        if let Some(erased) = &self.erased {
-            let devices = format!("on {} of {} devices", erased.devices, erased.of);
-            let names: Vec<String> = erased
-                .not_heard_from
-                .iter()
-                .map(|holder| format!("{} ({})", holder.name, short(&holder.device)))
-                .collect();
-            let told = match names.as_slice() {
-                [] => devices,
-                names => format!("{devices}; not heard from: {}", names.join(", ")),
-            };
-            table.row(vec![
-                Cell::new(Paint::Faint, "erased"),
-                Cell::new(Paint::Plain, &told),
-            ]);
-        }
-        if let Some(hidden) = &message.hidden {
-            let rule = &hidden.rule;
-            let told = format!(
-                "from the others: {} (rule {} {}); `kith why message {}` says more",
-                hidden.reason,
-                rule.number,
-                rule.name,
-                short(&message.id)
-            );
-            table.row(vec![
-                Cell::new(Paint::Faint, "hidden"),
-                Cell::new(Paint::Bad, &told),
-            ]);
-        }
-        if let Some(by) = &message.pinned_by {
-            let pinned = format!("{} by {}", look.full_time(by.at), by.name);
-            table.row(vec![
-                Cell::new(Paint::Faint, "pinned"),
-                Cell::new(Paint::Plain, &pinned),
-            ]);
-        }
-        table.write(look, out);
-        if !self.delivery.is_empty() {
+        write_facts(self, look, out);
+        if !self.recipients.is_empty() {
             out.push('\n');
-            write_delivery(&self.delivery, look, out);
+            write_recipients(&self.recipients, look, out);
         }
     }
+}
+
+/// A message with where it has arrived, for those who want to know of every device.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct ByDevice<'a>(pub(crate) &'a MessageDetail);
+
+impl Show for ByDevice<'_> {
+    fn show(&self, look: &Look, out: &mut String) {
+        write_facts(self.0, look, out);
+        if !self.0.delivery.is_empty() {
+            out.push('\n');
+            write_delivery(&self.0.delivery, look, out);
+        }
+    }
+}
+
+/// Writes a message and all about it but where it has arrived.
+fn write_facts(detail: &MessageDetail, look: &Look, out: &mut String) {
+    let message = &detail.message;
+    message.show(look, out);
+    out.push('\n');
+    let mut table = Table::bare();
+    for (name, value) in [
+        ("id", message.id.to_string()),
+        ("channel", message.channel.to_string()),
+        ("author", message.name.clone()),
+        ("account", message.account.to_string()),
+        ("device", message.device.to_string()),
+        ("written", look.full_time(message.at)),
+        ("state", message.state.to_string()),
+    ] {
+        table.row(vec![
+            Cell::new(Paint::Faint, name),
+            Cell::new(Paint::Plain, &value),
+        ]);
+    }
+    if let Some(by) = &message.deleted_by {
+        table.row(vec![
+            Cell::new(Paint::Faint, "deleted"),
+            Cell::new(Paint::Plain, &look.full_time(by.at)),
+        ]);
+    }
+    if let Some(erased) = &detail.erased {
+        let devices = format!("on {} of {} devices", erased.devices, erased.of);
+        let names: Vec<String> = erased
+            .not_heard_from
+            .iter()
+            .map(|holder| format!("{} ({})", holder.name, short(&holder.device)))
+            .collect();
+        let told = match names.as_slice() {
+            [] => devices,
+            names => format!("{devices}; not heard from: {}", names.join(", ")),
+        };
+        table.row(vec![
+            Cell::new(Paint::Faint, "erased"),
+            Cell::new(Paint::Plain, &told),
+        ]);
+    }
+    if let Some(hidden) = &message.hidden {
+        let rule = &hidden.rule;
+        let told = format!(
+            "from the others: {} (rule {} {}); `kith why message {}` says more",
+            hidden.reason,
+            rule.number,
+            rule.name,
+            short(&message.id)
+        );
+        table.row(vec![
+            Cell::new(Paint::Faint, "hidden"),
+            Cell::new(Paint::Bad, &told),
+        ]);
+    }
+    if let Some(by) = &message.pinned_by {
+        let pinned = format!("{} by {}", look.full_time(by.at), by.name);
+        table.row(vec![
+            Cell::new(Paint::Faint, "pinned"),
+            Cell::new(Paint::Plain, &pinned),
+        ]);
+    }
+    table.write(look, out);
+}
+
+fn write_recipients(recipients: &[Recipient], look: &Look, out: &mut String) {
+    let mut table = Table::new(&["MEMBER", "STATE", "SINCE"]);
+    for there in recipients {
+        let since = there.at.map(|time| look.full_time(time));
+        let (author, other) = if there.own {
+            (" (author)", "other ")
+        } else {
+            ("", "")
+        };
+        let mut row = vec![
+            Cell::new(Paint::Person, &format!("{}{author}", there.name)),
+            Cell::new(state_paint(there.state), there.state.name()),
+            Cell::new(Paint::Faint, since.as_deref().unwrap_or("-")),
+        ];
+        if there.devices > 1 {
+            let held = format!("on {} of {} {other}devices", there.holding, there.devices);
+            row.push(Cell::new(Paint::Faint, &held));
+        }
+        table.row(row);
+    }
+    table.write(look, out);
 }
 
 fn write_delivery(delivery: &[Delivery], look: &Look, out: &mut String) {

@@ -12,7 +12,7 @@ mod invite;
 mod json;
 pub(crate) mod look;
 mod member;
-mod message;
+pub(crate) mod message;
 mod policy;
 pub(crate) mod progress;
 mod qr;

@@ -6,11 +6,23 @@ use kith_api::message::{DeleteQuery, EditMessage};
 
 use crate::args::reference;
 use crate::input::text_or_stdin;
+use crate::output::message::ByDevice;
 use crate::verbs::{Outcome, Session};
+
+/// Shows a message.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The message
+    #[arg(value_parser = reference())]
+    id: String,
+    /// Say on which devices it is, not only with whom
+    #[arg(long)]
+    devices: bool,
+}
 
 /// Names a message.
 #[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
+pub(crate) struct HistoryArgs {
     /// The message
     #[arg(value_parser = reference())]
     id: String,
@@ -62,7 +74,12 @@ pub(crate) struct TypingArgs {
 impl Session {
     /// Shows one message and where it has arrived.
     pub(crate) async fn show(&self, args: &ShowArgs) -> Outcome {
-        self.output.put(&self.client.message(&args.id).await?)
+        let detail = self.client.message(&args.id).await?;
+        if args.devices {
+            self.output.put(&ByDevice(&detail))
+        } else {
+            self.output.put(&detail)
+        }
     }
 
     /// Gives a reaction, or takes it back.
@@ -82,7 +99,7 @@ impl Session {
     }
 
     /// Shows the texts that a message has had.
-    pub(crate) async fn history(&self, args: &ShowArgs) -> Outcome {
+    pub(crate) async fn history(&self, args: &HistoryArgs) -> Outcome {
         self.output.put_each(&self.client.history(&args.id).await?)
     }
 

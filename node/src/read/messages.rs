@@ -15,7 +15,7 @@ use kith_store::Line;
 
 use super::Reading;
 use super::against::against_message;
-use super::delivery::Lookups;
+use super::delivery::{Lookups, recipients};
 use super::found::{Found, open, text_of};
 use super::replies::Replies;
 use super::steps::rule;
@@ -122,10 +122,11 @@ impl Reading<'_> {
     /// One message and where it has arrived.
     pub fn message_detail(&self, channel: &ChannelView, place: Place) -> Option<MessageDetail> {
         let message = self.message(channel, place)?;
-        let delivery = self.deliveries(channel, (place, Millis(message.at.0)), &message.read_by);
         let at = Millis(message.at.0);
+        let delivery = self.deliveries(channel, (place, at), &message.read_by);
         let is_deleted = message.deleted;
         Some(MessageDetail {
+            recipients: recipients(message.account.0, &message.read_by, &delivery),
             message,
             delivery,
             erased: is_deleted.then(|| self.erased_on(channel, (place, at))),

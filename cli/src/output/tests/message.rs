@@ -1,10 +1,14 @@
 //! How messages look.
 
-use kith_api::message::{Delivery, DeliveryState, Message, MessageDetail, Sent, Version};
+use kith_api::message::{
+    Delivery, DeliveryState, Message, MessageDetail, Recipient, Sent, Version,
+};
 use snapbox::{assert_data_eq, str};
 
 use super::sample::{account, at, busy_message, deleted_by, device, id, look, message, shown};
 use crate::output::Show;
+use crate::output::message::ByDevice;
+
 #[test]
 fn a_page_of_messages() {
     let gone = Message {
@@ -38,8 +42,33 @@ fn one_message_with_where_it_has_arrived() {
         state,
         at,
     };
+    let recipient = |number, name: &str, state, at| Recipient {
+        account: account(number),
+        name: name.into(),
+        state,
+        at,
+        devices: 1,
+        holding: 1,
+        own: false,
+    };
     let detail = MessageDetail {
         message: message(1, "Ada", "hello"),
+        recipients: vec![
+            Recipient {
+                devices: 2,
+                ..recipient(2, "Ben", DeliveryState::Read, Some(at("09:06:00")))
+            },
+            Recipient {
+                holding: 0,
+                ..recipient(3, "Cem", DeliveryState::Pending, None)
+            },
+            Recipient {
+                devices: 3,
+                holding: 2,
+                own: true,
+                ..recipient(1, "Ada", DeliveryState::Delivered, Some(at("09:05:30")))
+            },
+        ],
         delivery: vec![
             delivery(DeliveryState::Read, Some(at("09:06:00"))),
             delivery(DeliveryState::Pending, None),
@@ -59,11 +88,28 @@ device   aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq
 written  2026-11-20 09:05:00
 state    delivered
 
+MEMBER        STATE      SINCE
+Ben           read       2026-11-20 09:06:00  on 1 of 2 devices
+Cem           pending    -
+Ada (author)  delivered  2026-11-20 09:05:30  on 2 of 3 other devices
+
+"#]]
+    );
+    let by_device = shown(&ByDevice(&detail));
+    let (_, devices) = by_device.rsplit_once("\n\n").unwrap();
+    assert_data_eq!(
+        devices,
+        str![[r#"
 MEMBER  DEVICE            STATE    SINCE
 Ben     phone (aibaeaqc)  read     2026-11-20 09:06:00
 Ben     phone (aibaeaqc)  pending  -
 
 "#]]
+    );
+    assert_eq!(
+        serde_json::to_value(ByDevice(&detail)).unwrap(),
+        serde_json::to_value(&detail).unwrap(),
+        "programs are told the same"
     );
 }
 
