@@ -11,7 +11,8 @@ use crate::error::{IoMeaning, StoreError};
 const LOCK_FILE: &str = "lock";
 /// What else there may be in a home, beside the vault and the databases.
 const OTHER_FILES: [&str; 5] = ["salvage", "stopped", "daemon.sock", DESTROYING, LOCK_FILE];
-/// There while a home is being destroyed, so that what was cut off goes on.
+/// There while a home is being destroyed, so that what was cut off goes on, and while it is being
+/// made of a backup, so that what was cut off is removed.
 const DESTROYING: &str = "destroying";
 /// Only the owner may look into a home.
 const DIR_MODE: u32 = 0o700;
@@ -128,7 +129,26 @@ pub fn destroy(home: &Path, lock: HomeLock) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether the destruction of a home was cut off: it is to be called again.
+/// Notes that a home is in the making. Until [`complete_home`] a crash leaves what the next command
+/// destroys.
+///
+/// # Errors
+/// [`StoreError::ReadOnly`], [`StoreError::DiskFull`] or [`StoreError::Io`].
+pub fn begin_home(home: &Path) -> Result<(), StoreError> {
+    let written = write_synced(&home.join(DESTROYING), &[]).and_then(|()| sync_dir(home));
+    written.map_err(|error| StoreError::io("making the home", error))
+}
+
+/// Notes that a home is whole.
+///
+/// # Errors
+/// [`StoreError::ReadOnly`] or [`StoreError::Io`].
+pub fn complete_home(home: &Path) -> Result<(), StoreError> {
+    let removed = fs::remove_file(home.join(DESTROYING)).and_then(|()| sync_dir(home));
+    removed.map_err(|error| StoreError::io("making the home", error))
+}
+
+/// Whether the destruction of a home was cut off, or its making: it is to be destroyed.
 pub fn is_being_destroyed(home: &Path) -> bool {
     home.join(DESTROYING).exists()
 }

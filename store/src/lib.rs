@@ -9,8 +9,10 @@
 //! It is not a cache, not a queue and not a place for plaintext: nothing is written outside the
 //! home, and RocksDB's own log is switched off.
 
+mod backup;
 mod batch;
 mod damage;
+mod epochs;
 mod erase;
 mod error;
 mod events;
@@ -33,13 +35,18 @@ mod timeline;
 mod vault;
 mod view;
 mod window_keys;
+mod wrapped;
 
+pub use backup::{BACKUP_FORMAT, BackupError, BackupReader, BackupWriter};
 pub use batch::Batch;
 pub use damage::{Damage, DamageKind};
+pub use epochs::Epochs;
 pub use error::StoreError;
 pub use events::EVENTS_KEPT;
 pub use footprint::{ChannelFootprint, Files, Footprint, envelope_bytes};
-pub use home::{HomeLock, LockError, destroy, is_being_destroyed, prepare};
+pub use home::{
+    HomeLock, LockError, begin_home, complete_home, destroy, is_being_destroyed, prepare,
+};
 pub use inspect::{Inspection, LogHandle, Readable};
 pub use kdf::KdfCost;
 pub use rocks::{Medium, MemoryEnv};

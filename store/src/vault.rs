@@ -7,18 +7,17 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use kith_crdt::crypto::aead::{self, NONCE_LEN};
 use kith_crdt::crypto::hash;
 use kith_crdt::crypto::kdf::expand_secret;
 use kith_crdt::crypto::secret::Secret;
-use kith_crdt::encoding::encode;
-use minicbor::{Decode, Decoder, Encode};
+use minicbor::Decoder;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::error::IoMeaning;
 use crate::home::write_atomically;
-use crate::kdf::{self, KdfCost, SALT_LEN};
+use crate::kdf::KdfCost;
+use crate::wrapped::{WrapError, Wrapped, WrappedKey};
 
 /// The format of homes that this program writes. It is the vault that says it for the whole home.
 pub const FORMAT: u32 = 2;
@@ -107,6 +106,16 @@ impl From<io::Error> for VaultError {
     }
 }
 
+impl From<WrapError> for VaultError {
+    fn from(error: WrapError) -> Self {
+        match error {
+            WrapError::WrongPassphrase => Self::WrongPassphrase,
+            WrapError::Altered => Self::Altered,
+            WrapError::TooCostly(cost) => Self::TooCostly { cost },
+        }
+    }
+}
+
 /// What an open vault yields.
 pub struct Opened {
     /// The key from which every other key of the home is drawn.
@@ -137,20 +146,35 @@ impl Vault {
         rng: &mut impl CryptoRng,
         cost: KdfCost,
     ) -> Result<Opened, VaultError> {
-        let path = home.join(FILE);
-        if fs::exists(&path)? {
-            return Err(VaultError::Exists);
-        }
         let master = Secret::random(rng);
-        let content = Content {
-            master: WrappedMaster::wrap(&master, passphrase, rng, cost)?,
-            identity: Wrapped::seal(&identity_key(&master), IDENTITY_CONTEXT, identity, rng),
-        };
-        write_atomically(&path, &content.to_bytes())?;
+        Self::create_with(home, passphrase, (identity, &master), rng, cost)?;
         Ok(Opened {
             master,
             identity: Zeroizing::new(identity.to_vec()),
         })
+    }
+
+    /// Makes the vault of a home whose records are there already, under a master key that was drawn
+    /// for them.
+    ///
+    /// # Errors
+    /// As [`Vault::create`].
+    pub fn create_with(
+        home: &Path,
+        passphrase: &[u8],
+        (identity, master): (&[u8], &Secret),
+        rng: &mut impl CryptoRng,
+        cost: KdfCost,
+    ) -> Result<(), VaultError> {
+        let path = home.join(FILE);
+        if fs::exists(&path)? {
+            return Err(VaultError::Exists);
+        }
+        let content = Content {
+            master: WrappedKey::wrap(master, (passphrase, MASTER_CONTEXT), rng, cost)?,
+            identity: Wrapped::seal(&identity_key(master), IDENTITY_CONTEXT, identity, rng),
+        };
+        Ok(write_atomically(&path, &content.to_bytes())?)
     }
 
     /// Opens the vault. Changes nothing on the disk, whatever the outcome.
@@ -176,7 +200,7 @@ impl Vault {
         let content = read(home)?;
         let master = content.open(old)?.master;
         let content = Content {
-            master: WrappedMaster::wrap(&master, new, rng, cost)?,
+            master: WrappedKey::wrap(&master, (new, MASTER_CONTEXT), rng, cost)?,
             ..content
         };
         Ok(write_atomically(&home.join(FILE), &content.to_bytes())?)
@@ -238,117 +262,13 @@ fn read(home: &Path) -> Result<Content, VaultError> {
 
 /// The content of the file, checked against its check sum and not believed beyond that.
 struct Content {
-    master: WrappedMaster,
+    master: WrappedKey,
     identity: Wrapped,
-}
-
-struct WrappedMaster {
-    kdf: KdfParameters,
-    wrapped: Wrapped,
-}
-
-/// `[m_kib, t, p, salt]`
-#[derive(Clone, Copy, Encode, Decode)]
-#[cbor(array)]
-struct KdfParameters {
-    #[n(0)]
-    m_kib: u32,
-    #[n(1)]
-    t: u32,
-    #[n(2)]
-    p: u32,
-    #[cbor(n(3), with = "minicbor::bytes")]
-    salt: [u8; SALT_LEN],
-}
-
-struct Wrapped {
-    nonce: [u8; NONCE_LEN],
-    ciphertext: Vec<u8>,
-}
-
-impl Wrapped {
-    fn seal(key: &Secret, associated: &[u8], plain: &[u8], rng: &mut impl CryptoRng) -> Self {
-        let mut nonce = [0; NONCE_LEN];
-        rng.fill_bytes(&mut nonce);
-        Self {
-            nonce,
-            ciphertext: aead::seal(key, &nonce, associated, plain),
-        }
-    }
-
-    fn open(&self, key: &Secret, associated: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        aead::open(key, &self.nonce, associated, &self.ciphertext)
-            .ok()
-            .map(Zeroizing::new)
-    }
-
-    fn decode(d: &mut Decoder<'_>) -> Result<Self, minicbor::decode::Error> {
-        let nonce = d
-            .bytes()?
-            .try_into()
-            .map_err(|_| minicbor::decode::Error::message("wrong length of a nonce"))?;
-        Ok(Self {
-            nonce,
-            ciphertext: d.bytes()?.to_vec(),
-        })
-    }
-}
-
-impl KdfParameters {
-    const fn cost(&self) -> KdfCost {
-        KdfCost {
-            m_kib: self.m_kib,
-            t: self.t,
-            p: self.p,
-        }
-    }
-
-    fn derive(&self, passphrase: &[u8]) -> Result<Secret, VaultError> {
-        kdf::derive(passphrase, &self.salt, self.cost())
-            .map_err(|_| VaultError::TooCostly { cost: self.cost() })
-    }
-
-    fn associated(&self) -> Vec<u8> {
-        [MASTER_CONTEXT, &encode(self)].concat()
-    }
-}
-
-impl WrappedMaster {
-    fn wrap(
-        master: &Secret,
-        passphrase: &[u8],
-        rng: &mut impl CryptoRng,
-        cost: KdfCost,
-    ) -> Result<Self, VaultError> {
-        let mut salt = [0; SALT_LEN];
-        rng.fill_bytes(&mut salt);
-        let kdf = KdfParameters {
-            m_kib: cost.m_kib,
-            t: cost.t,
-            p: cost.p,
-            salt,
-        };
-        let key = kdf.derive(passphrase)?;
-        Ok(Self {
-            kdf,
-            wrapped: Wrapped::seal(&key, &kdf.associated(), master.expose(), rng),
-        })
-    }
 }
 
 impl Content {
     fn open(&self, passphrase: &[u8]) -> Result<Opened, VaultError> {
-        let WrappedMaster { kdf, wrapped } = &self.master;
-        let key = kdf.derive(passphrase)?;
-        let bytes = wrapped
-            .open(&key, &kdf.associated())
-            .ok_or(VaultError::WrongPassphrase)?;
-        let master = Secret::new(
-            bytes
-                .as_slice()
-                .try_into()
-                .map_err(|_| VaultError::Altered)?,
-        );
+        let master = self.master.open(passphrase, MASTER_CONTEXT)?;
         let identity = self
             .identity
             .open(&identity_key(&master), IDENTITY_CONTEXT)
@@ -358,7 +278,7 @@ impl Content {
 
     fn to_bytes(&self) -> Vec<u8> {
         let mut cbor = minicbor::Encoder::new(Vec::new());
-        let WrappedMaster { kdf, wrapped } = &self.master;
+        let WrappedKey { kdf, wrapped } = &self.master;
         cbor.array(6)
             .and_then(|e| {
                 e.u32(FORMAT)?
@@ -428,7 +348,7 @@ impl Content {
         let kdf = d.decode()?;
         let wrapped = Wrapped::decode(d)?;
         Ok(Self {
-            master: WrappedMaster { kdf, wrapped },
+            master: WrappedKey { kdf, wrapped },
             identity: Wrapped::decode(d)?,
         })
     }

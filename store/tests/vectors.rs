@@ -19,7 +19,7 @@ use kith_crdt::ids::{
     AccountId, DeviceId, EpochId, LogId, MessageId, OpId, SegmentId, TransportKey, Window,
 };
 use kith_crdt::term::{Span, Term};
-use kith_store::{Batch, KdfCost, Line, Vault};
+use kith_store::{BackupReader, BackupWriter, Batch, KdfCost, Line, Vault};
 use minicbor::Decoder;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -331,4 +331,21 @@ fn a_sealed_record_opens_as_the_document_says() {
     assert_eq!((number, nonce), (3, &[12; 24]));
     let plain = open(&Secret::new([11; 32]), "channels", b"key", &record);
     assert_eq!(plain, b"value");
+}
+
+#[test]
+fn a_backup_is_what_it_was_and_still_opens() {
+    let mut rng = ChaCha20Rng::from_seed([9; 32]);
+    let least = KdfCost::LEAST;
+    let mut writer = BackupWriter::new(Vec::new(), b"passphrase", &mut rng, least).unwrap();
+    writer.put(b"first").unwrap();
+    writer.put(b"second").unwrap();
+    let file = writer.finish().unwrap();
+    assert_eq!(hex(&file), hex(&golden("backup")), "the backup moved");
+    let golden = golden("backup");
+    let mut reader = BackupReader::open(golden.as_slice(), b"passphrase").unwrap();
+    for item in [b"first".as_slice(), b"second"] {
+        assert_eq!(reader.next_item().unwrap().unwrap().as_slice(), item);
+    }
+    assert!(reader.next_item().unwrap().is_none());
 }

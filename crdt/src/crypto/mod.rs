@@ -10,3 +10,4 @@ pub mod kem;
 pub mod phrase;
 pub mod secret;
 pub mod sign;
+pub mod stream;
