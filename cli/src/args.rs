@@ -6,8 +6,8 @@ use clap::builder::{NonEmptyStringValueParser, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::verbs::{
-    account, channel, completions, contact, daemon, device, draft, erase, init, invite, man,
-    member, message, pin, policy, read, retention, send, storage, tail, why,
+    account, backup, channel, completions, contact, daemon, device, draft, erase, init, invite,
+    man, member, message, pin, policy, read, retention, send, storage, tail, why,
 };
 
 /// Serverless, end-to-end encrypted chat.
@@ -100,6 +100,9 @@ pub(crate) enum Verb {
     /// Show this account, or check the words that bring it back
     #[command(subcommand)]
     Account(account::AccountVerb),
+    /// Make a backup of this home, check one, or make a home out of one
+    #[command(subcommand)]
+    Backup(backup::BackupVerb),
     /// Link another device to this account, list those it has, or name this one
     #[command(subcommand)]
     Device(device::DeviceVerb),

@@ -20,21 +20,38 @@ impl Place {
     pub(crate) fn passphrase(&self) -> Result<Passphrase, ApiError> {
         match &self.passphrase_file {
             Some(file) => read(file),
-            None => ask("Passphrase: ").and_then(not_empty),
+            None => ask("Passphrase: ", HOME).and_then(not_empty),
         }
     }
 
     /// The passphrase for a home to be made, asked for twice.
     pub(crate) fn new_passphrase(&self) -> Result<Passphrase, ApiError> {
-        if let Some(file) = &self.passphrase_file {
-            return read(file);
-        }
-        let passphrase = not_empty(ask("Choose a passphrase: ")?)?;
-        if *ask("The same again: ")? != *passphrase {
-            return Err(ApiError::usage("the two differ: run `kith init` again"));
-        }
-        Ok(passphrase)
+        let prompts = ["Choose a passphrase for the home: ", "The same again: "];
+        from_file_or(self.passphrase_file.as_deref(), HOME, &prompts)
     }
+}
+
+/// How a file is named that holds the passphrase of a home.
+const HOME: &str = "--passphrase-file or KITH_PASSPHRASE_FILE";
+
+/// A passphrase out of a file, or asked for as often as there are prompts. `options` name the file.
+pub(crate) fn from_file_or(
+    file: Option<&Path>,
+    options: &str,
+    prompts: &[&str],
+) -> Result<Passphrase, ApiError> {
+    if let Some(file) = file {
+        return read(file);
+    }
+    let mut asked = Passphrase::default();
+    for (number, prompt) in prompts.iter().enumerate() {
+        let typed = not_empty(ask(prompt, options)?)?;
+        if number > 0 && *typed != *asked {
+            return Err(ApiError::usage("the two differ: run the command again"));
+        }
+        asked = typed;
+    }
+    Ok(asked)
 }
 
 /// The first line of a file.
@@ -59,14 +76,13 @@ fn read(path: &Path) -> Result<Passphrase, ApiError> {
     ))
 }
 
-fn ask(prompt: &str) -> Result<Passphrase, ApiError> {
+fn ask(prompt: &str, options: &str) -> Result<Passphrase, ApiError> {
     rpassword::prompt_password(prompt)
         .map(Zeroizing::new)
         .map_err(|_| {
-            ApiError::usage(
-                "there is no terminal to ask for the passphrase: name a file with \
-             --passphrase-file or KITH_PASSPHRASE_FILE",
-            )
+            ApiError::usage(format_args!(
+                "there is no terminal to ask for the passphrase: name a file with {options}"
+            ))
         })
 }
 

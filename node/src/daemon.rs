@@ -73,8 +73,10 @@ pub enum DaemonError {
     /// The local API does not start.
     #[error(transparent)]
     Control(#[from] ControlError),
-    /// The home was being destroyed when that was cut off.
-    #[error("this home was being destroyed when that was cut off: it is destroyed now")]
+    /// The home was being destroyed, or made, when that was cut off.
+    #[error(
+        "this home was being destroyed, or made from a backup, when that was cut off: it is destroyed now"
+    )]
     Destroyed,
     /// A part of the daemon ended by itself.
     #[error("the {0} stopped working; what was acknowledged is on disk: start the daemon again")]
@@ -167,7 +169,7 @@ pub async fn run(config: DaemonConfig, on_ready: impl FnOnce(Ready)) -> Result<(
         engine.reader(),
         engine.shared(),
         (account, device),
-        peer_id.clone(),
+        (peer_id.clone(), config.home.clone()),
     );
     let (running, engine_ends) = oneshot::channel();
     let engine_thread = spawn_engine(

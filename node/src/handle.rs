@@ -4,6 +4,7 @@
 //! engine and come back when they are durable.
 
 mod account;
+mod backup;
 mod channels;
 mod erase;
 mod members;
@@ -17,6 +18,7 @@ mod teller;
 mod why;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -63,6 +65,7 @@ struct Inner {
     account: AccountId,
     device: DeviceId,
     peer_id: String,
+    home: PathBuf,
     newest: watch::Sender<u64>,
     moments: broadcast::Sender<Moment>,
     started: Instant,
@@ -78,13 +81,13 @@ impl Node {
     }
 
     /// A handle to an engine that is fed through `engine`. `peer_id` is what this node's addresses
-    /// end with.
+    /// end with, `home` where its files are.
     pub(crate) fn new(
         engine: mpsc::Sender<Event>,
         reader: Reader,
         shared: Arc<Shared>,
         (account, device): (AccountId, DeviceId),
-        peer_id: String,
+        (peer_id, home): (String, PathBuf),
     ) -> Self {
         let newest = reader.view().newest_cursor().unwrap_or(0);
         Self(Arc::new(Inner {
@@ -96,6 +99,7 @@ impl Node {
             account,
             device,
             peer_id,
+            home,
             newest: watch::Sender::new(newest),
             moments: broadcast::Sender::new(MOMENTS_QUEUED),
             started: Instant::now(),

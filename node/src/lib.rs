@@ -4,6 +4,7 @@
 //! `shell` own tokio, libp2p, the clock and the local API, and decide nothing; `read` answers
 //! from snapshots and never waits for the engine.
 
+pub mod backup;
 mod claims;
 pub mod clock;
 pub mod control;

@@ -23,6 +23,7 @@ use crate::account::{
     DeviceLinkState, DeviceRevoked, GrantDevice, RevokeDevice, UpdateDevice,
 };
 use crate::audit::{AuditPage, AuditQuery};
+use crate::backup::{BackupCreated, BackupRequest};
 use crate::channel::{
     ChannelDetail, ChannelName, ChannelSummary, CreateChannel, LeftChannel, MarkRead, Marked,
     MemberInfo, UpdateChannel, UpdateWishes,
@@ -88,6 +89,13 @@ impl Client {
     /// What is wrong with the home, as far as is known.
     pub async fn damage(&self) -> Answer<Damage> {
         self.get("/v1/damage".into()).await
+    }
+
+    /// Has the daemon write a backup of the home into a file. Waits an hour.
+    pub async fn create_backup(&self, request: &BackupRequest) -> Answer<BackupCreated> {
+        let call = Call::new(Method::POST, "/v1/backup".into()).json(request);
+        let patience = self.timeout.max(VERIFY_TIMEOUT);
+        self.connections.ask(call, patience).await
     }
 
     /// Asks the daemon to stop.

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod backup;
 pub(crate) mod channel;
 pub(crate) mod clean;
 mod contact;

@@ -1,6 +1,7 @@
 //! The verbs: each asks the daemon one thing and prints what it answers.
 
 pub(crate) mod account;
+pub(crate) mod backup;
 pub(crate) mod channel;
 pub(crate) mod completions;
 pub(crate) mod contact;
@@ -32,6 +33,7 @@ use crate::args::{Cli, Verb};
 use crate::demo;
 use crate::output::Output;
 use crate::verbs::account::AccountVerb;
+use crate::verbs::backup::BackupVerb;
 use crate::verbs::device::DeviceVerb;
 
 /// How a verb ends.
@@ -65,6 +67,17 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
             )
         }
         Verb::Account(AccountVerb::Recover(args)) => recover::recover(args, &cli.place, &output),
+        Verb::Backup(BackupVerb::Check(args)) => backup::check_backup(args, &output),
+        Verb::Backup(BackupVerb::Restore(args)) => {
+            backup::restore_backup(args, &cli.place, &output)
+        }
+        Verb::Backup(BackupVerb::Create(args)) => {
+            let client = cli.place.client()?;
+            let session = Session { client, output };
+            let work = session.create_backup(args, &cli.place);
+            wait(Builder::new_current_thread().enable_all(), work)
+                .map_err(|error| cli.place.explain(error))
+        }
         Verb::Demo => {
             let mut runtime = Builder::new_current_thread();
             wait(runtime.enable_all(), demo::demo(&output))
@@ -117,8 +130,13 @@ impl Session {
             Verb::Erase(args) => self.erase(args).await,
             Verb::Typing(args) => self.typing(args).await,
             Verb::Tail(args) => self.tail(args).await,
-            Verb::Init(_) | Verb::Daemon(_) | Verb::Demo | Verb::Completions(_) | Verb::Man(_) => {
-                unreachable!("these do not ask a daemon")
+            Verb::Init(_)
+            | Verb::Daemon(_)
+            | Verb::Backup(_)
+            | Verb::Demo
+            | Verb::Completions(_)
+            | Verb::Man(_) => {
+                unreachable!("these do not ask a daemon, or see to it themselves")
             }
         }
     }

@@ -24,6 +24,7 @@ use super::routes::{
     paths(
         node::status,
         node::damage,
+        node::backup,
         node::shutdown,
         node::openapi,
         account::show,

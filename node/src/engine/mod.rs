@@ -76,7 +76,8 @@ use commit::Rest;
 use erasing::Erasing;
 use outstanding::Outstanding;
 use peers::Peers;
-use retention::{Forgotten, Sweeping, Witness};
+use quota::META_QUOTA;
+use retention::{Forgotten, META_CLOCK, Sweeping, Witness};
 use stage::Stage;
 use timers::{Timer, Timers};
 
@@ -102,6 +103,19 @@ const TIMERS_PER_TURN: usize = 64;
 const META_HLC: &str = "hlc";
 /// The name under which the port is kept that this node listened on last.
 pub(crate) const META_PORT: &str = "port";
+
+/// The names of what is kept of the device itself, and goes into a backup. What else is kept under a
+/// name is of one home, or follows from other records.
+pub(crate) const META_OF_THE_DEVICE: [&str; 8] = [
+    META_HLC,
+    META_CLOCK,
+    META_QUOTA,
+    META_RECOVERY,
+    devices::META_CERTIFICATE,
+    devices::META_OTHERS,
+    devices::META_MANAGEMENT,
+    devices::META_REVOKED,
+];
 
 /// The deciding half of a node.
 #[derive(Debug)]

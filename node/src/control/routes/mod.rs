@@ -25,6 +25,7 @@ pub(super) fn router(node: Node) -> Router {
         .route("/v1/status", get(node::status))
         .route("/v1/damage", get(node::damage))
         .route("/v1/shutdown", post(node::shutdown))
+        .route("/v1/backup", post(node::backup))
         .route("/v1/openapi.json", get(node::openapi))
         .route("/v1/channels", get(channels::list).post(channels::create))
         .route(

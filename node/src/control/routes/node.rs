@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use kith_api::backup::{BackupCreated, BackupRequest};
 use kith_api::error::ErrorBody;
 use kith_api::status::{Damage, Status};
 
 use crate::control::answer::{Answer, answer};
 use crate::control::openapi::description;
+use crate::control::request::InBody;
 use crate::handle::Node;
 
 /// How the daemon is.
@@ -23,6 +25,17 @@ pub(in crate::control) async fn status(State(node): State<Node>) -> Answer<Statu
     responses((status = 200, body = Damage), (status = "default", body = ErrorBody)))]
 pub(in crate::control) async fn damage(State(node): State<Node>) -> Answer<Damage> {
     answer(node.damage().await)
+}
+
+/// Writes a backup of this home into a file, while everything goes on.
+#[utoipa::path(post, path = "/v1/backup", tag = "node",
+    operation_id = "create_backup", request_body = BackupRequest,
+    responses((status = 200, body = BackupCreated), (status = "default", body = ErrorBody)))]
+pub(in crate::control) async fn backup(
+    State(node): State<Node>,
+    InBody(request): InBody<BackupRequest>,
+) -> Answer<BackupCreated> {
+    answer(node.create_backup(request).await)
 }
 
 /// Asks the daemon to stop.

@@ -33,16 +33,16 @@ use crate::network::Command as NetworkCommand;
 pub use telling::{META_RECOVERY, Recovery};
 
 /// The name under which the newest certificate is kept.
-const META_CERTIFICATE: &str = "certificate";
+pub(super) const META_CERTIFICATE: &str = "certificate";
 /// The name under which those are kept that say what it does not.
-const META_OTHERS: &str = "certificates";
+pub(super) const META_OTHERS: &str = "certificates";
 /// How many of those: a device that manages makes one of all.
 const OTHERS_KEPT: usize = 8;
 const OTHERS_MAX: usize = OTHERS_KEPT * CERTIFICATE_MAX;
 /// The name under which the management key is kept that this device was handed later.
-const META_MANAGEMENT: &str = "management";
+pub(super) const META_MANAGEMENT: &str = "management";
 /// The name under which it is kept that this device was revoked.
-const META_REVOKED: &str = "revoked";
+pub(super) const META_REVOKED: &str = "revoked";
 const REVOKED: &str = "this device was revoked, so it keeps what it has and can do nothing more: to \
     use the account here again, make a new home and link it from another device";
 /// Bytes of one at most.
