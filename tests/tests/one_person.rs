@@ -1,9 +1,13 @@
 //! One person with three devices, and two others: whatever they do on all of them, while lines are
 //! cut and nodes crash, the three are the same afterwards.
 
+use std::collections::BTreeSet;
+
 use kith_crdt::ids::{ChannelId, MessageId};
 use kith_crdt::segment::Subject;
+use kith_crdt::sync::Answer;
 use kith_node::engine::Command;
+use kith_node::network::NetworkEvent;
 use kith_tests::world::World;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -242,4 +246,64 @@ fn three_devices_of_one_person_end_alike() {
         reactions > 40 && drafts > 10,
         "there is something to agree on: {reactions}, {drafts}"
     );
+}
+
+/// The envelopes in the answers that were sent to a node, by what they are.
+fn envelopes_sent(events: &[NetworkEvent]) -> Vec<Vec<u8>> {
+    let answers = events.iter().filter_map(|event| match event {
+        NetworkEvent::Answered { bytes, .. } => Answer::parse(bytes).ok(),
+        _ => None,
+    });
+    answers
+        .flat_map(|answer| match answer {
+            Answer::Page { envelopes, .. } => envelopes,
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn a_new_device_that_crashes_five_times_is_sent_nothing_again_that_it_had() {
+    const CRASHES: u64 = 5;
+    const EACH: u64 = 90;
+    let mut world = World::new(1, 5);
+    let channels: Vec<ChannelId> = (0..4)
+        .map(|number| world.make(0, &format!("room {number}")))
+        .collect();
+    // Long ones, so that a channel takes several pages.
+    let text = "so much to say ".repeat(600);
+    for number in 0..EACH {
+        for channel in &channels {
+            world.say(0, *channel, &format!("{number} {text}"));
+        }
+        world.pass(10);
+    }
+    let all = EACH * channels.len() as u64;
+    let held = |world: &World, device| {
+        let held = channels
+            .iter()
+            .map(|channel| world.messages(device, channel));
+        held.sum::<u64>()
+    };
+
+    let device = world.link_device(0, false);
+    for crash in 1..=CRASHES {
+        let share = all * crash / (CRASHES + 1);
+        world.until("a share of it", |world| held(world, device) >= share);
+        assert!(held(&world, device) < all, "it was too quick to be cut off");
+        let here: BTreeSet<Vec<u8>> = channels
+            .iter()
+            .flat_map(|channel| world.entries_on_disk(device, channel))
+            .map(|envelope| envelope.to_bytes())
+            .collect();
+        world.crash(device);
+        world.listen();
+        world.start(device);
+        let next = all * crash / (CRASHES + 1) + 1;
+        world.until("more of it", |world| held(world, device) >= next);
+        let again = envelopes_sent(&world.heard());
+        let again = again.iter().filter(|bytes| here.contains(*bytes)).count();
+        assert_eq!(again, 0, "crash {crash}");
+    }
+    world.until("all of it", |world| held(world, device) == all);
 }
