@@ -131,6 +131,8 @@ fn a_home_comes_back_and_goes_on_as_another_writer() {
     let more = ana.field(&["send", "brief", "and more"], "id");
     until_seen(&ben, &more);
     assert_eq!(ana.kith(&["verify"]).code, 0);
+    // What came back was written as this device, before it began anew: that is no double.
+    assert!(ana.json(&["status"])["doubled_at"].is_null());
     let shown = ana.json(&["channel", "show", "garden"]);
     assert_eq!(shown["unread"], 0);
 }

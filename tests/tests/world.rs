@@ -269,7 +269,9 @@ fn after_a_crash_a_node_writes_as_another_and_nothing_forks() {
     for copies in 1..=3 {
         world.crash(0);
         world.start(0);
-        assert!(world.engine(0).shared().continuation().anew.is_some());
+        let continuation = world.engine(0).shared().continuation();
+        assert!(continuation.anew.is_some());
+        assert_eq!(continuation.doubled, None, "its own past is no double");
         world.say(0, channel, "after");
         world.until_agreed(&[0, 1], &channel);
         assert_eq!(world.messages(1, &channel), 1 + copies);

@@ -41,30 +41,29 @@ pub(crate) async fn with_progress<T>(what: &str, work: impl Future<Output = T>) 
     work.await
 }
 
-/// Shows how far something has come that is counted, on a terminal, if it takes longer than a second.
+/// Shows how far something has come, on a terminal, if it takes longer than a second.
 pub(crate) struct Meter {
-    what: (&'static str, &'static str),
     begun: std::time::Instant,
     drawn: Option<std::time::Instant>,
 }
 
-impl Meter {
-    /// Of something that is done to a number of things.
-    pub(crate) fn new(what: &'static str, things: &'static str) -> Self {
+impl Default for Meter {
+    fn default() -> Self {
         Self {
-            what: (what, things),
             begun: std::time::Instant::now(),
             drawn: None,
         }
     }
+}
 
-    /// Shows how many there are so far.
-    pub(crate) fn show(&mut self, count: u64) {
+impl Meter {
+    /// Shows what is done and how much of it so far.
+    pub(crate) fn show(&mut self, told: &str) {
         let now = std::time::Instant::now();
         let is_due = self.drawn.is_none_or(|drawn| now - drawn >= STEP);
         if now - self.begun >= FIRST && is_due && io::stderr().is_terminal() {
             self.drawn = Some(now);
-            draw(&format!("{}: {count} {}", self.what.0, self.what.1));
+            draw(told);
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use kith_api::backup::{BackupCreated, BackupRequest};
 use kith_api::id::{AccountId, DeviceId};
 use kith_api::{ApiError, ErrorCode, Timestamp};
-use kith_node::backup::{Backup, Checked, RestoreError};
+use kith_node::backup::{Backup, Checked, RestoreError, Step};
 use kith_store::BackupError;
 use serde::Serialize;
 
@@ -168,9 +168,10 @@ pub(crate) fn restore_backup(args: &FileArgs, place: &Place, output: &Output) ->
     let backup = args.opened()?;
     let passphrase = place.new_passphrase()?;
     let lock = claim_home(&home)?;
-    let mut meter = Meter::new("restoring", "entries");
-    let restored = backup.restore(&home, lock, passphrase.as_bytes(), |entries| {
-        meter.show(entries);
+    let mut meter = Meter::default();
+    let restored = backup.restore(&home, lock, passphrase.as_bytes(), |step| match step {
+        Step::Read(entries) => meter.show(&format!("reading: {entries} entries")),
+        Step::Checked(entries) => meter.show(&format!("checking: {entries} entries")),
     });
     drop(meter);
     let checked = restored.map_err(|error| match &error {

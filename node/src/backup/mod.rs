@@ -19,7 +19,7 @@ use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 pub(crate) use create::{BackupConfig, create};
-pub use restore::RestoreError;
+pub use restore::{RestoreError, Step};
 
 use item::Item;
 

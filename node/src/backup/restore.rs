@@ -34,6 +34,15 @@ const STEP: Duration = Duration::from_millis(5);
 /// Turns of the engine after which whatever is not done is left to the daemon.
 const TURNS_MAX: u32 = 10_000_000;
 
+/// How far restoring has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// So many entries were read.
+    Read(u64),
+    /// So many were checked, and what follows from them made anew.
+    Checked(u64),
+}
+
 /// Why a home was not restored. There is none then.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
@@ -53,7 +62,7 @@ pub enum RestoreError {
 
 impl<R: BufRead> Backup<R> {
     /// Makes a home out of it, in a directory that is empty but for what its lock needs.
-    /// `passphrase` is to open the home; `entries` is told how many entries were read so far.
+    /// `passphrase` is to open the home; `told` hears how far it has come.
     ///
     /// # Errors
     /// [`RestoreError`]; the home is destroyed then.
@@ -62,10 +71,10 @@ impl<R: BufRead> Backup<R> {
         home: &Path,
         lock: HomeLock,
         passphrase: &[u8],
-        entries: impl FnMut(u64),
+        told: impl FnMut(Step),
     ) -> Result<Checked, RestoreError> {
         begin_home(home)?;
-        let restored = self.make(home, passphrase, entries);
+        let restored = self.make(home, passphrase, told);
         if restored.is_err() {
             // The error to tell is the first one; what stays is removed by the next command.
             drop(destroy(home, lock));
@@ -77,7 +86,7 @@ impl<R: BufRead> Backup<R> {
         &mut self,
         home: &Path,
         passphrase: &[u8],
-        entries: impl FnMut(u64),
+        mut told: impl FnMut(Step),
     ) -> Result<Checked, RestoreError> {
         let mut rng = UnwrapErr(SysRng);
         let master = Secret::random(&mut rng);
@@ -90,10 +99,10 @@ impl<R: BufRead> Backup<R> {
             log: None,
         };
         writing.batch.put_meta(META_BACKUP, encode(&self.made));
-        let counted = writing.take_all(self, entries)?;
+        let counted = writing.take_all(self, &mut told)?;
         let mut run = [0; 32];
         rng.fill_bytes(&mut run);
-        go_through(writing.store, &self.secrets, Run(run))?;
+        go_through(writing.store, &self.secrets, Run(run), told)?;
         let left = handover::leave(home, &Run(run));
         left.map_err(|error| RestoreError::Home(error.to_string()))?;
         let secrets = (self.identity.as_slice(), &master);
@@ -118,7 +127,7 @@ impl Writing {
     fn take_all<R: BufRead>(
         &mut self,
         backup: &mut Backup<R>,
-        mut entries: impl FnMut(u64),
+        told: &mut impl FnMut(Step),
     ) -> Result<Counted, RestoreError> {
         loop {
             let item = backup.next()?;
@@ -132,7 +141,7 @@ impl Writing {
             self.take(item)?;
             if self.bytes >= COMMIT_BYTES {
                 self.commit()?;
-                entries(backup.entries);
+                told(Step::Read(backup.entries));
             }
         }
     }
@@ -235,7 +244,12 @@ fn note_missing_text(channel: &ChannelId, log: &mut Log, seq: u32, stored: &[u8]
 
 /// Has an engine go through all logs, which makes everything anew that follows from them. It is
 /// connected to nobody.
-fn go_through(store: Store, secrets: &DeviceSecrets, run: Run) -> Result<(), RestoreError> {
+fn go_through(
+    store: Store,
+    secrets: &DeviceSecrets,
+    run: Run,
+    mut told: impl FnMut(Step),
+) -> Result<(), RestoreError> {
     let mut seed = [0; 32];
     UnwrapErr(SysRng).fill_bytes(&mut seed);
     let runs = Runs {
@@ -263,6 +277,7 @@ fn go_through(store: Store, secrets: &DeviceSecrets, run: Run) -> Result<(), Res
         let wait = engine.next_deadline().map_or(0, |at| at.since(now));
         sleep(Duration::from_millis(wait).min(STEP));
         engine.handle(clock::now(), Event::Tick);
+        told(Step::Checked(engine.entries_gone_through()));
     }
     engine.handle(clock::now(), Event::Stop);
     Ok(())

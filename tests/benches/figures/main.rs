@@ -3,9 +3,10 @@
 //!
 //! `KITH_BENCH_MESSAGES`, `KITH_BENCH_DEPTH`, `KITH_BENCH_CHANNELS`,
 //! `KITH_BENCH_SENDS`, `KITH_BENCH_ALIVE` and `KITH_BENCH_DIED` set the sizes; `KITH_BENCH_JSON` names the file that gets
-//! the same figures for programs. `KITH_BENCH_ONLY=forgetting` or `=reconnect`
-//! measures that part alone.
+//! the same figures for programs. `KITH_BENCH_ONLY=backup`, `=forgetting`,
+//! `=linked` or `=reconnect` measures that part alone.
 
+mod backup;
 mod core;
 mod figure;
 mod forgetting;
@@ -149,6 +150,11 @@ async fn main() -> anyhow::Result<()> {
             report.print();
             return Ok(());
         }
+        Ok("backup") => {
+            backup::measure(&mut report, &sizes).await?;
+            report.print();
+            return Ok(());
+        }
         Ok("linked") => {
             linked::measure(&mut report, &sizes).await?;
             report.print();
@@ -164,7 +170,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Ok(part) => {
             anyhow::bail!(
-                "KITH_BENCH_ONLY is {part}: `forgetting`, `linked` and `reconnect` are parts"
+                "KITH_BENCH_ONLY is {part}: `backup`, `forgetting`, `linked` and `reconnect` are parts"
             )
         }
     }
@@ -182,6 +188,7 @@ async fn main() -> anyhow::Result<()> {
     reconnect::measure(&mut stage).await?;
     let mut report = idle(stage, &sizes).await?;
     linked::measure(&mut report, &sizes).await?;
+    backup::measure(&mut report, &sizes).await?;
     forgetting::measure(&mut report, &sizes).await?;
 
     report.print();

@@ -110,6 +110,12 @@ impl Engine {
         self.channels.values().all(is_done)
     }
 
+    /// How many entries the mendings under way have gone through.
+    pub fn entries_gone_through(&self) -> u64 {
+        let mendings = self.channels.values().filter_map(|it| it.mending.as_ref());
+        mendings.map(|mending| mending.entries).sum()
+    }
+
     /// Has a mending look at once whether it can go on.
     pub(super) fn go_on_mending(&mut self, now: Millis, id: ChannelId) {
         if self.channels.get(&id).is_some_and(Channel::is_mending) {
