@@ -71,7 +71,7 @@ struct Inner {
     started: Instant,
     stop: Notify,
     destroys: AtomicBool,
-    verifying: tokio::sync::Mutex<()>,
+    verifying: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Node {
@@ -105,7 +105,7 @@ impl Node {
             started: Instant::now(),
             stop: Notify::new(),
             destroys: AtomicBool::new(false),
-            verifying: tokio::sync::Mutex::new(()),
+            verifying: Arc::default(),
         }))
     }
 

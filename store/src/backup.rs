@@ -24,6 +24,9 @@ const MAGIC: &[u8; 8] = b"KITHBAK1";
 const CHECK_LEN: usize = 8;
 /// Bytes of the head's CBOR at most; it has fewer than 200.
 const HEAD_MAX: usize = 4_096;
+/// Memory in KiB and passes that opening one may take: it may be somebody else's file.
+const KDF_M_KIB_MAX: u32 = 1 << 20;
+const KDF_T_MAX: u32 = 16;
 /// Bytes of plaintext in a chunk.
 const CHUNK: usize = 64 << 10;
 /// Bytes that sealing adds to it.
@@ -79,6 +82,11 @@ impl From<WrapError> for BackupError {
             WrapError::TooCostly(cost) => Self::TooCostly { cost },
         }
     }
+}
+
+/// Whether a file that begins so is a backup, whatever becomes of the rest.
+pub fn is_backup(start: &[u8]) -> bool {
+    start.starts_with(&MAGIC[..7])
 }
 
 /// Writes a backup.
@@ -192,6 +200,10 @@ impl<R: BufRead> BackupReader<R> {
     /// [`BackupError`]: which of no backup, newer, cut short, altered, or a wrong passphrase.
     pub fn open(mut from: R, passphrase: &[u8]) -> Result<Self, BackupError> {
         let head = Head::read(&mut from)?;
+        let cost = head.key.kdf.cost();
+        if cost.m_kib > KDF_M_KIB_MAX || cost.t > KDF_T_MAX {
+            return Err(BackupError::TooCostly { cost });
+        }
         let key = head.key.open(passphrase, CONTEXT)?;
         Ok(Self {
             from,

@@ -12,7 +12,6 @@
 mod backup;
 mod batch;
 mod damage;
-mod epochs;
 mod erase;
 mod error;
 mod events;
@@ -23,6 +22,7 @@ mod kdf;
 mod keydb;
 mod keys;
 mod ledger;
+mod moment;
 mod rewrite;
 mod rocks;
 mod salvage;
@@ -37,10 +37,9 @@ mod view;
 mod window_keys;
 mod wrapped;
 
-pub use backup::{BACKUP_FORMAT, BackupError, BackupReader, BackupWriter};
+pub use backup::{BACKUP_FORMAT, BackupError, BackupReader, BackupWriter, is_backup};
 pub use batch::Batch;
 pub use damage::{Damage, DamageKind};
-pub use epochs::Epochs;
 pub use error::StoreError;
 pub use events::EVENTS_KEPT;
 pub use footprint::{ChannelFootprint, Files, Footprint, envelope_bytes};
@@ -49,6 +48,7 @@ pub use home::{
 };
 pub use inspect::{Inspection, LogHandle, Readable};
 pub use kdf::KdfCost;
+pub use moment::HomeMoment;
 pub use rocks::{Medium, MemoryEnv};
 pub use store::{CommitInfo, Store, Swept};
 pub use timeline::{Line, TimelineEntry};

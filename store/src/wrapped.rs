@@ -36,7 +36,7 @@ pub(crate) struct KdfParameters {
 }
 
 impl KdfParameters {
-    const fn cost(&self) -> KdfCost {
+    pub(crate) const fn cost(&self) -> KdfCost {
         KdfCost {
             m_kib: self.m_kib,
             t: self.t,

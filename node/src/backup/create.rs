@@ -7,16 +7,17 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use getrandom::SysRng;
-use kith_crdt::control::Roster;
+use kith_crdt::control::{EpochState, Roster};
 use kith_crdt::encoding::{decode, encode};
 use kith_crdt::envelope::Envelope;
-use kith_crdt::ids::ChannelId;
+use kith_crdt::ids::{ChannelId, MessageId, Place};
 use kith_crdt::keys::EpochKeys;
 use kith_crdt::limits::PAGE_BYTES;
 use kith_crdt::log::Log;
+use kith_crdt::projection::Claim;
 use kith_crdt::term::Term;
 use kith_crdt::time::{Hlc, Millis};
-use kith_store::{BackupError, BackupWriter, KdfCost, Reader, Vault, View};
+use kith_store::{BackupError, BackupWriter, HomeMoment, KdfCost, Reader, Vault, View, is_backup};
 use rand_core::UnwrapErr;
 use zeroize::Zeroizing;
 
@@ -32,8 +33,8 @@ const EPOCH_MAX: usize = 4_096;
 const READ_AHEAD: usize = 1_024;
 /// Bytes collected before they are written to the file.
 const BUFFER: usize = 1 << 20;
-/// What a backup begins with, by which one is told from another file.
-const MAGIC: &[u8] = b"KITHBAK";
+/// Bytes by which a backup is told from another file.
+const START: u64 = 8;
 
 /// What is to be made.
 pub(crate) struct BackupConfig {
@@ -61,15 +62,17 @@ pub(crate) fn create(
     reader: &Reader,
     shared: &Shared,
 ) -> Result<(Counted, u64), CreateError> {
-    refuse(config)?;
+    // First of all: whoever cannot open the home learns nothing of files either.
     let opened = Vault::open(&config.home, &config.passphrase)?;
+    refuse(config)?;
     let mut name = config.file.clone().into_os_string();
     name.push(".new");
     let fresh = PathBuf::from(name);
-    let made = write(&fresh, config, opened.identity, (reader, shared));
+    let file = make_fresh(&fresh)?;
+    let made = write(file, (&fresh, config), opened.identity, (reader, shared));
     let made = made.and_then(|counted| {
         let bytes = fs::metadata(&fresh).map_err(BackupError::from)?.len();
-        fs::rename(&fresh, &config.file).map_err(BackupError::from)?;
+        give_name(&fresh, config)?;
         sync_directory_of(&config.file).map_err(BackupError::from)?;
         Ok((counted, bytes))
     });
@@ -94,43 +97,68 @@ fn refuse(config: &BackupConfig) -> Result<(), CreateError> {
         }
         _ => {}
     }
-    let mut start = Vec::new();
-    match File::open(&config.file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(BackupError::from(error).into()),
-        Ok(file) if config.replaces => {
-            let most = MAGIC.len() as u64;
-            let read = file.take(most).read_to_end(&mut start);
-            read.map_err(BackupError::from)?;
-        }
-        Ok(_) => return Err(CreateError::Exists(shown)),
+    let Ok(found) = fs::symlink_metadata(&config.file) else {
+        return Ok(());
+    };
+    if !config.replaces {
+        return Err(CreateError::Exists(shown));
     }
-    match start == MAGIC {
+    match found.is_file() && begins_as_backup(&config.file).map_err(BackupError::from)? {
         true => Ok(()),
         false => Err(CreateError::NotReplaced(shown)),
     }
 }
 
+fn begins_as_backup(file: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(file)?.take(START).read_to_end(&mut start)?;
+    Ok(is_backup(&start))
+}
+
+/// Makes the file that is written to, which nobody else may read. What an earlier one has left there
+/// goes; anything else stays.
+fn make_fresh(fresh: &Path) -> Result<File, CreateError> {
+    if let Ok(found) = fs::symlink_metadata(fresh) {
+        let is_left = found.is_file()
+            && (found.len() == 0 || begins_as_backup(fresh).map_err(BackupError::from)?);
+        if !is_left {
+            return Err(CreateError::NotReplaced(fresh.display().to_string()));
+        }
+        fs::remove_file(fresh).map_err(BackupError::from)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    Ok(options.open(fresh).map_err(BackupError::from)?)
+}
+
+/// Gives a backup its name, which nobody else has taken meanwhile.
+fn give_name(fresh: &Path, config: &BackupConfig) -> Result<(), CreateError> {
+    let linked = match config.replaces {
+        true => Err(io::ErrorKind::Unsupported.into()),
+        false => fs::hard_link(fresh, &config.file),
+    };
+    match linked {
+        Ok(()) => Ok(fs::remove_file(fresh).map_err(BackupError::from)?),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(CreateError::Exists(config.file.display().to_string()))
+        }
+        // To be replaced, or on a file system without hard links.
+        Err(_) => Ok(fs::rename(fresh, &config.file).map_err(BackupError::from)?),
+    }
+}
+
 fn write(
-    fresh: &Path,
-    config: &BackupConfig,
+    file: File,
+    (fresh, config): (&Path, &BackupConfig),
     identity: Zeroizing<Vec<u8>>,
     (reader, shared): (&Reader, &Shared),
 ) -> Result<Counted, CreateError> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(fresh)
-        .map_err(BackupError::from)?;
     let mut rng = UnwrapErr(SysRng);
     let passphrase = &config.backup_passphrase;
     let to = BufWriter::with_capacity(BUFFER, file);
     let to = BackupWriter::new(to, passphrase, &mut rng, KdfCost::default())?;
-    // The records first and the keys afterwards: what was sealed by then has its keys by now.
-    let view = reader.view();
-    let epochs = reader.epochs()?;
+    let moment = reader.moment()?;
+    let view = moment.view();
     let mut writing = Writing {
         to,
         view: &view,
@@ -141,7 +169,7 @@ fn write(
         made: config.made,
         identity: Value(identity),
     })?;
-    writing.write_home(|channel| epochs.of(channel))?;
+    writing.write_home(&moment)?;
     let counted = writing.counted;
     writing.put(&Item::End(counted))?;
     let file = writing.to.finish()?.into_inner();
@@ -176,10 +204,7 @@ impl<W: Write> Writing<'_, W> {
         Ok(self.to.put(&Zeroizing::new(encode(item)))?)
     }
 
-    fn write_home(
-        &mut self,
-        epochs: impl Fn(&ChannelId) -> Vec<Zeroizing<Vec<u8>>>,
-    ) -> Result<(), CreateError> {
+    fn write_home(&mut self, moment: &HomeMoment) -> Result<(), CreateError> {
         for name in META_OF_THE_DEVICE {
             if let Some(value) = self.view.meta(name)? {
                 self.put(&Item::Meta {
@@ -201,7 +226,7 @@ impl<W: Write> Writing<'_, W> {
                 channel,
                 value: value.into(),
             })?;
-            self.write_channel(channel, epochs(&channel))?;
+            self.write_channel(channel, moment.epochs(&channel))?;
         }
         Ok(())
     }
@@ -209,7 +234,7 @@ impl<W: Write> Writing<'_, W> {
     fn write_channel(
         &mut self,
         id: ChannelId,
-        epochs: Vec<Zeroizing<Vec<u8>>>,
+        epochs: &[Zeroizing<Vec<u8>>],
     ) -> Result<(), CreateError> {
         for (op, value) in self.view.ops(&id) {
             let value = value.into();
@@ -221,11 +246,11 @@ impl<W: Write> Writing<'_, W> {
         };
         let roster = &channel.roster;
         for value in epochs {
-            let Ok(keys) = decode::<EpochKeys>(&value, EPOCH_MAX) else {
+            let Ok(keys) = decode::<EpochKeys>(value, EPOCH_MAX) else {
                 continue;
             };
             if is_for_ever(roster, &keys) {
-                let value = Value(value);
+                let value = Value(value.clone());
                 self.put(&Item::Epoch {
                     epoch: keys.epoch,
                     value,
@@ -235,12 +260,10 @@ impl<W: Write> Writing<'_, W> {
         let records = self.view.logs(&id).into_iter();
         let logs = records.filter_map(|(_, bytes)| decode::<Log>(&bytes, LOG_MAX).ok());
         let logs: Vec<Log> = logs.collect();
-        let ends = self.view.ends(&id, logs.iter().map(|log| &log.id));
+        let ending = self.ending(id, roster, &logs);
         for log in logs {
-            if roster.segment_ends_at(&log.id.segment).is_none() {
-                let ends = ends.get(&log.id).into_iter().flat_map(BTreeMap::keys);
-                let ends = ends.chain(log.ends_before.keys()).copied().collect();
-                self.write_log((id, roster), &log, &ends)?;
+            if is_kept(roster, &log) {
+                self.write_log(id, &log, &ending)?;
             } else {
                 self.counted.left_out += log.living().len();
             }
@@ -248,12 +271,8 @@ impl<W: Write> Writing<'_, W> {
         self.write_what_is_known(id, roster)
     }
 
-    /// What is known of other devices, and what was erased.
+    /// What other devices hold, and what was erased.
     fn write_what_is_known(&mut self, id: ChannelId, roster: &Roster) -> Result<(), CreateError> {
-        for (device, value) in self.view.beacons(&id) {
-            let value = value.into();
-            self.put(&Item::Beacon { device, value })?;
-        }
         for (segment, device, value) in self.view.holds(&id) {
             if roster.segment_ends_at(&segment).is_none() {
                 self.put(&Item::Holds {
@@ -270,12 +289,61 @@ impl<W: Write> Writing<'_, W> {
         Ok(())
     }
 
-    /// Writes a log that is kept, without the texts of messages in it that end all the same.
+    /// The places of texts that end although their logs are kept: of messages that end, and what
+    /// was said about them.
+    fn ending(&self, id: ChannelId, roster: &Roster, logs: &[Log]) -> BTreeSet<Place> {
+        let mut ending = BTreeSet::new();
+        let ends = self.view.ends(&id, logs.iter().map(|log| &log.id));
+        for log in logs.iter().filter(|log| is_kept(roster, log)) {
+            let early = ends.get(&log.id).into_iter().flat_map(BTreeMap::keys);
+            let early = early.chain(log.ends_before.keys());
+            ending.extend(early.map(|seq| log.id.place(*seq)));
+        }
+        let of_term = |epoch: &&EpochState| epoch.term == Term::FOREVER;
+        let mut epochs = roster.epochs.values().filter(of_term);
+        if epochs.any(|epoch| epoch.life.ends_at(Hlc::default(), None).is_some()) {
+            for log in logs.iter().filter(|log| is_kept(roster, log)) {
+                self.each_envelope(id, log, |place, envelope| {
+                    let header = &envelope.header;
+                    if roster.ends_at(&header.epoch, header.hlc, None).is_some() {
+                        ending.insert(place);
+                    }
+                });
+            }
+        }
+        let messages: Vec<MessageId> = ending.iter().map(|place| place.message_id(&id)).collect();
+        let claims = self.view.multi_claims(&id, &messages).into_iter().flatten();
+        let said = claims.filter_map(|claim| decode::<Claim>(&claim, claim.len()).ok());
+        ending.extend(said.map(|claim| claim.at));
+        ending
+    }
+
+    fn each_envelope(&self, id: ChannelId, log: &Log, mut each: impl FnMut(Place, Envelope)) {
+        let mut next = 1;
+        loop {
+            let page = self
+                .view
+                .envelopes(&id, &log.id, next, READ_AHEAD, PAGE_BYTES);
+            let Some((last, _)) = page.last() else {
+                return;
+            };
+            next = last + 1;
+            for (seq, stored) in page {
+                let place = log.id.place(seq);
+                // One that cannot be read comes back from others, as after any damage.
+                if let Ok(envelope) = Envelope::from_stored(&stored, &id, place) {
+                    each(place, envelope);
+                }
+            }
+        }
+    }
+
+    /// Writes a log that is kept, without the texts in it that end all the same.
     fn write_log(
         &mut self,
-        (id, roster): (ChannelId, &Roster),
+        id: ChannelId,
         log: &Log,
-        ends: &BTreeSet<u32>,
+        ending: &BTreeSet<Place>,
     ) -> Result<(), CreateError> {
         self.put(&Item::Log {
             log: log.id,
@@ -298,8 +366,7 @@ impl<W: Write> Writing<'_, W> {
                     continue;
                 };
                 let mut value = stored;
-                let (epoch, written) = (envelope.header.epoch, envelope.header.hlc);
-                if ends.contains(&seq) || roster.ends_at(&epoch, written, None).is_some() {
+                if ending.contains(&log.id.place(seq)) {
                     envelope.erase_body();
                     value = envelope.to_stored();
                     self.counted.left_out += u64::from(living.contains(seq));
@@ -316,6 +383,11 @@ impl<W: Write> Writing<'_, W> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a log is kept for ever.
+fn is_kept(roster: &Roster, log: &Log) -> bool {
+    roster.segment_ends_at(&log.id.segment).is_none()
 }
 
 /// Whether everything that is sealed in an epoch is kept for ever.

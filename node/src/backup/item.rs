@@ -9,8 +9,14 @@ use zeroize::Zeroizing;
 use super::Counted;
 
 /// A value as it is in the home, or the secrets of its device.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Value(pub(super) Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Value(…)")
+    }
+}
 
 impl From<Vec<u8>> for Value {
     fn from(bytes: Vec<u8>) -> Self {
@@ -31,6 +37,26 @@ impl<C> Encode<C> for Value {
 impl<'b, C> Decode<'b, C> for Value {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
         ByteVec::decode(d, ctx).map(|bytes| Self(Zeroizing::new(bytes.into())))
+    }
+}
+
+impl Item {
+    /// Bytes of what it holds.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::End(_) => 0,
+            Self::Home { identity, .. } => identity.0.len(),
+            Self::Meta { value, .. }
+            | Self::Peer { value, .. }
+            | Self::Channel { value, .. }
+            | Self::Op { value, .. }
+            | Self::Epoch { value, .. }
+            | Self::Log { value, .. }
+            | Self::Envelope { value, .. }
+            | Self::Fork { value }
+            | Self::Holds { value, .. }
+            | Self::Erasures { value, .. } => value.0.len(),
+        }
     }
 }
 
@@ -104,13 +130,6 @@ pub(super) enum Item {
         value: Value,
     },
     #[n(10)]
-    Beacon {
-        #[n(0)]
-        device: DeviceId,
-        #[n(1)]
-        value: Value,
-    },
-    #[n(11)]
     Holds {
         #[n(0)]
         segment: SegmentId,
@@ -119,7 +138,7 @@ pub(super) enum Item {
         #[n(2)]
         value: Value,
     },
-    #[n(12)]
+    #[n(11)]
     Erasures {
         #[n(0)]
         day: u32,
@@ -182,10 +201,6 @@ mod tests {
             epoch: EpochId([6; 16]),
             value: value(),
         };
-        let beacon = Item::Beacon {
-            device: DeviceId([3; 32]),
-            value: value(),
-        };
         let holds = Item::Holds {
             segment,
             device: DeviceId([3; 32]),
@@ -215,9 +230,8 @@ mod tests {
             (log, "8307"),
             (envelope, "8308094176"),
             (fork, "82094176"),
-            (beacon, "830a5820<03>4176"),
-            (holds, "840b"),
-            (erasures, "830c194e204176"),
+            (holds, "840a"),
+            (erasures, "830b194e204176"),
         ]
     }
 

@@ -11,6 +11,7 @@ use kith_crdt::encoding::{decode, encode};
 use kith_crdt::envelope::Envelope;
 use kith_crdt::identity::DeviceSecrets;
 use kith_crdt::ids::{ChannelId, LogId};
+use kith_crdt::limits::LOG_ENVELOPES;
 use kith_crdt::log::Log;
 use kith_store::{
     BackupError, Batch, HomeLock, KdfCost, Medium, Store, StoreError, Vault, VaultError,
@@ -22,17 +23,19 @@ use rand_core::{Rng, SeedableRng, UnwrapErr};
 use super::item::Item;
 use super::{Backup, Checked, Counted};
 use crate::clock;
-use crate::engine::{Command, Engine, Event, META_BACKUP, Run, Runs};
+use crate::engine::{Command, Engine, Event, META_BACKUP, META_OF_THE_DEVICE, Run, Runs};
 use crate::handover;
 
 /// Bytes of a log's record.
 const LOG_MAX: usize = 4 * 1024 * 1024;
 /// Bytes written together.
 const COMMIT_BYTES: usize = 1 << 20;
+/// The command that the engine is given.
+const MENDING: u64 = 0;
+/// Bytes that a key takes in a batch, about.
+const KEY_BYTES: usize = 64;
 /// The longest wait for the engine's next step.
 const STEP: Duration = Duration::from_millis(5);
-/// Turns of the engine after which whatever is not done is left to the daemon.
-const TURNS_MAX: u32 = 10_000_000;
 
 /// How far restoring has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +157,12 @@ impl Writing {
     }
 
     fn take(&mut self, item: Item) -> Result<(), RestoreError> {
+        // What the item holds, and about what its key takes.
+        self.bytes += item.len() + KEY_BYTES;
         match item {
+            Item::Meta { name, .. } if !META_OF_THE_DEVICE.contains(&name.as_str()) => {
+                return Err(BackupError::Altered.into());
+            }
             Item::Meta { name, value } => {
                 self.batch.put_meta(&name, value.0.to_vec());
                 return Ok(());
@@ -178,7 +186,6 @@ impl Writing {
     fn take_of(&mut self, channel: ChannelId, item: Item) -> Result<(), RestoreError> {
         match item {
             Item::Op { op, value } => {
-                self.bytes += value.0.len();
                 self.batch.put_op(&channel, &op, value.0.to_vec());
             }
             Item::Epoch { epoch, value } => {
@@ -186,11 +193,20 @@ impl Writing {
             }
             Item::Log { log, value } => {
                 let stored: Log = decode(&value.0, LOG_MAX).map_err(|_| BackupError::Altered)?;
-                self.log = Some(stored).filter(|stored| stored.id == log);
+                let numbers = [&stored.awaited, &stored.lost].map(|numbers| numbers.last());
+                let last = numbers
+                    .into_iter()
+                    .flatten()
+                    .max()
+                    .unwrap_or(0)
+                    .max(stored.head);
+                if stored.id != log || last > LOG_ENVELOPES {
+                    return Err(BackupError::Altered.into());
+                }
+                self.log = Some(stored);
             }
             Item::Envelope { seq, value } => {
                 let log = self.log.as_mut().ok_or(BackupError::Altered)?;
-                self.bytes += value.0.len();
                 note_missing_text(&channel, log, seq, &value.0);
                 let place = log.id.place(seq);
                 self.batch.put_envelope(&channel, &place, value.0.to_vec());
@@ -199,15 +215,11 @@ impl Writing {
                 let log: LogId = self.log.as_ref().ok_or(BackupError::Altered)?.id;
                 self.batch.put_fork(&channel, &log, value.0.to_vec());
             }
-            Item::Beacon { device, value } => {
-                self.batch.put_beacon(&channel, &device, value.0.to_vec());
-            }
             Item::Holds {
                 segment,
                 device,
                 value,
             } => {
-                self.bytes += value.0.len();
                 self.batch
                     .put_holds(&channel, &segment, &device, value.0.to_vec());
             }
@@ -261,23 +273,28 @@ fn go_through(
     let secrets = secrets.clone();
     let mut engine = Engine::new(secrets, runs, store, rng, Vec::new(), clock::now())?;
     let command = Command::Mend { channel: None };
-    engine.handle(
-        clock::now(),
-        Event::Command {
-            token: 0,
-            key: None,
-            command,
-        },
-    );
-    for _ in 0..TURNS_MAX {
+    let mut event = Event::Command {
+        token: MENDING,
+        key: None,
+        command,
+    };
+    loop {
+        let effects = engine.handle(clock::now(), event);
+        let answers = effects.answers.into_iter();
+        for (token, answer) in answers {
+            // The disk, most likely. It is told once, and the engine would try for ever.
+            if let (MENDING, Err(refusal)) = (token, answer) {
+                return Err(RestoreError::Home(refusal.to_string()));
+            }
+        }
         if engine.has_gone_through() {
             break;
         }
+        told(Step::Checked(engine.entries_gone_through()));
         let now = clock::now();
         let wait = engine.next_deadline().map_or(0, |at| at.since(now));
         sleep(Duration::from_millis(wait).min(STEP));
-        engine.handle(clock::now(), Event::Tick);
-        told(Step::Checked(engine.entries_gone_through()));
+        event = Event::Tick;
     }
     engine.handle(clock::now(), Event::Stop);
     Ok(())

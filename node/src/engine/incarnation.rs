@@ -21,6 +21,7 @@
 //! The owner is told, on both: nothing is lost, but one device was meant to be one.
 
 use kith_crdt::ids::Writer;
+use kith_crdt::limits::CLOCK_SKEW_MAX_MS;
 use kith_crdt::time::{Hlc, Millis};
 use kith_store::{StoreError, View};
 use minicbor::bytes::ByteArray;
@@ -91,9 +92,9 @@ impl Cause {
 pub struct Continuation {
     /// When it last began anew, and why; nothing if it never did.
     pub anew: Option<(Millis, Cause)>,
-    /// When the newest was written as this device that another continuation wrote; nothing if there
-    /// is none.
-    pub doubled: Option<Millis>,
+    /// When the newest was written as this device that another continuation wrote, and when that was
+    /// heard of here; nothing if there is none.
+    pub doubled: Option<(Millis, Millis)>,
 }
 
 /// Who writes, as stored.
@@ -111,9 +112,9 @@ struct WriterRecord {
     /// Why it did.
     #[n(3)]
     cause: Option<Cause>,
-    /// When the newest was written that a double wrote.
+    /// When the newest was written that a double wrote, and when that was heard of.
     #[n(4)]
-    doubled: Option<Millis>,
+    doubled: Option<(Millis, Millis)>,
 }
 
 impl WriterRecord {
@@ -142,6 +143,7 @@ impl Engine {
             .and_then(|bytes| kith_crdt::encoding::decode::<WriterRecord>(&bytes, RECORD_MAX).ok());
         // What damage took may be what this device wrote last.
         let is_whole = self.store.damage_count() == 0;
+        let is_restored = view.meta(META_BACKUP).is_ok_and(|made| made.is_some());
         let follows = |record: &WriterRecord| {
             let run = Run(*record.run);
             is_whole && (run == self.runs.this || Some(run) == self.runs.before)
@@ -156,15 +158,12 @@ impl Engine {
             Some(record) if follows(&record) => self.keep_writer(),
             // Nothing was written here. But this may be a backup of the day on which the home was
             // made, so the first incarnation is drawn as well; there is nothing to tell of that.
-            _ if is_whole && view.channels().is_empty() => {
+            None if is_whole && !is_restored && view.channels().is_empty() => {
                 self.writer.incarnation = self.rng.next_u32();
-                self.continuation = Continuation::default();
                 self.keep_writer();
             }
             _ if !is_whole => self.begin_anew(now, Cause::Damage),
-            None if view.meta(META_BACKUP).is_ok_and(|made| made.is_some()) => {
-                self.begin_anew(now, Cause::Backup);
-            }
+            None if is_restored => self.begin_anew(now, Cause::Backup),
             None => self.begin_anew(now, Cause::Damage),
             Some(_) if self.runs.copied => self.begin_anew(now, Cause::Copy),
             Some(_) => self.begin_anew(now, Cause::Crash),
@@ -208,19 +207,27 @@ impl Engine {
     /// after this home began to go on by itself, there is another that does.
     pub(super) fn look_for_double(&mut self, writer: &Writer, hlc: Hlc) {
         let at = hlc.millis();
-        let is_of_before = self.continuation.anew.is_some_and(|(since, _)| at <= since);
+        let is_of_before = self.continuation.anew.is_some_and(|(since, cause)| {
+            // What the home has lost it cannot know the times of, which may be ahead by the others'
+            // clocks.
+            let ahead = match cause {
+                Cause::Backup | Cause::SetBack => CLOCK_SKEW_MAX_MS,
+                Cause::Crash | Cause::Copy | Cause::Damage => 0,
+            };
+            at <= since.plus(ahead)
+        });
         if writer.device != self.writer.device || self.is_own(writer) || is_of_before {
             return;
         }
         match self.continuation.doubled {
-            Some(known) if at < known.plus(DOUBLE_STEP_MS) => return,
+            Some((known, _)) if at < known.plus(DOUBLE_STEP_MS) => return,
             Some(_) => {}
             None => tracing::warn!(
                 "another copy of this home is in use, or was: both write as this device; stop one of \
                  the two, and link a device of its own in its place"
             ),
         }
-        self.continuation.doubled = Some(at);
+        self.continuation.doubled = Some((at, self.now));
         self.keep_writer();
     }
 

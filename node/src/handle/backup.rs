@@ -1,6 +1,7 @@
 //! Making a backup of this home.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use kith_api::backup::{BackupCreated, BackupRequest};
 use kith_api::{ApiError, ErrorCode};
@@ -36,10 +37,12 @@ impl Node {
             replaces: request.replace,
             made,
         };
-        // Both read much, and one at a time is enough.
-        let _turn = self.0.verifying.lock().await;
+        // Both take memory of their own, so there is one at a time, also where nobody waits for it
+        // any more.
+        let turn = Arc::clone(&self.0.verifying).lock_owned().await;
         let node = self.clone();
         let created = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             create(&config, &node.0.reader, &node.0.shared).map_err(|error| refused(&error))
         });
         let stopping = |_| Err(ApiError::other("the daemon is stopping"));

@@ -1,6 +1,8 @@
 //! What is asked about why something is as it is. All of it reads and checks a whole control log,
 //! so it is done on a thread apart from those that answer.
 
+use std::sync::Arc;
+
 use kith_api::ApiError;
 use kith_api::audit::{AuditPage, AuditQuery};
 use kith_api::why::{WhyMember, WhyMessage, WhyOp};
@@ -66,11 +68,13 @@ impl Node {
     /// [`ApiError`] if the reference means nothing here, or several things.
     pub async fn verify(&self, channel: &str) -> Result<VerifyReport, ApiError> {
         let channel = self.reading().find_channel(channel)?.id;
-        // It takes memory of its own, so there is one at a time.
-        let _turn = self.0.verifying.lock().await;
+        // It takes memory of its own, so there is one at a time, also where nobody waits for it any
+        // more.
+        let turn = Arc::clone(&self.0.verifying).lock_owned().await;
         let node = self.clone();
         let us = (node.0.account, node.0.device);
         let verified = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             verify(&node.0.reader, &node.0.shared, us, &channel, clock::now)
         });
         verified

@@ -13,7 +13,7 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::addresses;
 use super::driver::Driver;
-use super::limits::TURN;
+use super::limits::{TURN, TURN_BEGINS};
 
 /// What the name of a run begins with.
 const PREFIX: &str = "kith/";
@@ -25,43 +25,79 @@ pub(super) fn instance() -> Result<String, String> {
     Ok(format!("{PREFIX}{:016x}", u64::from_be_bytes(bytes)))
 }
 
+/// The turn of a node that is about to begin.
+pub(super) struct Turn {
+    instance: String,
+    /// Where it says that it is, to be dialled; nothing of a stranger, who does not have this node
+    /// dial wherever they say.
+    addresses: Vec<String>,
+    since: Instant,
+}
+
+impl Turn {
+    /// Whether it is waited for: a node that cannot be reached is not for long.
+    fn is_due(&self) -> bool {
+        self.since.elapsed() < TURN_BEGINS
+    }
+}
+
 impl Driver {
-    /// Whether a peer that is connected says that it is another node than it said before. One that
-    /// says nothing is none.
-    pub(super) fn is_double(&mut self, peer: PeerId, instance: &str) -> bool {
-        let Some(known) = self.peers.get_mut(&peer) else {
+    /// Hears which node a peer is, by its own word, and says whether it is sent away: because it is
+    /// another one's turn, or because one ends with this. One that says nothing is the same as ever.
+    pub(super) fn is_sent_away(
+        &mut self,
+        (peer, connection): (PeerId, ConnectionId),
+        instance: &str,
+        claimed: &[Multiaddr],
+    ) -> bool {
+        let Some(first) = self.peers.get_mut(&peer) else {
             return false;
         };
         if !instance.starts_with(PREFIX) {
             return false;
         }
-        known.instance.get_or_insert_with(|| instance.to_owned()) != instance
-    }
-
-    /// Ends the turn of the first node, or sends the second away for now.
-    pub(super) fn take_turns(
-        &mut self,
-        peer: PeerId,
-        connection: ConnectionId,
-        claimed: &[Multiaddr],
-    ) {
-        let Some(first) = self.peers.get(&peer) else {
-            return;
-        };
-        if Instant::now().duration_since(first.since) < TURN {
-            self.swarm.close_connection(connection);
-            return;
+        match self.turns.get(&peer).filter(|turn| turn.is_due()) {
+            Some(turn) if turn.instance == instance => {
+                first.instance = Some(instance.to_owned());
+                first.since = Instant::now();
+                self.turns.remove(&peer);
+                return false;
+            }
+            Some(_) => {
+                self.swarm.close_connection(connection);
+                return true;
+            }
+            None => {}
         }
-        let next = addresses::reachable(claimed, Some(&first.address));
-        self.turns.insert(peer, next);
+        if first.instance.get_or_insert_with(|| instance.to_owned()) == instance {
+            return false;
+        }
+        if first.since.elapsed() < TURN {
+            self.swarm.close_connection(connection);
+            return true;
+        }
+        let addresses = match self.protected.contains(&peer) {
+            true => addresses::reachable(claimed, Some(&first.address)),
+            false => Vec::new(),
+        };
+        let turn = Turn {
+            instance: instance.to_owned(),
+            addresses,
+            since: Instant::now(),
+        };
+        self.turns.retain(|_, turn| turn.is_due());
+        self.turns.insert(peer, turn);
         // An error only says that both are gone already.
         let _ = self.swarm.disconnect_peer_id(peer);
+        true
     }
 
     /// Dials the node whose turn it is, once the other is gone: before that dials.
     pub(super) fn begin_turn(&mut self, peer: &PeerId, key: TransportKey) {
-        if let Some(next) = self.turns.remove(peer) {
-            self.handle_dial(Some(key), next);
+        let turn = self.turns.get_mut(peer).filter(|turn| turn.is_due());
+        let addresses = turn.map_or_else(Vec::new, |turn| std::mem::take(&mut turn.addresses));
+        if !addresses.is_empty() {
+            self.handle_dial(Some(key), addresses);
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::behaviour::Behaviour;
 use super::counters::Counters;
+use super::doubles::Turn;
 use super::exchange::Exchange;
 use super::frames::Unjudged;
 use super::outbox::Outbox;
@@ -34,8 +35,10 @@ pub(super) struct Driver {
     pub(super) dials: BTreeMap<ConnectionId, Dial>,
     /// Connected peers.
     pub(super) peers: BTreeMap<PeerId, Peer>,
-    /// Whose turn it is next, of two nodes with one key: where that one is.
-    pub(super) turns: BTreeMap<PeerId, Vec<String>>,
+    /// Whom the engine wants connected.
+    pub(super) protected: BTreeSet<PeerId>,
+    /// Whose turn it is next, of two nodes with one key.
+    pub(super) turns: BTreeMap<PeerId, Turn>,
     tick: Interval,
 }
 
@@ -81,6 +84,7 @@ impl Driver {
             standings: Standings::default(),
             dials: BTreeMap::new(),
             peers: BTreeMap::new(),
+            protected: BTreeSet::new(),
             turns: BTreeMap::new(),
             tick,
         }
@@ -131,12 +135,14 @@ impl Driver {
             Command::Judge { ticket, verdict } => self.handle_verdict(ticket, verdict),
             Command::Penalise { peer, cost } => self.penalise(keys::peer_id(&peer), cost),
             Command::Protect(peer) => {
+                self.protected.insert(keys::peer_id(&peer));
                 self.swarm
                     .behaviour_mut()
                     .total
                     .bypass_peer_id(&keys::peer_id(&peer));
             }
             Command::Unprotect(peer) => {
+                self.protected.remove(&keys::peer_id(&peer));
                 self.swarm
                     .behaviour_mut()
                     .total

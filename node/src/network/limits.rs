@@ -15,9 +15,11 @@ pub(super) const EVENTS_OVERDUE: usize = 256;
 
 /// Connections to one peer: two that dialled each other at once, and two that died unnoticed.
 pub(super) const CONNECTIONS_PER_PEER: u32 = 4;
-/// How long each of two nodes with one key is talked to before the other. As long as a connection
-/// has to last to count as one that did (`dialer`).
-pub(super) const TURN: Duration = Duration::from_secs(10);
+/// How long each of two nodes with one key is talked to before the other: a little longer than a
+/// connection has to last to count as one that did (`dialer`).
+pub(super) const TURN: Duration = Duration::from_secs(11);
+/// How long the second may take to come before the first is taken again.
+pub(super) const TURN_BEGINS: Duration = Duration::from_secs(5);
 /// Connections dialled by others, of peers that are not protected.
 pub(super) const CONNECTIONS_IN: u32 = 256;
 /// Connections in all, of peers that are not protected.

@@ -309,8 +309,7 @@ impl Driver {
             let _ = self.swarm.disconnect_peer_id(peer);
             return;
         }
-        if self.is_double(peer, &info.agent_version) {
-            self.take_turns(peer, connection, &info.listen_addrs);
+        if self.is_sent_away((peer, connection), &info.agent_version, &info.listen_addrs) {
             return;
         }
         let (Some(key), Some(known)) = (keys::transport_key(&peer), self.peers.get_mut(&peer))

@@ -41,7 +41,7 @@ impl Reading<'_> {
 
     /// When another copy of this home was last heard, if that is not long ago.
     pub fn doubled_at(&self) -> Option<Millis> {
-        let heard = self.shared.continuation().doubled?;
+        let (_, heard) = self.shared.continuation().doubled?;
         (self.now.since(heard) < DOUBLE_SHOWN_MS).then_some(heard)
     }
 }

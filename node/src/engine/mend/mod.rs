@@ -99,13 +99,13 @@ impl Engine {
         }
     }
 
-    /// Whether every mending has come as far as it can with nobody connected: all logs that are here
-    /// were gone through.
+    /// Whether every channel is being mended and that has come as far as it can with nobody
+    /// connected: all logs that are here were gone through.
     pub fn has_gone_through(&self) -> bool {
         let is_done = |channel: &Channel| match channel.mending.as_ref().map(|it| &it.phase) {
-            None | Some(Phase::Awaiting | Phase::Done) => true,
+            Some(Phase::Awaiting | Phase::Done) => true,
             Some(Phase::Begun) => channel.control.is_empty() || channel.control.waiting() > 0,
-            Some(Phase::Logs(_) | Phase::Count) => false,
+            None | Some(Phase::Logs(_) | Phase::Count) => false,
         };
         self.channels.values().all(is_done)
     }
