@@ -72,10 +72,6 @@ impl Driver {
         if first.instance.get_or_insert_with(|| instance.to_owned()) == instance {
             return false;
         }
-        if first.since.elapsed() < TURN {
-            self.swarm.close_connection(connection);
-            return true;
-        }
         let addresses = match self.protected.contains(&peer) {
             true => addresses::reachable(claimed, Some(&first.address)),
             false => Vec::new(),
@@ -85,11 +81,45 @@ impl Driver {
             addresses,
             since: Instant::now(),
         };
+        if first.since.elapsed() >= TURN {
+            self.end_turn(peer, turn);
+            return true;
+        }
+        // Its turn comes without its dialling again, which it puts off for longer each time.
+        if !turn.addresses.is_empty() {
+            self.waiting.insert(peer, turn);
+        }
+        self.swarm.close_connection(connection);
+        true
+    }
+
+    /// Has the first go, so that the second comes.
+    fn end_turn(&mut self, peer: PeerId, mut next: Turn) {
+        next.since = Instant::now();
         self.turns.retain(|_, turn| turn.is_due());
-        self.turns.insert(peer, turn);
+        self.turns.insert(peer, next);
         // An error only says that both are gone already.
         let _ = self.swarm.disconnect_peer_id(peer);
-        true
+    }
+
+    /// Ends the turns that are over, where somebody waits for that.
+    pub(super) fn end_turns(&mut self) {
+        let since = |peer: &PeerId| self.peers.get(peer).map(|first| first.since);
+        let mut over = Vec::new();
+        self.waiting.retain(|peer, _| match since(peer) {
+            Some(since) if since.elapsed() >= TURN => {
+                over.push(*peer);
+                true
+            }
+            Some(_) => true,
+            // Nobody is in its way.
+            None => false,
+        });
+        for peer in over {
+            if let Some(next) = self.waiting.remove(&peer) {
+                self.end_turn(peer, next);
+            }
+        }
     }
 
     /// Dials the node whose turn it is, once the other is gone: before that dials.

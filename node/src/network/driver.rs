@@ -37,6 +37,8 @@ pub(super) struct Driver {
     pub(super) peers: BTreeMap<PeerId, Peer>,
     /// Whom the engine wants connected.
     pub(super) protected: BTreeSet<PeerId>,
+    /// Members of whom the second node waits for its turn.
+    pub(super) waiting: BTreeMap<PeerId, Turn>,
     /// Whose turn it is next, of two nodes with one key.
     pub(super) turns: BTreeMap<PeerId, Turn>,
     tick: Interval,
@@ -85,6 +87,7 @@ impl Driver {
             dials: BTreeMap::new(),
             peers: BTreeMap::new(),
             protected: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             turns: BTreeMap::new(),
             tick,
         }
@@ -271,6 +274,7 @@ impl Driver {
     }
 
     fn handle_tick(&mut self, now: Instant) {
+        self.end_turns();
         while let Some(frame) = self.unjudged.take_expired(now) {
             self.counters.frames_unjudged.add();
             let gossip = &mut self.swarm.behaviour_mut().gossip;
