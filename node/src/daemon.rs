@@ -75,7 +75,7 @@ pub enum DaemonError {
     Control(#[from] ControlError),
     /// The home was being destroyed, or made, when that was cut off.
     #[error(
-        "this home was being destroyed, or made from a backup, when that was cut off: it is destroyed now"
+        "this home was being destroyed, or made from a backup, when that was cut off: it is destroyed now; `kith backup restore` or `kith init` makes it anew"
     )]
     Destroyed,
     /// A part of the daemon ended by itself.

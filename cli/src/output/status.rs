@@ -105,7 +105,7 @@ impl Show for Status {
 }
 
 /// What to do about two homes that are one device.
-pub(crate) const DOUBLED: &str = "another copy of this home is in use as the same device. Nothing is \
+pub(crate) const DOUBLED: &str = "another copy of this home is in use as the same device, or was until then. Nothing is \
     lost by it, but others talk to one of the two at a time: stop one, and link a device of its own \
     in its place (`kith device link`)";
 
