@@ -1,7 +1,9 @@
 //! `kith backup`: one file out of a home that runs, and a home out of the file.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use kith_crdt::encoding::decode;
 use kith_crdt::ids::LogId;
@@ -274,6 +276,13 @@ fn what_is_no_good_is_refused_and_nothing_is_left_of_it() {
     assert_eq!(fs::read(&there).expect("it stays"), good);
     assert_eq!(create(&[&there, "--replace"]), 0);
 
+    // What is in the way under the name that it is written to first is somebody's, too.
+    let (theirs, link) = (drawer.file("theirs"), drawer.file("x.new"));
+    fs::write(&theirs, "theirs").expect("a file");
+    symlink(&theirs, &link).expect("a link");
+    assert_eq!(create(&[&drawer.file("x")]), 1);
+    assert_eq!(fs::read(&theirs).expect("it stays"), b"theirs");
+
     let cut = &good[..good.len() - 40];
     let mut altered = good.clone();
     let middle = altered.len() - 60;
@@ -305,6 +314,37 @@ fn what_is_no_good_is_refused_and_nothing_is_left_of_it() {
     assert_eq!(drawer.restore(&empty, "missing").0, 4);
     assert_eq!(drawer.restore(&ana, "good").0, 1, "a living home");
     assert_eq!(drawer.restore(&empty, "good").0, 0);
+}
+
+#[test]
+fn what_a_restore_that_was_killed_has_left_is_removed_by_the_next() {
+    let ana = Home::init("Ana");
+    let _a = Daemon::start(&ana);
+    ana.json(&["channel", "create", "garden"]);
+    ana.json(&["send", "garden", "one"]);
+    let drawer = Drawer::new();
+    drawer.create(&ana, "kith.backup");
+    let copy = Home::vacant("copy");
+    let (file, passphrase) = (drawer.file("kith.backup"), drawer.file("passphrase"));
+    let mut restoring = copy.command();
+    restoring.args(["backup", "restore", &file, FOR_BACKUPS, &passphrase]);
+    let mut restoring = restoring.stdout(Stdio::null()).spawn().expect("it runs");
+    // It has made no vault yet when its databases are there.
+    until("the databases", PATIENCE, || {
+        copy.path().join("keys").exists().then_some(())
+    });
+    restoring.kill().expect("it can be killed");
+    restoring.wait().expect("it ends");
+    assert!(
+        !copy.path().join("vault").exists(),
+        "it was killed too late"
+    );
+
+    assert_eq!(copy.kith(&["status"]).code, 3);
+    let (code, told) = drawer.restore(&copy, "kith.backup");
+    assert_eq!(code, 0, "{told}");
+    let _c = Daemon::start(&copy);
+    assert_eq!(texts(&page(&copy, "garden")), ["one"]);
 }
 
 /// The same backup with the next format in its head.

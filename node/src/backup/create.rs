@@ -303,12 +303,12 @@ impl<W: Write> Writing<'_, W> {
         let mut epochs = roster.epochs.values().filter(of_term);
         if epochs.any(|epoch| epoch.life.ends_at(Hlc::default(), None).is_some()) {
             for log in logs.iter().filter(|log| is_kept(roster, log)) {
-                self.each_envelope(id, log, |place, envelope| {
+                for (_, envelope) in envelopes(self.view, id, log) {
                     let header = &envelope.header;
                     if roster.ends_at(&header.epoch, header.hlc, None).is_some() {
-                        ending.insert(place);
+                        ending.insert(envelope.place());
                     }
-                });
+                }
             }
         }
         let messages: Vec<MessageId> = ending.iter().map(|place| place.message_id(&id)).collect();
@@ -316,26 +316,6 @@ impl<W: Write> Writing<'_, W> {
         let said = claims.filter_map(|claim| decode::<Claim>(&claim, claim.len()).ok());
         ending.extend(said.map(|claim| claim.at));
         ending
-    }
-
-    fn each_envelope(&self, id: ChannelId, log: &Log, mut each: impl FnMut(Place, Envelope)) {
-        let mut next = 1;
-        loop {
-            let page = self
-                .view
-                .envelopes(&id, &log.id, next, READ_AHEAD, PAGE_BYTES);
-            let Some((last, _)) = page.last() else {
-                return;
-            };
-            next = last + 1;
-            for (seq, stored) in page {
-                let place = log.id.place(seq);
-                // One that cannot be read comes back from others, as after any damage.
-                if let Ok(envelope) = Envelope::from_stored(&stored, &id, place) {
-                    each(place, envelope);
-                }
-            }
-        }
     }
 
     /// Writes a log that is kept, without the texts in it that end all the same.
@@ -350,39 +330,44 @@ impl<W: Write> Writing<'_, W> {
             value: encode(log).into(),
         })?;
         let living = log.living();
-        let mut next = 1;
-        loop {
-            let page = self
-                .view
-                .envelopes(&id, &log.id, next, READ_AHEAD, PAGE_BYTES);
-            let Some((last, _)) = page.last() else {
-                break;
-            };
-            next = last + 1;
-            for (seq, stored) in page {
-                // One that cannot be read comes back from others, as after any damage.
-                let Ok(mut envelope) = Envelope::from_stored(&stored, &id, log.id.place(seq))
-                else {
-                    continue;
-                };
-                let mut value = stored;
-                if ending.contains(&log.id.place(seq)) {
-                    envelope.erase_body();
-                    value = envelope.to_stored();
-                    self.counted.left_out += u64::from(living.contains(seq));
-                }
-                self.counted.entries += 1;
-                self.put(&Item::Envelope {
-                    seq,
-                    value: value.into(),
-                })?;
+        for (mut value, mut envelope) in envelopes(self.view, id, log) {
+            let place = envelope.place();
+            if ending.contains(&place) {
+                envelope.erase_body();
+                value = envelope.to_stored();
+                self.counted.left_out += u64::from(living.contains(place.seq));
             }
+            self.counted.entries += 1;
+            self.put(&Item::Envelope {
+                seq: place.seq,
+                value: value.into(),
+            })?;
         }
         match self.view.fork(&id, &log.id) {
             Some(fork) => self.put(&Item::Fork { value: fork.into() }),
             None => Ok(()),
         }
     }
+}
+
+/// The envelopes of a log, as stored and as read. One that cannot be read is passed over: it comes
+/// back from others, as after any damage.
+fn envelopes<'a>(
+    view: &'a View<'a>,
+    id: ChannelId,
+    log: &Log,
+) -> impl Iterator<Item = (Vec<u8>, Envelope)> + use<'a> {
+    let log = log.id;
+    let mut next = Some(1);
+    let pages = std::iter::from_fn(move || {
+        let page = view.envelopes(&id, &log, next?, READ_AHEAD, PAGE_BYTES);
+        next = page.last().map(|(last, _)| last + 1);
+        next.is_some().then_some(page)
+    });
+    pages.flatten().filter_map(move |(seq, stored)| {
+        let envelope = Envelope::from_stored(&stored, &id, log.place(seq)).ok()?;
+        Some((stored, envelope))
+    })
 }
 
 /// Whether a log is kept for ever.
