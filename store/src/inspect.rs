@@ -21,9 +21,6 @@ use crate::shared::{Found, Shared};
 use crate::table::Table;
 use crate::view::{Reader, View};
 
-/// Times that the opening is tried: files may be replaced while it looks for them.
-const TRIES: usize = 5;
-
 /// A home, read once more.
 pub struct Inspection {
     reader: Reader,
@@ -63,14 +60,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] if a database cannot be opened at all: then a start would have to salvage.
     pub fn inspect(&self) -> Result<Inspection, StoreError> {
-        let mut tried = open(&self.shared);
-        for _ in 1..TRIES {
-            if tried.is_ok() {
-                break;
-            }
-            tried = open(&self.shared);
-        }
-        tried
+        self.shared.open_again(open)
     }
 }
 
@@ -78,15 +68,7 @@ fn open(live: &Shared) -> Result<Inspection, StoreError> {
     let damage = DamageLog::new(None);
     let key_db = KeyDb::for_reading(&live.keys_at)?;
     let window_keys = key_db.load(&live.keys, &live.table_keys, &damage);
-    let shared = Shared {
-        db: live.data_at.open_for_reading()?,
-        keys: live.keys.clone(),
-        table_keys: live.table_keys.clone(),
-        window_keys,
-        damage,
-        data_at: live.data_at.clone(),
-        keys_at: live.keys_at.clone(),
-    };
+    let shared = live.beside(live.data_at.open_for_reading()?, window_keys, damage);
     Ok(Inspection {
         reader: Reader {
             shared: Arc::new(shared),

@@ -18,9 +18,6 @@ use crate::keydb::KeyDb;
 use crate::shared::Shared;
 use crate::view::{Reader, View};
 
-/// Times that the opening is tried: files may be replaced while it looks for them.
-const TRIES: usize = 5;
-
 /// A home at one moment.
 pub struct HomeMoment {
     reader: Reader,
@@ -40,14 +37,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] if a database cannot be opened once more, or its keys cannot be read.
     pub fn moment(&self) -> Result<HomeMoment, StoreError> {
-        let mut tried = open(&self.shared);
-        for _ in 1..TRIES {
-            if tried.is_ok() {
-                break;
-            }
-            tried = open(&self.shared);
-        }
-        tried
+        self.shared.open_again(open)
     }
 }
 
@@ -57,17 +47,8 @@ fn open(live: &Shared) -> Result<HomeMoment, StoreError> {
     let db = live.data_at.open_for_reading()?;
     let key_db = KeyDb::for_reading(&live.keys_at)?;
     let window_keys = key_db.load(&live.keys, &live.table_keys, &of_keys);
-    let shared = Shared {
-        db,
-        keys: live.keys.clone(),
-        table_keys: live.table_keys.clone(),
-        window_keys,
-        damage: DamageLog::new(None),
-        data_at: live.data_at.clone(),
-        keys_at: live.keys_at.clone(),
-    };
     let reader = Reader {
-        shared: Arc::new(shared),
+        shared: Arc::new(live.beside(db, window_keys, DamageLog::new(None))),
     };
     let channels = reader.view().channels().into_iter();
     let epochs = channels.map(|(channel, _)| {

@@ -6,12 +6,16 @@ use kith_crdt::crypto::secret::Secret;
 use rocksdb::{ColumnFamily, DB, ReadOptions};
 
 use crate::damage::{DamageKind, DamageLog};
+use crate::error::StoreError;
 use crate::keys::RecordKeys;
 use crate::rocks::Location;
 use crate::scan::Cursor;
 use crate::seal::{Sealed, Site, TABLE_KEY};
 use crate::table::Table;
 use crate::window_keys::{Lookup, WindowKeys};
+
+/// Times that another opening is tried.
+const OPENINGS_MAX: usize = 5;
 
 /// The key that each table has for itself.
 #[derive(Clone)]
@@ -73,6 +77,38 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The same home in another opening, with a count of damage of its own.
+    pub(crate) fn beside(&self, db: DB, window_keys: WindowKeys, damage: DamageLog) -> Self {
+        Self {
+            db,
+            keys: self.keys.clone(),
+            table_keys: self.table_keys.clone(),
+            window_keys,
+            damage,
+            data_at: self.data_at.clone(),
+            keys_at: self.keys_at.clone(),
+        }
+    }
+
+    /// Opens the home once more beside whoever writes to it. Tries a few times: files may be
+    /// replaced while it looks for them.
+    ///
+    /// # Errors
+    /// What the last time failed with.
+    pub(crate) fn open_again<T>(
+        &self,
+        open: impl Fn(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut tried = open(self);
+        for _ in 1..OPENINGS_MAX {
+            if tried.is_ok() {
+                break;
+            }
+            tried = open(self);
+        }
+        tried
+    }
+
     pub(crate) fn table(&self, table: Table) -> &ColumnFamily {
         self.db
             .cf_handle(table.name())
